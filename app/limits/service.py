@@ -1,0 +1,56 @@
+"""Exact sliding windows in the database: what was counted is what was committed, on both engines, however many ask at once."""
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from app.clock import to_ms
+from app.db import Database, Transaction, write_transaction
+from app.limits import rules, store
+from app.limits.rules import Limit, LimitReached
+
+# The longest window that anything counts is 30 days; a day more costs nothing and forgives a clock that was put back.
+KEPT_FOR = timedelta(days=31)
+PRUNED_AT_ONCE = 500
+
+
+async def hit(tx: Transaction, limits: Sequence[Limit], now: datetime) -> None:
+    """Counts one event against all of `limits` at once, or against none.
+
+    Raises LimitReached with `retry_after`, having written nothing. The caller's act must end with it, or the hits stay
+    counted: they commit with what they allowed.
+    """
+    await check(tx, limits, now)
+    for scope, subject in rules.subjects_of(limits):
+        await store.append(tx, scope, subject, to_ms(now))
+
+
+async def check(tx: Transaction, limits: Sequence[Limit], now: datetime) -> None:
+    """Raises LimitReached where a hit would not fit; counts nothing. No other transaction can take the room before this one ends."""
+    await store.lock(tx, sorted(rules.lock_number(scope, subject) for scope, subject in rules.subjects_of(limits)))
+    for limit in limits:
+        await _judge(tx, limit, to_ms(now))
+
+
+async def _judge(tx: Transaction, limit: Limit, now_ms: int) -> None:
+    for window_ms, most, in_gap in limit.windows():
+        if most <= 0:
+            raise LimitReached(limit, max(1, window_ms // 1000))
+        oldest_at = await store.nth_newest(tx, limit.scope, limit.subject, now_ms - window_ms, most)
+        if oldest_at is not None:
+            raise LimitReached(limit, rules.seconds_until_free(oldest_at, window_ms, now_ms), in_gap)
+
+
+async def count(tx: Transaction, scope: str, subject: str, window_seconds: int, now: datetime) -> int:
+    """How many hits the last `window_seconds` hold."""
+    return await store.count(tx, scope, subject, to_ms(now) - window_seconds * 1000)
+
+
+async def prune(db: Database, now: datetime) -> int:
+    """Deletes hits that no window can reach any more, in small transactions; returns how many."""
+    before_at, total = to_ms(now - KEPT_FOR), 0
+
+    async def act(tx: Transaction) -> int:
+        return await store.delete_before(tx, before_at, PRUNED_AT_ONCE)
+
+    while deleted := await write_transaction(db, act):
+        total += deleted
+    return total
