@@ -1,0 +1,222 @@
+"""Reads the environment once, refuses to start on a bad value with a sentence per mistake, is frozen afterwards.
+
+Every setting is a row of TABLE, which `docs/operator.md` repeats and a test compares.
+"""
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.errors import SettingsError
+
+DEFAULT_PORT = 8000
+APNS = "https://api.push.apple.com"
+# Name, default, what it is; documented in docs/operator.md.
+TABLE = (
+    ("PORT", str(DEFAULT_PORT), "port that the server listens on"),
+    ("DATABASE_URL", "", "postgresql://…; empty: SQLite in TESSERA_DATA"),
+    ("TESSERA_DATA", "data", "folder of the SQLite file, its lock, the key and caches"),
+    ("TESSERA_URL", "", "public address, https outside demo; links and passes are made from it"),
+    ("TESSERA_LINK_URL", "", "a short host for links in SMS; empty: TESSERA_URL"),
+    ("TESSERA_HOST", "127.0.0.1", "address that `web` listens on"),
+    ("TESSERA_DEMO_HOST", "127.0.0.1", "address that `run --demo` listens on; anything but loopback warns on every page"),
+    ("TESSERA_SECRET_KEY", "", "key ring, newest first, separated by commas; made by itself only with SQLite"),
+    ("TESSERA_PROXIES", "", "addresses or networks whose X-Forwarded-For and -Proto are believed, separated by commas"),
+    ("TESSERA_APPLE_CERTIFICATE", "", "pass type certificate, PEM file; _PEM: its content"),
+    ("TESSERA_APPLE_KEY", "", "its private key, PEM file; _PEM: its content"),
+    ("TESSERA_APPLE_KEY_PASSWORD", "", "the key's password, if it has one"),
+    ("TESSERA_APPLE_WWDR", "", "Apple's intermediate certificate (G4), PEM file; _PEM: its content"),
+    ("TESSERA_APNS", APNS, "Apple's push service"),
+    ("TESSERA_APNS_CA", "", "root of a test push server, PEM file; _PEM: its content"),
+    ("TESSERA_SMS", "console:", "SMS gateways as URLs, tried in order, separated by commas"),
+    ("TESSERA_SMS_COUNTRIES", "", "further countries that may be texted, ISO codes separated by commas"),
+    ("TESSERA_SMS_PRICE", "0", "what one SMS part costs, in minor units of the business's currency"),
+    ("TESSERA_SMS_DAY_CAP", "100000", "most that SMS may cost a business in a day, minor units"),
+    ("TESSERA_SMS_MONTH_CAP", "1000000", "most that SMS may cost a business in a month, minor units"),
+    ("TESSERA_WORKERS", "1", "web processes; more than one only with PostgreSQL"),
+    ("TESSERA_LOG", "info", "debug, info, warning or error"),
+)
+FILES = ("TESSERA_APPLE_CERTIFICATE", "TESSERA_APPLE_KEY", "TESSERA_APPLE_WWDR", "TESSERA_APNS_CA")
+# Begins of the gateways that app/sms knows; the rest of the URL is the gateway's own.
+GATEWAYS: tuple[str, ...] = ("webhook+https://",)
+KNOWN = {name for name, _, _ in TABLE} | {name + "_PEM" for name in FILES}
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment said, checked. PEM fields hold content, whichever twin gave it."""
+
+    demo: bool
+    port: int
+    host: str
+    url: str
+    link_url: str
+    data: Path
+    database_url: str
+    secret_keys: tuple[str, ...]
+    proxies: tuple[Network, ...]
+    apple_certificate: bytes
+    apple_key: bytes
+    apple_key_password: str
+    apple_wwdr: bytes
+    apns: str
+    apns_ca: bytes
+    sms: tuple[str, ...]
+    sms_countries: tuple[str, ...]
+    sms_price_minor: int
+    sms_day_cap_minor: int
+    sms_month_cap_minor: int
+    workers: int
+    log: str
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite file; only with SQLite."""
+        return self.data / "tessera.db"
+
+    @property
+    def is_https(self) -> bool:
+        return self.url.startswith("https://")
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+    def address(self, path: str) -> str:
+        """A public address, never made from the Host header."""
+        return self.url + path
+
+    def link(self, path: str) -> str:
+        """An address for an SMS, on the short host where there is one."""
+        return self.link_url + path
+
+
+def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Settings:
+    """The settings of this process; raises SettingsError with one sentence per mistake, all at once."""
+    reader = _Reader(os.environ if environ is None else environ)
+    reader.refuse_unknown()
+    port = reader.number("PORT", 1, 65535)
+    url = reader.url("TESSERA_URL", f"http://127.0.0.1:{port}" if demo else "", demo)
+    data = Path(reader.text("TESSERA_DATA"))
+    settings = dict(
+        demo=demo, port=port, host=reader.text("TESSERA_DEMO_HOST" if demo else "TESSERA_HOST"), url=url,
+        link_url=reader.url("TESSERA_LINK_URL", url, demo), data=data, database_url=reader.database(data),
+        secret_keys=reader.listed("TESSERA_SECRET_KEY"), proxies=reader.networks("TESSERA_PROXIES"),
+        apple_certificate=reader.pem("TESSERA_APPLE_CERTIFICATE"), apple_key=reader.pem("TESSERA_APPLE_KEY"),
+        apple_key_password=reader.text("TESSERA_APPLE_KEY_PASSWORD"), apple_wwdr=reader.pem("TESSERA_APPLE_WWDR"),
+        apns=reader.text("TESSERA_APNS").rstrip("/"), apns_ca=reader.pem("TESSERA_APNS_CA"),
+        sms=reader.gateways(), sms_countries=tuple(code.upper() for code in reader.listed("TESSERA_SMS_COUNTRIES")),
+        sms_price_minor=reader.number("TESSERA_SMS_PRICE", 0, 10**6),
+        sms_day_cap_minor=reader.number("TESSERA_SMS_DAY_CAP", 0, 10**12),
+        sms_month_cap_minor=reader.number("TESSERA_SMS_MONTH_CAP", 0, 10**12),
+        workers=reader.number("TESSERA_WORKERS", 1, 64),
+        log=reader.choice("TESSERA_LOG", ("debug", "info", "warning", "error")),
+    )
+    reader.check_together(settings)
+    if reader.mistakes:
+        raise SettingsError("\n".join(reader.mistakes))
+    return Settings(**settings)
+
+
+class _Reader:
+    """Reads values and collects the mistakes, so that a start tells all of them at once."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.mistakes: list[str] = []
+        self.defaults = {name: default for name, default, _ in TABLE}
+
+    def refuse_unknown(self) -> None:
+        for name in sorted(self.environ):
+            if name.startswith("TESSERA_") and name not in KNOWN:
+                self.mistakes.append(f"{name} is not a setting. docs/operator.md lists them; is it spelt right?")
+
+    def text(self, name: str) -> str:
+        return self.environ.get(name, "").strip() or self.defaults[name]
+
+    def number(self, name: str, least: int, most: int) -> int:
+        text = self.text(name)
+        if text.isascii() and text.isdigit() and least <= int(text) <= most:
+            return int(text)
+        self.mistakes.append(f"{name} is “{text}”; it must be a whole number from {least} to {most}.")
+        return least
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        text = self.text(name).lower()
+        if text not in allowed:
+            self.mistakes.append(f"{name} is “{text}”; it must be one of: {', '.join(allowed)}.")
+        return text
+
+    def listed(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
+
+    def url(self, name: str, default: str, demo: bool) -> str:
+        text = (self.environ.get(name, "").strip() or default).rstrip("/")
+        parts = urlsplit(text)
+        if not text:
+            self.mistakes.append(f"{name} is missing. Set it to the public address, such as https://cards.example.com.")
+        elif parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+            self.mistakes.append(f"{name} is “{text}”; it must look like https://cards.example.com.")
+        elif parts.scheme == "http" and not demo:
+            self.mistakes.append(f"{name} must begin with https:// (phones refuse anything else); plain http is for `run --demo`.")
+        return text
+
+    def database(self, data: Path) -> str:
+        text = self.text("DATABASE_URL")
+        if not text:
+            return f"sqlite:///{data / 'tessera.db'}"
+        if text.startswith("postgres://"):
+            text = "postgresql://" + text.removeprefix("postgres://")
+        if not text.startswith("postgresql://"):
+            self.mistakes.append("DATABASE_URL must begin with postgresql://; leave it empty for SQLite in TESSERA_DATA.")
+        return text
+
+    def networks(self, name: str) -> tuple[Network, ...]:
+        found = []
+        for part in self.listed(name):
+            try:
+                found.append(ipaddress.ip_network(part, strict=False))
+            except ValueError:
+                self.mistakes.append(f"{name}: “{part}” is not an address or a network such as 10.0.0.0/8.")
+        return tuple(found)
+
+    def pem(self, name: str) -> bytes:
+        content, path = self.environ.get(name + "_PEM", "").strip(), self.text(name)
+        if content and path:
+            self.mistakes.append(f"{name} and {name}_PEM are both set. Keep one of them.")
+        if content or not path:
+            return content.replace("\\n", "\n").encode()
+        try:
+            return Path(path).read_bytes()
+        except OSError as exc:
+            self.mistakes.append(f"{name}: the file {path} cannot be read ({exc.strerror}).")
+            return b""
+
+    def gateways(self) -> tuple[str, ...]:
+        found = self.listed("TESSERA_SMS")
+        for gateway in found:
+            if gateway != "console:" and not gateway.startswith(GATEWAYS):
+                kind = gateway.partition(":")[0]
+                self.mistakes.append(f"TESSERA_SMS: there is no gateway “{kind}:”. Known: console:, {', '.join(GATEWAYS)}…")
+        return found
+
+    def check_together(self, settings: dict) -> None:
+        """What single values cannot show."""
+        if settings["database_url"].startswith("postgresql") and not settings["secret_keys"]:
+            self.mistakes.append("TESSERA_SECRET_KEY is missing. With PostgreSQL it is never made by itself; "
+                                 "`python -m app doctor --new-key` prints one. Keep it safe: the data cannot be read without it.")
+        if settings["workers"] > 1 and settings["database_url"].startswith("sqlite"):
+            self.mistakes.append("TESSERA_WORKERS above 1 needs PostgreSQL: one process alone writes an SQLite file.")
+        apple = [settings[name] for name in ("apple_certificate", "apple_key", "apple_wwdr")]
+        if any(apple) and not all(apple):
+            self.mistakes.append("Apple needs all three: TESSERA_APPLE_CERTIFICATE, TESSERA_APPLE_KEY and TESSERA_APPLE_WWDR.")
+        if not settings["apns"].startswith("https://"):
+            self.mistakes.append("TESSERA_APNS must begin with https://.")
