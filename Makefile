@@ -1,0 +1,65 @@
+# Everything a person types: `make run` and `make test` are the two that matter.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_ROOT_USER_ACTION = ignore
+
+TEST_TOOLS := chromium fonts-liberation zbar-tools poppler-utils openssl
+BENCH_TOOLS := wrk nghttp2-client
+
+# $(1): Debian packages. Root installs them; everybody else is told the one line.
+apt = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); \
+	else \
+	  echo "This needs: $(1). Install it with:" >&2; echo "    sudo apt-get install -y $(1)" >&2; exit 1; \
+	fi
+
+.PHONY: run test bench check interop nightly translations tools bench-tools
+
+run: $(VENV)/installed
+	@exec $(PY) -m app run --demo
+
+test: check tools
+	$(PY) -m pytest
+
+check: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/installed-dev bench-tools
+	$(PY) -m bench
+
+# Second opinions on a pass, from programs that we did not write.
+interop: $(VENV)/installed-dev tools
+	$(PY) -m pytest -m interop
+
+nightly: check tools
+	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -m "nightly or not nightly"
+
+translations: $(VENV)/installed-dev
+	$(PY) -m app.web.catalogues
+
+tools:
+	@command -v chromium >/dev/null && command -v zbarimg >/dev/null && command -v pdftoppm >/dev/null && command -v openssl >/dev/null \
+	  || { $(call apt,$(TEST_TOOLS)); }
+
+bench-tools:
+	@command -v wrk >/dev/null && command -v h2load >/dev/null || { $(call apt,$(BENCH_TOOLS)); }
+
+# `python3 -m venv` needs Debian's python3-venv; without it a half-made folder stays behind, hence pip as the mark.
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tessera needs Python 3.11 or newer." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { $(call apt,python3-venv); }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt | $(VENV)/bin/pip
+	@echo "Installing the packages of requirements.txt (once) ..."
+	@$(PY) -m pip install --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements.txt requirements-dev.txt $(VENV)/installed
+	@echo "Installing the packages of requirements-dev.txt (once) ..."
+	@$(PY) -m pip install --quiet -r requirements-dev.txt
+	@touch $@
