@@ -1,0 +1,1 @@
+"""A business, its locations, and its programmes: rules and their versions."""

@@ -1,0 +1,130 @@
+"""What a points programme promises: its settings, what settings make sense, and the sentences that explain them."""
+import re
+from typing import Literal
+
+import msgspec
+
+from app.errors import FieldError, Invalid
+from app.money import MAX_AMOUNT
+from app.programs import words
+from app.text import N_
+
+WHOLE_BP = 10_000
+
+
+class PointsRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules of one version of a points programme. Amounts in minor units; every division rounds once a receipt.
+
+    earn_points per earn_per_minor paid in money: `proportional` counts every minor unit, `whole_steps` full steps only, both
+    round down; receipts below minimum_receipt_minor earn nothing and cannot be paid with points. worth_points points pay
+    worth_minor, for at most largest_share_bp of a receipt (basis points). A lot lives lot_days (None: for ever). refund_debt:
+    where earned points are spent already, a refund leaves a debt (`owed`) or lets it go (`waived`). Lots given back after
+    their end live refund_grace_days more. A sale can be undone for undo_minutes.
+    """
+
+    earn_points: int
+    earn_per_minor: int
+    worth_minor: int
+    worth_points: int = 1
+    earn_mode: Literal["proportional", "whole_steps"] = "proportional"
+    minimum_receipt_minor: int = 0
+    largest_share_bp: int = WHOLE_BP
+    lot_days: int | None = 365
+    welcome_points: int = 0
+    refund_debt: Literal["owed", "waived"] = "owed"
+    refund_grace_days: int = 14
+    undo_minutes: int = 10
+
+
+LIMITS = {
+    "earn_points": (0, 1_000_000), "earn_per_minor": (1, 10**9), "worth_minor": (1, 10**9), "worth_points": (1, 10**9),
+    "minimum_receipt_minor": (0, MAX_AMOUNT), "largest_share_bp": (0, WHOLE_BP), "lot_days": (1, 3650),
+    "welcome_points": (0, 1_000_000), "refund_grace_days": (0, 365), "undo_minutes": (0, 1440),
+}
+
+
+def validate(rules: PointsRules) -> None:
+    """Raises Invalid, a sentence for each field, unless a shop could mean these rules."""
+    wrong = [FieldError(field, "out_of_range", N_("Type a whole number from %(least)d to %(most)d."), {"least": least, "most": most})
+             for field, (least, most) in LIMITS.items()
+             if (value := getattr(rules, field)) is not None and not least <= value <= most]
+    # A decimal point in the wrong place would give the shop away: 5 points of 1 ₽ for every kopeck.
+    if not wrong and rules.earn_points * rules.worth_minor > rules.earn_per_minor * rules.worth_points:
+        wrong.append(FieldError("earn_points", "gives_away",
+                                N_("These points would be worth more than the purchase itself. Check the amounts.")))
+    if wrong:
+        raise Invalid(fields=wrong)
+
+
+def parse(text: str | bytes) -> PointsRules:
+    """Rules from their JSON; raises Invalid for other fields or types than PointsRules has."""
+    try:
+        return msgspec.json.decode(text, type=PointsRules)
+    except msgspec.DecodeError as error:
+        field = re.search(r"`\$\.([a-z_]+)`|field `([a-z_]+)`", str(error))
+        name = (field[1] or field[2]) if field else "rules"
+        raise Invalid(fields=[FieldError(name, "type", N_("This is not a rule of a points programme."))]) from error
+
+
+def dump(rules: PointsRules) -> str:
+    """The JSON that `parse` reads."""
+    return msgspec.json.encode(rules).decode()
+
+
+def explain(rules: PointsRules, currency: str, language: str) -> list[str]:
+    """The rules in plain sentences for a shopper, made from the settings alone, so that they can never say something else.
+
+    language: "ru" or anything else for English. Spaces inside amounts do not break.
+    """
+    russian = language == "ru"
+    said = [_earning_ru(rules, currency) if russian else _earning_en(rules, currency)]
+    worth = words.points(rules.worth_points, language), words.money(rules.worth_minor, currency, language)
+    if russian:
+        said.append(f"{worth[0]} — {worth[1]} скидки.")
+    else:
+        said.append(f"{worth[0]} {'is' if rules.worth_points == 1 else 'are'} {worth[1]} off.")
+    said.append(_spending(rules, currency, language))
+    said.append(_life(rules, language))
+    if rules.welcome_points:
+        gift = words.points(rules.welcome_points, language)
+        said.append(f"{gift} в подарок при вступлении." if russian else f"{gift} as a welcome gift.")
+    return said
+
+
+def _earning_en(rules: PointsRules, currency: str) -> str:
+    if not rules.earn_points:
+        return "Purchases give no points at the moment."
+    step, gain = words.money(rules.earn_per_minor, currency, "en"), words.points(rules.earn_points, "en")
+    verb = f"Every {'full ' if rules.earn_mode == 'whole_steps' else ''}{step} you pay gives {gain}"
+    return verb + (", in proportion." if rules.earn_mode == "proportional" else ".")
+
+
+def _earning_ru(rules: PointsRules, currency: str) -> str:
+    if not rules.earn_points:
+        return "За покупки баллы сейчас не начисляются."
+    step, gain = words.money(rules.earn_per_minor, currency, "ru"), words.points(rules.earn_points, "ru")
+    if rules.earn_mode == "whole_steps":
+        return f"За каждые полные {step} — {gain}."
+    return f"За каждые {step} — {gain}, пропорционально сумме."
+
+
+def _spending(rules: PointsRules, currency: str, language: str) -> str:
+    """How much of a receipt points pay, and from what receipt on they count at all."""
+    russian, share = language == "ru", words.percent(rules.largest_share_bp, language)
+    if not rules.largest_share_bp:
+        return "Оплатить покупку баллами сейчас нельзя." if russian else "Points cannot pay for purchases at the moment."
+    if rules.largest_share_bp == WHOLE_BP:
+        said = "Баллами можно оплатить весь чек" if russian else "Points can pay for a whole receipt"
+    else:
+        said = f"Баллами можно оплатить до {share} чека" if russian else f"Points can pay for up to {share} of a receipt"
+    if rules.minimum_receipt_minor:
+        least = words.money(rules.minimum_receipt_minor, currency, language)
+        said += f"; программа действует для чеков от {least}" if russian else f"; receipts from {least} on count"
+    return said + "."
+
+
+def _life(rules: PointsRules, language: str) -> str:
+    if rules.lot_days is None:
+        return "Баллы не сгорают." if language == "ru" else "Points never expire."
+    life = words.days(rules.lot_days, language)
+    return f"Баллы живут {life}; первыми тратятся самые старые." if language == "ru" else f"Points live {life}; the oldest are spent first."
