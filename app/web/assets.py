@@ -1,0 +1,108 @@
+"""Style sheets, scripts and images as browsers get them.
+
+A page is sent one style sheet: the components it shows, joined in the order of BUNDLES. Every address carries a digest of all
+files, so a browser may keep what it has for ever, and a new release is fetched at once; scripts share the digest and so may
+import one another by plain relative names.
+"""
+import hashlib
+import mimetypes
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.errors import NotFound
+
+ROOT = Path(__file__).parents[2] / "static"
+
+_FRAME = ("tokens", "base", "button")
+_SHOPPER = (*_FRAME, "tinted", "shopper")
+_TILL = (*_FRAME, "field", "band", "banner", "chip", "figure", "list", "empty", "till")
+_CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs", "details", "empty", "console")
+BUNDLES: dict[str, tuple[str, ...]] = {
+    "plain": (*_FRAME, "plain"),
+    "enrol": (*_SHOPPER, "field", "pass", "enrol"),
+    "activate": (*_SHOPPER, "field", "choice", "banner", "tesserae", "details", "activate"),
+    "card": (*_SHOPPER, "field", "choice", "banner", "figure", "list", "state", "details", "pass", "card"),
+    "sign-in": (*_FRAME, "field", "banner", "sign-in"),
+    "scan": (*_TILL, "scan"),
+    "sale": (*_TILL, "tinted", "choice", "keypad", "state", "sale"),
+    "console": _CONSOLE,
+    "today": (*_CONSOLE, "stat", "chart", "today"),
+    "customers": (*_CONSOLE, "figure", "dialog", "choice", "customers"),
+    "program": (*_CONSOLE, "choice", "segments", "program"),
+    "design": (*_CONSOLE, "segments", "pass", "design"),
+    "poster": (*_CONSOLE, "segments", "poster"),
+    "demo": (*_FRAME, "field", "banner", "list", "empty", "pass", "demo"),
+    "docs": (*_FRAME, "table", "chip", "details", "docs"),
+}
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file as it is sent."""
+
+    body: bytes
+    media_type: str
+
+
+def compact(css: str) -> str:
+    """The same style sheet without comments and idle white space."""
+    css = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    css = re.sub(r"\s+", " ", css)
+    css = re.sub(r" ?([{};,]) ?", r"\1", css)
+    # A space before a colon can be a descendant selector, one after it never matters.
+    return re.sub(r": ", ":", css).replace(";}", "}").strip()
+
+
+@lru_cache
+def every() -> dict[str, Asset]:
+    """All assets by name: css/<kind>.css (bundles), js/…, images/…; read once."""
+    found = {}
+    for kind, parts in BUNDLES.items():
+        joined = "".join((ROOT / "css" / f"{part}.css").read_text("utf-8") for part in parts)
+        found[f"css/{kind}.css"] = Asset(compact(joined).encode(), "text/css")
+    for folder in ("js", "images"):
+        for file in sorted((ROOT / folder).iterdir()):
+            media_type = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+            found[f"{folder}/{file.name}"] = Asset(file.read_bytes(), media_type)
+    return found
+
+
+@lru_cache
+def digest() -> str:
+    """Twelve hexadecimal digits that change when any asset does."""
+    total = hashlib.sha256()
+    for name, asset in sorted(every().items()):
+        total.update(name.encode() + b"\0" + asset.body + b"\0")
+    return total.hexdigest()[:12]
+
+
+def url(name: str) -> str:
+    """The address of an asset such as `js/live.js`; a name that does not exist is our mistake."""
+    assert name in every(), f"no such asset: {name}"
+    return f"/static/{digest()}/{name}"
+
+
+def style(kind: str) -> str:
+    """The text of a bundle, for pages that carry their style sheet inside."""
+    return every()[f"css/{kind}.css"].body.decode()
+
+
+async def serve(request: Request) -> Response:
+    """GET /static/{digest}/{name}.
+
+    An old page after a release asks with the old digest: it gets today's file, which nobody may keep under that name.
+    """
+    asset = every().get(request.path_params["name"])
+    if asset is None:
+        raise NotFound
+    kept = "public, max-age=31536000, immutable" if request.path_params["digest"] == digest() else "no-cache"
+    return Response(asset.body, media_type=asset.media_type, headers={"Cache-Control": kept, "X-Content-Type-Options": "nosniff"})
+
+
+ROUTES = [Route("/static/{digest}/{name:path}", serve, name="static")]

@@ -1,0 +1,60 @@
+"""Which language a request is answered in, and the sentences of that language.
+
+English sentences are the message ids; `locale/<language>/LC_MESSAGES/messages.mo` holds the others, and
+`app/web/catalogues.py` keeps those files true.
+"""
+import gettext
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+LOCALE = Path(__file__).parents[1] / "locale"
+LANGUAGES = {"en": "English", "ru": "По-русски"}
+COOKIE = "lang"
+
+
+@lru_cache
+def translations(language: str) -> gettext.NullTranslations:
+    """The catalogue of `language`; English, and a language we do not have, is the ids themselves."""
+    return gettext.translation("messages", LOCALE, [language], fallback=True)
+
+
+def translate(language: str, message: str, /, **params: Any) -> str:
+    """`message` (an English msgid, marked with N_ where it is written) in `language`, its %(name)s filled from `params`."""
+    text = translations(language).gettext(message)
+    return text % params if params else text
+
+
+def translate_plural(language: str, one: str, many: str, count: int, /, **params: Any) -> str:
+    """As `translate`, the form chosen by `count`, which the sentence may show as %(num)s."""
+    return translations(language).ngettext(one, many, abs(count)) % {"num": count, **params}
+
+
+def accepted(header: str) -> str | None:
+    """The language we have that an Accept-Language header likes best, or None. Malformed parts are skipped."""
+    best, best_weight = None, 0.0
+    for part in header[:500].split(","):
+        tag, _, quality = part.partition(";")
+        language = tag.strip().lower().split("-")[0]
+        try:
+            weight = float(quality.strip().removeprefix("q=")) if quality.strip() else 1.0
+        except ValueError:
+            continue
+        if language in LANGUAGES and best_weight < weight <= 1:
+            best, best_weight = language, weight
+    return best
+
+
+def chosen(request: Request) -> str | None:
+    """The language that this person picked in our own switch, just now (`?lang=`) or earlier (cookie)."""
+    for wish in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
+        if wish in LANGUAGES:
+            return wish
+    return None
+
+
+def language_of(request: Request, default: str = "en") -> str:
+    """The language to answer in: the switch, the browser's wish, else `default` (the business's own)."""
+    return chosen(request) or accepted(request.headers.get("accept-language", "")) or (default if default in LANGUAGES else "en")
