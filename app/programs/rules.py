@@ -36,17 +36,22 @@ class PointsRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     undo_minutes: int = 10
 
 
+_MILLION = 0, 1_000_000, N_("Type a whole number from 0 to 1,000,000.")
+_ABOVE_ZERO = 1, 10**9, N_("Type an amount above zero, at most 1,000,000,000 of the smallest coins.")
 LIMITS = {
-    "earn_points": (0, 1_000_000), "earn_per_minor": (1, 10**9), "worth_minor": (1, 10**9), "worth_points": (1, 10**9),
-    "minimum_receipt_minor": (0, MAX_AMOUNT), "largest_share_bp": (0, WHOLE_BP), "lot_days": (1, 3650),
-    "welcome_points": (0, 1_000_000), "refund_grace_days": (0, 365), "undo_minutes": (0, 1440),
+    "earn_points": _MILLION, "earn_per_minor": _ABOVE_ZERO, "worth_minor": _ABOVE_ZERO, "worth_points": _ABOVE_ZERO,
+    "minimum_receipt_minor": (0, MAX_AMOUNT, N_("Type an amount of zero or more that a receipt can reach.")),
+    "largest_share_bp": (0, WHOLE_BP, N_("Type a share from 0 to 100 per cent.")),
+    "lot_days": (1, 3650, N_("Type a number of days from 1 to 3650, or leave it empty where points never expire.")),
+    "welcome_points": _MILLION,
+    "refund_grace_days": (0, 365, N_("Type a number of days from 0 to 365.")),
+    "undo_minutes": (0, 1440, N_("Type a number of minutes from 0 to 1440.")),
 }
 
 
 def validate(rules: PointsRules) -> None:
     """Raises Invalid, a sentence for each field, unless a shop could mean these rules."""
-    wrong = [FieldError(field, "out_of_range", N_("Type a whole number from %(least)d to %(most)d."), {"least": least, "most": most})
-             for field, (least, most) in LIMITS.items()
+    wrong = [FieldError(field, "out_of_range", sentence) for field, (least, most, sentence) in LIMITS.items()
              if (value := getattr(rules, field)) is not None and not least <= value <= most]
     # A decimal point in the wrong place would give the shop away: 5 points of 1 ₽ for every kopeck.
     if not wrong and rules.earn_points * rules.worth_minor > rules.earn_per_minor * rules.worth_points:
