@@ -1,0 +1,1 @@
+"""Stand-ins for the outside (Apple's push servers, Google, SMS gateways) that speak the real protocols."""

@@ -1,0 +1,49 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.demo.certificates import DemoCertificates, make_demo_certificates
+from app.demo.fakes.apns import FakeApns
+from app.push.apns import ApnsClient
+from app.push.apns_connection import Limits
+
+TOPIC = "pass.example.tessera.test"
+
+# Real waits, but short ones: what takes 20 s in production takes a tenth of a second here.
+QUICK = Limits(connect=2.0, answer=5.0, silence=0.05, pong=0.05, tick=0.02, keep_alive=5.0, idle=60.0, attempt_gap=0.01, patience=1.0)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> DemoCertificates:
+    return make_demo_certificates(
+        tmp_path_factory.mktemp("apns"), pass_type_identifier=TOPIC, team_identifier="TESSERA001", now=datetime.now(UTC))
+
+
+@pytest.fixture
+async def apns(certificates: DemoCertificates) -> AsyncIterator[FakeApns]:
+    fake = FakeApns(certificates.apns, certificates.apns_key, certificates.root)
+    await fake.start()
+    yield fake
+    await fake.stop()
+
+
+def client_for(fake: FakeApns, certificates: DemoCertificates, limits: Limits = QUICK, **other) -> ApnsClient:
+    chain = certificates.certificate.read_bytes() + certificates.wwdr.read_bytes()
+    return ApnsClient(fake.address, chain, certificates.key.read_bytes(), ca_pem=certificates.root.read_bytes(),
+                      limits=limits, jitter=lambda: 0.0, **other)
+
+
+@pytest.fixture
+async def client(apns: FakeApns, certificates: DemoCertificates) -> AsyncIterator[ApnsClient]:
+    client = client_for(apns, certificates)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+def chain_file(certificates: DemoCertificates, tmp_path: Path) -> Path:
+    path = tmp_path / "chain.pem"
+    path.write_bytes(certificates.certificate.read_bytes() + certificates.wwdr.read_bytes())
+    return path
