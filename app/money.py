@@ -34,7 +34,8 @@ def share_floor(amount: int, share_bp: int) -> int:
 def parse_major(text: str, currency: str) -> int:
     """An amount typed by a person in major units ("1250", "1 250,50", "1250.5") in minor units.
 
-    Raises Invalid (field `amount`) for anything else: signs, more digits after the point than the currency has, two points, above MAX_AMOUNT.
+    Raises Invalid (field `amount`) for anything else: signs, more digits after the point than the currency has, two points,
+    above MAX_AMOUNT.
     """
     digits = minor_digits(currency)
     plain = re.sub(r"[\s\u00a0\u202f\u2009']", "", text.strip())
@@ -43,7 +44,8 @@ def parse_major(text: str, currency: str) -> int:
         raise Invalid(fields=[FieldError("amount", "amount", N_("Type the amount in digits, such as 1250 or 1250,50."))])
     minor = int(match[1]) * 10**digits + int((match[2] or "").ljust(digits, "0") or 0)
     if minor > MAX_AMOUNT:
-        raise Invalid(fields=[FieldError("amount", "too_large", N_("This amount is larger than any receipt. Check the digits."))])
+        raise Invalid(fields=[FieldError("amount", "too_large",
+                                         N_("This amount is larger than any receipt. Check the digits."))])
     return minor
 
 

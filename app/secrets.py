@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from app.errors import SettingsError
 
 # No 0 O I l: people read these aloud and type them. 58 letters, so 12 of them hold 70.3 bits.
-TOKEN_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+TOKEN_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"  # noqa: S105
 KEY_BYTES = 32
 NONCE_BYTES = 12
 _NUMBER_BYTES = 4

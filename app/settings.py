@@ -161,6 +161,8 @@ class _Reader:
     def url(self, name: str, default: str, demo: bool) -> str:
         text = (self.environ.get(name, "").strip() or default).rstrip("/")
         parts = urlsplit(text)
+        if not text and name == "TESSERA_LINK_URL":
+            return ""       # follows TESSERA_URL, whose own sentence is enough
         if not text:
             self.mistakes.append(f"{name} is missing. Set it to the public address, such as https://cards.example.com.")
         elif parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:

@@ -55,7 +55,8 @@ CREATE TABLE messages(
   reserved_minor BIGINT NOT NULL DEFAULT 0,
   gateway TEXT,
   provider_id TEXT,
-  state TEXT NOT NULL,                    -- queued | submitting | accepted | delivered | undelivered | expired | rejected | unknown | cancelled
+  -- queued | submitting | accepted | delivered | undelivered | expired | rejected | unknown | cancelled
+  state TEXT NOT NULL,
   reason TEXT,
   tries BIGINT NOT NULL DEFAULT 0,
   due_at BIGINT NOT NULL,

@@ -1,0 +1,124 @@
+"""Builds the application: settings, database, routes, error pages, start and stop."""
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import BaseRoute
+
+from app import errors
+from app.clock import Clock, SystemClock
+from app.context import Context
+from app.db import open_database
+from app.ids import PublicIds
+from app.installation import service as installation
+from app.installation import store as installation_store
+from app.schema import migrate
+from app.secrets import KeyRing
+from app.settings import Settings
+from app.staff import service as staff
+from app.updates import service as updates
+from app.web import assets, problems, routing
+from app.web.cookies import cookie
+from app.web.events import Broker
+from app.web.principal import Principal
+from app.web.security import SecurityMiddleware
+
+UPDATES_AT_ONCE = 500
+
+
+async def open_context(settings: Settings, ring: KeyRing, clock: Clock | None = None, *, readonly: bool = False) -> Context:
+    """Opens the database and checks that program, key ring and mode fit it. Raises SettingsError with what to do."""
+    db = open_database(settings.database_url, readonly=readonly)
+    await db.connect()
+    try:
+        migrate.check_revision(await installation_store.stored_revision(db))
+        id_key = await installation.open_installation(db, ring, demo=settings.demo)
+    except BaseException:
+        await db.disconnect()
+        raise
+    return Context(settings, db, ring, PublicIds(id_key), clock or SystemClock())
+
+
+def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lifespans: Sequence[Any] = ()) -> Starlette:
+    """The application over an open context.
+
+    more_routes, more_lifespans: what only some programs have (the demo's pages and fakes; the jobs). A lifespan is a function
+    of the context that gives an async context manager.
+    """
+    broker = Broker()
+    here.extras["broker"] = broker
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(publishing(here, broker))
+            for each in more_lifespans:
+                await stack.enter_async_context(each(here))
+            yield
+            broker.close()
+
+    app = Starlette(
+        routes=[*all_routes(), *more_routes], lifespan=lifespan,
+        middleware=[Middleware(SecurityMiddleware, https=here.settings.is_https)],
+        exception_handlers={errors.TesseraError: problems.on_failure, HTTPException: problems.on_http_exception,
+                            Exception: problems.on_bug})
+    app.state.context = here
+    app.state.doors = routing.Doors(_of_session, _of_key)
+    return app
+
+
+def all_routes() -> list[BaseRoute]:
+    """Every route that all programs have, room by room."""
+    from app.cards import pages as card_pages
+    from app.console import pages as console_pages
+    from app.enrolment import pages as enrolment_pages
+    from app.passes import pages as pass_pages
+    from app.registrations import api as registrations_api
+    from app.till import api as till_api
+    from app.till import pages as till_pages
+    from app.web import status
+
+    rooms = (status, enrolment_pages, card_pages, pass_pages, registrations_api, till_pages, till_api, console_pages)
+    return [*assets.ROUTES, *(route for room in rooms for route in room.routes)]
+
+
+async def _of_session(request: Request, kind: str) -> Principal | None:
+    here: Context = request.app.state.context
+    token = cookie(request, here.settings, kind)
+    return await staff.principal_of_session(here.db, here.ring, token, kind, here.clock.now()) if token else None
+
+
+async def _of_key(request: Request, plain: str) -> Principal | None:
+    here: Context = request.app.state.context
+    return await staff.principal_of_key(here.db, here.ring, plain, here.clock.now())
+
+
+@contextlib.asynccontextmanager
+async def publishing(here: Context, broker: Broker) -> AsyncIterator[None]:
+    """The one poller of this process: numbered updates, read when the database says there are some, go to the streams."""
+    import asyncio
+
+    wake = asyncio.Event()
+
+    async def read() -> None:
+        number = await updates.newest(here.db)
+        while True:
+            await wake.wait()
+            wake.clear()
+            while rows := await updates.since(here.db, number, UPDATES_AT_ONCE):
+                number = rows[-1].number
+                for row in rows:
+                    broker.publish((f"card:{row.card_id}", f"business:{row.business_id}"), row.number)
+
+    await here.db.listen("updates", wake.set)
+    task = asyncio.create_task(read())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

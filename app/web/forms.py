@@ -1,0 +1,92 @@
+"""Forms: reading them with limits, and protection against forgery.
+
+Forms of staff carry a hidden `csrf` token, bound to the session's cookie, and come from our own Origin. Pages under
+`no-referrer` (/a and /c) make browsers send `Origin: null`: there the site is judged by Sec-Fetch-Site, and the secret
+address itself or a token bound to it authorises.
+"""
+from urllib.parse import urlsplit
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from app import errors
+from app.secrets import same
+from app.text import N_
+from app.web.cookies import cookie
+from app.web.requests import JSON_CAP, context
+
+MAX_FIELDS = 100
+FORM_CAP = JSON_CAP
+
+
+class Forged(errors.Forbidden):
+    """The form did not come from our own page."""
+
+    code = "forged"
+    detail = N_("This form did not come from this site, or its page is too old. Open the page again and repeat.")
+
+
+async def read_form(request: Request) -> FormData:
+    """The form's fields; files are refused, each text is at most FORM_CAP bytes. Raises Malformed or TooLarge."""
+    if (length := request.headers.get("content-length", "")).isdigit() and int(length) > 2 * FORM_CAP:
+        raise errors.TooLarge()
+    try:
+        return await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=FORM_CAP)
+    except HTTPException as exc:
+        raise errors.Malformed() from exc
+
+
+def text_field(form: FormData, name: str, most: int = 2000) -> str:
+    """A field's text, stripped; an empty string where it is missing. Longer than `most` characters is Invalid."""
+    value = form.get(name, "")
+    if not isinstance(value, str):
+        raise errors.Malformed()
+    if len(value) > most:
+        raise errors.Invalid(fields=[errors.FieldError(name, "too_long", N_("This is longer than the field takes."))])
+    return value.strip()
+
+
+def csrf_token(request: Request, kind: str) -> str:
+    """The hidden token for forms of the session in cookie `kind`."""
+    here = context(request)
+    return bound_token(request, cookie(request, here.settings, kind))
+
+
+def bound_token(request: Request, secret: str) -> str:
+    """A token bound to `secret`, a cookie's value or the token in a page's address."""
+    return context(request).ring.lookup_hash("web.forgery", secret).hex()[:32]
+
+
+def check_forgery(request: Request, form: FormData, kind: str) -> None:
+    """For forms that a cookie authenticates: our own Origin and the hidden token, else Forged (403)."""
+    check_origin(request)
+    given = form.get("csrf") or request.headers.get("x-csrf-token", "")
+    if not isinstance(given, str) or not same(given, csrf_token(request, kind)):
+        raise Forged()
+
+
+def check_origin(request: Request) -> None:
+    """Refuses what another site sent: a foreign or null Origin, or, without one, a foreign Sec-Fetch-Site."""
+    origin = request.headers.get("origin")
+    if origin is not None:
+        if not _is_ours(request, origin):
+            raise Forged()
+    elif request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        raise Forged()
+
+
+def check_site(request: Request) -> None:
+    """For pages whose address is the secret: Sec-Fetch-Site decides where it is sent; `Origin: null` alone refuses nothing."""
+    if request.headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site"):
+        raise Forged()
+    origin = request.headers.get("origin", "null")
+    if origin != "null" and not _is_ours(request, origin):
+        raise Forged()
+
+
+def _is_ours(request: Request, origin: str) -> bool:
+    settings = context(request).settings
+    parts = urlsplit(settings.url)
+    scheme = "https" if settings.is_https else request.url.scheme
+    return origin in (f"{parts.scheme}://{parts.netloc}", f"{scheme}://{request.headers.get('host', '')}")

@@ -1,0 +1,106 @@
+"""Routes that say who may use them; the check happens here and nowhere else.
+
+`app/access.csv` repeats every route and its access: a test compares both (goal A1), so that nobody opens a door unseen.
+"""
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app import errors
+from app.text import N_
+from app.web.principal import Principal
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may call a route.
+
+    kind: public | link (the address holds the secret) | device (the handler checks the pass's token) | staff | key;
+    role: the least role of staff; session: the kind of session asked for; scopes: of which a key needs one.
+    """
+
+    kind: str
+    role: str = ""
+    session: str = ""
+    scopes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.kind, self.session, self.role, *self.scopes)))
+
+
+public = Access("public")
+link = Access("link")
+device = Access("device")
+
+
+def staff(session: str, role: str) -> Access:
+    """Staff of `role` or above, signed in to `session` ("console" or "till")."""
+    return Access("staff", role, session)
+
+
+def key(*scopes: str) -> Access:
+    """An API key with one of `scopes`; none named: any key."""
+    return Access("key", scopes=scopes)
+
+
+@dataclass(frozen=True)
+class Doors:
+    """How a session's cookie or a bearer key becomes a Principal; `staff` implements it, `main.py` hands it over."""
+
+    of_session: Callable[[Request, str], Awaitable[Principal | None]]
+    of_key: Callable[[Request, str], Awaitable[Principal | None]]
+
+
+def route(path: str, endpoint: Endpoint, *, who: Access, name: str, methods: Sequence[str] = ("GET",)) -> Route:
+    """A Starlette route whose endpoint runs only for `who`; `name` is `room:verb`."""
+    made = Route(path, guarded(endpoint, who), methods=list(methods), name=name)
+    made.who = who  # type: ignore[attr-defined]
+    return made
+
+
+def guarded(endpoint: Endpoint, who: Access) -> Endpoint:
+    @functools.wraps(endpoint)
+    async def call(request: Request) -> Response:
+        if who.kind == "staff":
+            request.state.principal = await _of_staff(request, who)
+        elif who.kind == "key":
+            request.state.principal = await _of_key(request, who)
+        return await endpoint(request)
+
+    return call
+
+
+class SignInNeeded(errors.Unauthenticated):
+    """No live session: a page sends the browser to the sign-in form of `session`."""
+
+    def __init__(self, session: str) -> None:
+        super().__init__(N_("Your session has ended. Sign in again; nothing that you typed was saved."), code="session_expired")
+        self.session = session
+
+
+async def _of_staff(request: Request, who: Access) -> Principal:
+    principal = await request.app.state.doors.of_session(request, who.session)
+    if principal is None:
+        raise SignInNeeded(who.session)
+    if not principal.may(who.role):
+        raise errors.Forbidden()
+    return principal
+
+
+async def _of_key(request: Request, who: Access) -> Principal:
+    scheme, _, plain = request.headers.get("authorization", "").partition(" ")
+    principal = None
+    if scheme.lower() == "bearer" and plain:
+        principal = await request.app.state.doors.of_key(request, plain.strip())
+    if principal is None:
+        raise errors.Unauthenticated()
+    if who.scopes and not principal.has_scope(*who.scopes):
+        raise errors.Forbidden(N_("This key lacks the scope that the call needs: %(scopes)s."), code="scope_missing",
+                               params={"scopes": ", ".join(who.scopes)})
+    return principal
