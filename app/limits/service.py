@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from app.clock import to_ms
+from app.clock import from_ms, to_ms
 from app.db import Database, Transaction, write_transaction
 from app.limits import rules, store
 from app.limits.rules import Limit, LimitReached
@@ -39,9 +39,19 @@ async def _judge(tx: Transaction, limit: Limit, now_ms: int) -> None:
             raise LimitReached(limit, rules.seconds_until_free(oldest_at, window_ms, now_ms), in_gap)
 
 
-async def count(tx: Transaction, scope: str, subject: str, window_seconds: int, now: datetime) -> int:
-    """How many hits the last `window_seconds` hold."""
-    return await store.count(tx, scope, subject, to_ms(now) - window_seconds * 1000)
+async def note(tx: Transaction, scope: str, subject: str, at: datetime) -> None:
+    """Counts what happened at `at` whatever the limits say: for those who look back at rates."""
+    await store.append(tx, scope, subject, to_ms(at))
+
+
+async def count(tx: Transaction, scope: str, subject: str, since: datetime, until: datetime) -> int:
+    """How many hits lie in since < at <= until."""
+    return await store.count(tx, scope, subject, to_ms(since), to_ms(until))
+
+
+async def newest(tx: Transaction, scope: str, subject: str, until: datetime, most: int) -> list[datetime]:
+    """When the newest hits up to `until` happened, newest first, at most `most` of them."""
+    return [from_ms(at) for at in await store.newest(tx, scope, subject, to_ms(until), most)]
 
 
 async def prune(db: Database, now: datetime) -> int:

@@ -18,9 +18,17 @@ async def nth_newest(tx: Transaction, scope: str, subject: str, after_at: int, p
         {"scope": scope, "subject": subject, "after_at": after_at, "skip": place - 1})
 
 
-async def count(tx: Transaction, scope: str, subject: str, after_at: int) -> int:
-    return await tx.fetch_val("SELECT COUNT(*) FROM limit_hits WHERE scope = :scope AND subject = :subject AND at > :after_at",
-                              {"scope": scope, "subject": subject, "after_at": after_at})
+async def count(tx: Transaction, scope: str, subject: str, since_at: int, until_at: int) -> int:
+    return await tx.fetch_val(
+        "SELECT COUNT(*) FROM limit_hits WHERE scope = :scope AND subject = :subject AND at > :since_at AND at <= :until_at",
+        {"scope": scope, "subject": subject, "since_at": since_at, "until_at": until_at})
+
+
+async def newest(tx: Transaction, scope: str, subject: str, until_at: int, most: int) -> list[int]:
+    rows = await tx.fetch_all(
+        "SELECT at FROM limit_hits WHERE scope = :scope AND subject = :subject AND at <= :until_at ORDER BY at DESC LIMIT :most",
+        {"scope": scope, "subject": subject, "until_at": until_at, "most": most})
+    return [row["at"] for row in rows]
 
 
 async def append(tx: Transaction, scope: str, subject: str, at: int) -> None:

@@ -16,7 +16,8 @@ async def hit(db: Database, *limits: Limit, at: datetime = NOON) -> None:
 
 
 async def counted(db: Database, limit: Limit, at: datetime = NOON) -> int:
-    return await write_transaction(db, lambda tx: service.count(tx, limit.scope, limit.subject, limit.window_seconds, at))
+    since = at - timedelta(seconds=limit.window_seconds)
+    return await write_transaction(db, lambda tx: service.count(tx, limit.scope, limit.subject, since, at))
 
 
 async def test_a_limit_lets_its_number_through_and_says_when_there_is_room_again(db):
@@ -88,4 +89,12 @@ async def test_pruning_deletes_what_no_window_reaches_and_nothing_else(db):
     await write_transaction(db, many)
     await hit(db, young, at=NOON - timedelta(days=30))
     assert await service.prune(db, NOON) == service.PRUNED_AT_ONCE + 1
-    assert await write_transaction(db, lambda tx: service.count(tx, "test.scope", "young", 31 * 86_400, NOON)) == 1
+    assert await counted(db, Limit("test.scope", "young", 31 * 86_400, 1)) == 1
+
+
+async def test_what_is_noted_is_counted_and_found_newest_first(db):
+    async def act(tx):
+        for minute in (1, 3, 2):
+            await service.note(tx, "test.rate", "poster", NOON + timedelta(minutes=minute))
+        return await service.newest(tx, "test.rate", "poster", NOON + timedelta(minutes=2), 2)
+    assert await write_transaction(db, act) == [NOON + timedelta(minutes=2), NOON + timedelta(minutes=1)]
