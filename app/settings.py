@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from app.errors import SettingsError
@@ -106,7 +107,7 @@ def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Set
     port = reader.number("PORT", 1, 65535)
     url = reader.url("TESSERA_URL", f"http://127.0.0.1:{port}" if demo else "", demo)
     data = Path(reader.text("TESSERA_DATA"))
-    settings = dict(
+    settings: dict[str, Any] = dict(
         demo=demo, port=port, host=reader.text("TESSERA_DEMO_HOST" if demo else "TESSERA_HOST"), url=url,
         link_url=reader.url("TESSERA_LINK_URL", url, demo), data=data, database_url=reader.database(data),
         secret_keys=reader.listed("TESSERA_SECRET_KEY"), proxies=reader.networks("TESSERA_PROXIES"),
@@ -210,7 +211,7 @@ class _Reader:
                 self.mistakes.append(f"TESSERA_SMS: there is no gateway “{kind}:”. Known: console:, {', '.join(GATEWAYS)}…")
         return found
 
-    def check_together(self, settings: dict) -> None:
+    def check_together(self, settings: dict[str, Any]) -> None:
         """What single values cannot show."""
         if settings["database_url"].startswith("postgresql") and not settings["secret_keys"]:
             self.mistakes.append("TESSERA_SECRET_KEY is missing. With PostgreSQL it is never made by itself; "
