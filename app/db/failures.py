@@ -34,8 +34,8 @@ class TooSlow(Unavailable):
     code, detail = "too_slow", "This took too long and was stopped. Ask for a smaller part."
 
 
-# What asyncpg raises where the server, or the way to it, is at fault.
-ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# What asyncpg raises where the server, or the way to it, is at fault; the third as a connection breaks under a statement.
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 # Primary result codes, https://www.sqlite.org/rescode.html
 _SQLITE = {
     5: WriterBusy, 6: WriterBusy,                                                    # BUSY, LOCKED
@@ -69,7 +69,9 @@ def raise_if_postgresql_cannot(error: BaseException) -> None:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         kind = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:3]) or _POSTGRESQL.get(state[:2])
-    elif isinstance(error, TimeoutError | OSError) or (isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)):
+    elif isinstance(error, TimeoutError | OSError | asyncpg.InternalClientError):
+        kind = Unreachable
+    elif isinstance(error, asyncpg.InterfaceError) and "clos" in str(error):
         kind = Unreachable
     if kind is not None:
         raise kind() from error

@@ -125,8 +125,8 @@ class PostgresBackend(interfaces.DatabaseBackend):
                     "application_name": "tessera", "jit": "off",
                     "lock_timeout": f"{options.wait_seconds * 1000:.0f}",
                     "statement_timeout": f"{options.statement_seconds * 1000:.0f}",
-                    # Of a process that is frozen, or whose host is gone: our own cut-off comes long before.
-                    "idle_in_transaction_session_timeout": f"{options.report_seconds * 1000:.0f}"}}
+                    # Of a process that is frozen, or whose host is gone: our own cut-offs come before.
+                    "idle_in_transaction_session_timeout": f"{(options.report_seconds + 10) * 1000:.0f}"}}
 
 
 async def _leave_as_it_is(connection: Any) -> None:

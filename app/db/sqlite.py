@@ -165,6 +165,8 @@ class SQLiteTransaction(Transaction):
 
     async def _elsewhere(self, take: Callable[[sqlite3.Cursor], Any], query: str, values: Values | None) -> Any:
         reading = is_read(query)
+        if self._report is not None and not reading:
+            raise ValueError("a readonly transaction cannot write")
         if self._report is not None:
             return await self._report_on(self._report, take, query, values)
         if not reading:
