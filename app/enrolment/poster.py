@@ -1,0 +1,182 @@
+"""The poster that hangs at the door: a PDF with the enrolment link as a QR code, sharp at any size.
+
+One sheet, drawn on a grid of 210 × 297 units whatever its real size: art above, the headline, three steps beside the code.
+"""
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.designs.colours import BrandColours
+from app.designs.strip import HEIGHT, WIDTH, shades, strip_stones
+
+if TYPE_CHECKING:
+    from reportlab.pdfgen.canvas import Canvas
+
+SIZES = {"a4": (210.0, 297.0), "a5": (148.0, 210.0), "table": (105.0, 148.5)}      # millimetres; `table` stands on a counter
+MM = 72 / 25.4
+GRID_WIDTH, GRID_HEIGHT = 210.0, 297.0
+ART_HEIGHT = 104.0
+MARGIN = 18.0
+CODE_SIDE = 74.0
+INK = "#161614"
+REGULAR, BOLD = "PT Sans", "PT Sans Bold"
+WORDS = {
+    "en": {"steps": ("Point your camera at the code.", "Type your number; we text you a link.", "Your card is in your phone. No app."),
+           "foot": "We text you once. More only if you ask."},
+    "ru": {"steps": ("Наведите камеру на код.", "Введите номер — пришлём ссылку.", "Карта в телефоне. Без приложения."),
+           "foot": "Одно сообщение, остальное — по желанию."},
+}
+
+
+@dataclass(frozen=True)
+class Poster:
+    """What a sheet says. address: the enrolment page, in the QR; shown: the same, short enough to be typed."""
+
+    business_name: str
+    headline: str
+    address: str
+    shown: str
+    language: str
+    size: str
+    colours: BrandColours
+
+
+def draw(poster: Poster) -> bytes:
+    """The poster as a PDF of one page. size: a key of SIZES; language: en or ru."""
+    # Imported here: 60 ms that only a download of a poster needs.
+    from reportlab.pdfgen.canvas import Canvas
+
+    _register_fonts()
+    width, height = SIZES[poster.size]
+    out = io.BytesIO()
+    # invariant: the same poster is the same file, byte for byte
+    canvas = Canvas(out, pagesize=(width * MM, height * MM), invariant=1)
+    canvas.setTitle(f"{poster.business_name}: {poster.headline}")
+    canvas.setAuthor(poster.business_name)
+    canvas.scale(width * MM / GRID_WIDTH, height * MM / GRID_HEIGHT)
+    _art(canvas, poster.colours)
+    top = _headline(canvas, poster.headline)
+    _steps(canvas, poster, top)
+    _code(canvas, poster, top)
+    _foot(canvas, poster)
+    canvas.showPage()
+    canvas.save()
+    return out.getvalue()
+
+
+@lru_cache(maxsize=1)
+def _register_fonts() -> None:
+    import fontpkg_pt_sans
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    folder = Path(fontpkg_pt_sans.__file__).parent / "files"
+    pdfmetrics.registerFont(TTFont(REGULAR, str(folder / "PT_Sans-Web-Regular.ttf")))
+    pdfmetrics.registerFont(TTFont(BOLD, str(folder / "PT_Sans-Web-Bold.ttf")))
+
+
+def _art(canvas: "Canvas", colours: BrandColours) -> None:
+    """The card's own stones, enlarged until they fill the band, the rosette in sight at the right."""
+    known, scale = shades(colours), max(GRID_WIDTH / WIDTH, ART_HEIGHT / HEIGHT)
+    bottom = GRID_HEIGHT - ART_HEIGHT
+    canvas.saveState()
+    frame = canvas.beginPath()
+    frame.rect(0, bottom, GRID_WIDTH, ART_HEIGHT)
+    canvas.clipPath(frame, stroke=0, fill=0)
+    canvas.setFillColor(colours.brand)
+    canvas.rect(0, bottom, GRID_WIDTH, ART_HEIGHT, stroke=0, fill=1)
+    left, middle = GRID_WIDTH - WIDTH * scale, bottom + ART_HEIGHT / 2
+    for stone in strip_stones():
+        path = canvas.beginPath()
+        for number, (x, y) in enumerate(stone.corners):
+            point = left + x * scale, middle - (y - HEIGHT / 2) * scale
+            (path.lineTo if number else path.moveTo)(*point)
+        path.close()
+        canvas.setFillColor(known[stone.shade])
+        canvas.drawPath(path, stroke=0, fill=1)
+    canvas.restoreState()
+
+
+def _headline(canvas: "Canvas", text: str) -> float:
+    """Sets the headline as large as fits in three lines; returns where the words below begin."""
+    wide = GRID_WIDTH - 2 * MARGIN
+    size, lines = next((size, lines) for size in (20.0, 17.0, 14.0, 11.5, 9.0, 7.0)
+                       if len(lines := _wrapped(text, BOLD, size, wide)) <= (2 if size > 12 else 3) or size == 7.0)
+    canvas.setFillColor(INK)
+    baseline = GRID_HEIGHT - ART_HEIGHT - 11 - size
+    for line in lines[:4]:
+        canvas.setFont(BOLD, size)
+        canvas.drawString(MARGIN, baseline, line)
+        baseline -= size * 1.04
+    return baseline + size * 1.04 - 14
+
+
+def _steps(canvas: "Canvas", poster: Poster, top: float) -> None:
+    size, baseline = 6.4, top - 6
+    wide = GRID_WIDTH - 3 * MARGIN - CODE_SIDE
+    for number, step in enumerate(WORDS[poster.language]["steps"], 1):
+        canvas.setFont(BOLD, size)
+        canvas.setFillColor(poster.colours.ui_light)
+        canvas.drawString(MARGIN, baseline, str(number))
+        canvas.setFont(REGULAR, size)
+        canvas.setFillColor(INK)
+        for line in _wrapped(step, REGULAR, size, wide - 9):
+            canvas.drawString(MARGIN + 9, baseline, line)
+            baseline -= size * 1.28
+        baseline -= size * 0.7
+
+
+def _code(canvas: "Canvas", poster: Poster, top: float) -> None:
+    """The QR as rectangles, level Q: it survives a scratched sheet. Paper is white around it, four modules and more."""
+    import segno
+
+    rows = list(segno.make_qr(poster.address, error="q").matrix)
+    step = CODE_SIDE / len(rows)
+    left, upper = GRID_WIDTH - MARGIN - CODE_SIDE, top
+    canvas.setFillColor("#000000")
+    for y, row in enumerate(rows):
+        x = 0
+        while x < len(row):
+            run = x
+            while run < len(row) and row[run]:
+                run += 1
+            if run > x:
+                # A hair larger than a module: renderers leave white seams between neighbours otherwise.
+                canvas.rect(left + x * step, upper - (y + 1) * step, (run - x) * step, step * 1.01, stroke=0, fill=1)
+            x = max(run, x + 1)
+    canvas.setFillColor(INK)
+    canvas.setFont(BOLD, _fitting(poster.shown, BOLD, 5.0, CODE_SIDE))
+    canvas.drawCentredString(left + CODE_SIDE / 2, upper - CODE_SIDE - 8, poster.shown)
+
+
+def _foot(canvas: "Canvas", poster: Poster) -> None:
+    canvas.setFillColor(INK)
+    canvas.setFont(BOLD, _fitting(poster.business_name, BOLD, 6.4, 74))
+    canvas.drawString(MARGIN, 13, poster.business_name)
+    foot = str(WORDS[poster.language]["foot"])
+    canvas.setFont(REGULAR, _fitting(foot, REGULAR, 4.8, 92))
+    canvas.drawRightString(GRID_WIDTH - MARGIN, 13, foot)
+
+
+def _width(text: str, font: str, size: float) -> float:
+    from reportlab.pdfbase import pdfmetrics
+
+    return pdfmetrics.stringWidth(text, font, size)
+
+
+def _fitting(text: str, font: str, size: float, wide: float) -> float:
+    """`size`, or the smaller one at which `text` is as wide as `wide`."""
+    return min(size, size * wide / max(_width(text, font, size), 1.0))
+
+
+def _wrapped(text: str, font: str, size: float, wide: float) -> list[str]:
+    """The words of `text` in lines no wider than `wide`; a single longer word stays whole."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _width(f"{lines[-1]} {word}", font, size) <= wide:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
