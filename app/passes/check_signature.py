@@ -34,8 +34,11 @@ class _SignerInfo(NamedTuple):
     signature: bytes
 
 
-def check_signature(signature: bytes, manifest: bytes, root_pem: bytes) -> Signature:
-    """Verify `signature` (DER) over the exact bytes of `manifest`. Raises BadPass with the first thing that is wrong."""
+def check_signature(signature: bytes, manifest: bytes, root_pem: bytes | None) -> Signature:
+    """Verify `signature` (DER) over the exact bytes of `manifest`. Raises BadPass with the first thing that is wrong.
+
+    root_pem None: the chain is walked as far as the enclosed intermediate, which is then taken on trust.
+    """
     need(bool(signature), "The signature is empty.")
     try:
         certificates, signer = _read(signature)
@@ -45,7 +48,7 @@ def check_signature(signature: bytes, manifest: bytes, root_pem: bytes) -> Signa
         raise problem if isinstance(problem, BadPass) else BadPass(f"The signature is not a readable CMS structure: {problem}.") from None
     need(attributes[CONTENT_TYPE] == DATA[2:], "The signed content type is not plain data.")
     need(attributes[MESSAGE_DIGEST] == hashlib.sha256(manifest).digest(), "The manifest was changed after it was signed.")
-    leaf = _check_chain(certificates, signer.identifier, x509.load_pem_x509_certificate(root_pem), signed_at)
+    leaf = _check_chain(certificates, signer.identifier, x509.load_pem_x509_certificate(root_pem) if root_pem else None, signed_at)
     key = leaf.public_key()
     if not isinstance(key, rsa.RSAPublicKey):
         raise BadPass("The pass certificate has no RSA key.")
@@ -90,7 +93,7 @@ def _attributes(content: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _check_chain(certificates: list[x509.Certificate], identifier: bytes, root: x509.Certificate, at: datetime) -> x509.Certificate:
+def _check_chain(certificates: list[x509.Certificate], identifier: bytes, root: x509.Certificate | None, at: datetime) -> x509.Certificate:
     """The signer's certificate, having walked from it to `root`, each link valid `at` that time."""
     leaves = [each for each in certificates if _identifier(each) == identifier]
     need(len(leaves) == 1, "The signer's certificate is not in the signature.")
@@ -98,7 +101,8 @@ def _check_chain(certificates: list[x509.Certificate], identifier: bytes, root: 
     others = [each for each in certificates if each is not leaf and each != root]
     need(len(certificates) == 2 and len(others) == 1, "The signature must enclose the pass certificate and WWDR, and nothing else.")
     [wwdr] = others
-    for child, parent, name in ((leaf, wwdr, "pass certificate"), (wwdr, root, "WWDR certificate")):
+    links = [(leaf, wwdr, "pass certificate")] + ([(wwdr, root, "WWDR certificate")] if root else [])
+    for child, parent, name in links:
         need(_issued_by(child, parent) and _is_authority(parent), f"The {name} comes from another issuer.")
         try:
             child.verify_directly_issued_by(parent)

@@ -346,5 +346,5 @@ def test_an_address_may_be_written_in_the_usual_ways(address, parts):
 
 @pytest.mark.parametrize("address", ["", "http://api.push.apple.com", "host:port"])
 def test_an_address_that_is_none_is_refused(address):
-    with pytest.raises(ValueError, match="not an address|Port"):
+    with pytest.raises(ValueError, match=r"not an address|Port"):
         split_address(address)
