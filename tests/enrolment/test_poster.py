@@ -12,8 +12,9 @@ ADDRESS = "https://cards.example.com/e/coffee/points?from=door"
 
 
 def made(**changes: str) -> Poster:
-    return Poster(**{"business_name": "Кофейный угол", "headline": "Каждый сотый рубль возвращается",
-                     "address": ADDRESS, "shown": "cards.example.com/e/coffee", "language": "ru", "size": "a4", "colours": derive("#0f4546", "#f6d8b0"), **changes})
+    said = {"business_name": "Кофейный угол", "headline": "Каждый сотый рубль возвращается", "address": ADDRESS,
+            "shown": "cards.example.com/e/coffee", "language": "ru", "size": "a4"}
+    return Poster(colours=derive("#0f4546", "#f6d8b0"), **{**said, **changes})
 
 
 def run(*command: str | Path) -> str:
