@@ -79,7 +79,7 @@ class PassContents:
 def check_pkpass(data: bytes, *, root_pem: bytes | None, now: datetime | None = None, pass_type_identifier: str | None = None,
                  team_identifier: str | None = None, serial_number: str | None = None,
                  authentication_token: str | None = None) -> PassContents:
-    """Check archive, hashes, signature, names, keys, limits and images of `data`, trusting `root_pem` alone.
+    """Check archive, hashes, signature, names, keys, limits, pictures and words of `data`, trusting `root_pem` alone.
 
     root_pem None: the chain that the pass brings is taken on trust.
     The identifiers, where given, must be those of the pass; `now`, where given, must not lie before the signing time.

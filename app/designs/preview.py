@@ -1,0 +1,66 @@
+"""A card as pages draw it: the designer's preview, the web card, the demo phone. The same fields, words and values as the pass."""
+from dataclasses import dataclass
+from datetime import date
+
+from app.designs.colours import BrandColours
+from app.designs.prepared import PreparedDesign
+from app.designs.rules import CardFace, Format, Value
+from app.money import minor_digits
+from app.web import formats
+
+
+@dataclass(frozen=True)
+class ViewField:
+    """A field as text; `value` keeps what it was made from."""
+
+    key: str
+    label: str
+    text: str
+    format: Format
+    value: Value
+
+
+@dataclass(frozen=True)
+class PassView:
+    """A card in one language, ready for a template."""
+
+    language: str
+    name: str
+    logo_text: str
+    description: str
+    header: tuple[ViewField, ...]
+    primary: tuple[ViewField, ...]
+    row: tuple[ViewField, ...]
+    back: tuple[ViewField, ...]
+    barcode_message: str
+    barcode_text: str
+    colours: BrandColours
+    is_voided: bool
+
+
+def preview(design: PreparedDesign, face: CardFace, language: str) -> PassView:
+    """`face` drawn with `design`; a language that the design does not have becomes its own."""
+    language = language if language in design.languages else design.language
+    shown: dict[str, list[ViewField]] = {"header": [], "primary": [], "secondary": [], "auxiliary": [], "back": []}
+    values = face.values()
+    for field in design.fields:
+        value = field.text[language] if field.text is not None else values[field.value or ""]
+        if value is not None:
+            text = written(value, field.format, face.currency, language)
+            shown[field.place].append(ViewField(field.key, field.label[language], text, field.format, value))
+    return PassView(
+        language=language, name=design.name[language], logo_text=design.logo_text[language], description=design.description[language],
+        header=tuple(shown["header"]), primary=tuple(shown["primary"]), row=(*shown["secondary"], *shown["auxiliary"]),
+        back=tuple(shown["back"]), barcode_message=face.barcode_message, barcode_text=formats.in_fours(face.barcode_message),
+        colours=design.colours, is_voided=face.is_voided)
+
+
+def written(value: Value, kind: Format, currency: str, language: str) -> str:
+    """A value as people read it; money comes in major units."""
+    if kind == "money" and isinstance(value, int | float):
+        return formats.money(round(value * 10 ** minor_digits(currency)), currency, language)
+    if kind == "number" and isinstance(value, int):
+        return formats.points(value)
+    if kind == "day" and isinstance(value, date):
+        return formats.day(value, language, "UTC")
+    return str(value)

@@ -1,0 +1,133 @@
+"""What a card's design is: the business's own copy, what a card shows through it, and what makes sense in either."""
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from app.designs.colours import HEX, BrandColours, derive
+from app.errors import FieldError, Invalid
+from app.money import minor_digits
+from app.text import N_
+
+LANGUAGES = ("en", "ru")
+Place = Literal["header", "primary", "secondary", "auxiliary", "back"]
+Format = Literal["text", "number", "money", "day", "link"]
+Value = int | float | str | date
+
+LONGEST = {"name": 64, "logo_text": 64, "points": 24, "about": 1000}
+
+
+class CardWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The business's words on the card in one language: its name (also the title of lock-screen messages), what a point is called
+    (as a heading: "Points", «Баллы»), the text beside the logo where it differs from the name, and its own text on the back."""
+
+    name: str
+    points: str
+    logo_text: str = ""
+    about: str = ""
+
+
+class DesignContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One version of a business's design. Colours are "#rrggbb" in lower case, exactly as chosen; `text` and `accent` may be left open.
+
+    `language` is the one that phones in neither of ours see.
+    """
+
+    en: CardWords
+    ru: CardWords
+    background: str
+    label: str
+    text: str | None = None
+    accent: str | None = None
+    language: Literal["en", "ru"] = "en"
+
+    def words(self, language: str) -> CardWords:
+        return self.ru if language == "ru" else self.en
+
+    def colours(self) -> BrandColours:
+        """The colours made safe, with what was corrected."""
+        return derive(self.background, self.label, self.text, self.accent)
+
+
+@dataclass(frozen=True)
+class CardFace:
+    """What a card shows, in whatever wallet: plain values, no words.
+
+    balance: points, below zero for a debt; worth_minor: what they are worth at the till, minor units of `currency`, >= 0;
+    expiring_points and expires_on: the lot that ends first, its last good day where the business is, or None for both;
+    page_link: the address of the card's page that may be shared, None where there is none.
+    """
+
+    barcode_message: str
+    balance: int
+    worth_minor: int
+    currency: str
+    name: str | None = None
+    expiring_points: int | None = None
+    expires_on: date | None = None
+    page_link: str | None = None
+    is_voided: bool = False
+
+    def values(self) -> dict[str, Value | None]:
+        """The values that a design's fields name. Money is in major units, as wallets take it: whole where it is whole."""
+        minor = 10 ** minor_digits(self.currency)
+        worth = self.worth_minor / minor if self.worth_minor % minor else self.worth_minor // minor
+        return {"balance": self.balance, "worth": worth, "name": self.name or None, "expiring_points": self.expiring_points,
+                "expires_on": self.expires_on, "page_link": self.page_link}
+
+
+VALUES = ("balance", "worth", "name", "expiring_points", "expires_on", "page_link")
+
+
+def default_content(name_en: str, name_ru: str | None = None, *, language: Literal["en", "ru"] = "en", background: str = "#0f4546",
+                    label: str = "#f6d8b0", accent: str | None = "#c98345") -> DesignContent:
+    """The design that a new programme starts with: the template's colours, the business's name, plain points."""
+    return DesignContent(en=CardWords(name_en, "Points"), ru=CardWords(name_ru or name_en, "Баллы"), background=background,
+                         label=label, accent=accent, language=language)
+
+
+def validate(content: DesignContent) -> None:
+    """Raises Invalid, a sentence for each field (`en.name`, `background`, …), unless a wallet can show this."""
+    wrong = [error for language in LANGUAGES for error in _wrong_words(content.words(language), language)]
+    for field in ("background", "label", "text", "accent"):
+        colour = getattr(content, field)
+        if not (colour is None and field in ("text", "accent")) and not HEX.fullmatch(colour):
+            wrong.append(FieldError(field, "colour", N_("Type the colour as # and six digits or letters a to f, such as #0f4546.")))
+    if wrong:
+        raise Invalid(fields=wrong)
+
+
+def _wrong_words(words: CardWords, language: str) -> list[FieldError]:
+    wrong = []
+    for field, longest in LONGEST.items():
+        text = getattr(words, field)
+        name = f"{language}.{field}"
+        if not text.strip() and field in ("name", "points"):
+            wrong.append(FieldError(name, "required", N_("Type something here; the card shows it.")))
+        elif len(text) > longest:
+            wrong.append(FieldError(name, "too_long", N_("This is longer than a card can show. Shorten it.")))
+        elif _is_unprintable(text, lines=field == "about"):
+            wrong.append(FieldError(name, "characters", N_("There are characters in here that no card can show. Type the text anew.")))
+    if "%" in words.points:
+        # The word stands in the message that the lock screen makes, where % means the new number.
+        wrong.append(FieldError(f"{language}.points", "characters", N_("What a point is called cannot hold a % sign.")))
+    return wrong
+
+
+def _is_unprintable(text: str, lines: bool) -> bool:
+    return any(unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn") and not (lines and letter == "\n") for letter in text)
+
+
+def parse(text: str | bytes) -> DesignContent:
+    """A stored or posted design from its JSON. Raises Invalid for other fields or types than a design has."""
+    try:
+        return msgspec.json.decode(text, type=DesignContent)
+    except msgspec.DecodeError as error:
+        raise Invalid(fields=[FieldError("content", "type", N_("This is not a card's design."))]) from error
+
+
+def dump(content: DesignContent) -> str:
+    """The JSON that `parse` reads."""
+    return msgspec.json.encode(content).decode()
