@@ -13,9 +13,9 @@ from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.errors import NotFound
+from app.web.routing import public, route
 
 ROOT = Path(__file__).parents[2] / "static"
 
@@ -30,7 +30,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "card": (*_SHOPPER, "field", "choice", "banner", "figure", "list", "state", "details", "pass", "card"),
     "sign-in": (*_FRAME, "field", "banner", "sign-in"),
     "scan": (*_TILL, "scan"),
-    "sale": (*_TILL, "tinted", "choice", "keypad", "state", "sale"),
+    "sale": (*_TILL, "tinted", "keypad", "sale"),
     "console": _CONSOLE,
     "today": (*_CONSOLE, "stat", "chart", "today"),
     "customers": (*_CONSOLE, "figure", "dialog", "choice", "customers"),
@@ -105,4 +105,4 @@ async def serve(request: Request) -> Response:
     return Response(asset.body, media_type=asset.media_type, headers={"Cache-Control": kept, "X-Content-Type-Options": "nosniff"})
 
 
-ROUTES = [Route("/static/{digest}/{name:path}", serve, name="static")]
+routes = [route("/static/{digest}/{name:path}", serve, who=public, name="web:static")]

@@ -15,10 +15,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from app.web import assets, formats, i18n
+from app.web.security import POLICY
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
-POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; connect-src 'self'; "
-          "font-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 _ICON = re.compile(r'<symbol id="i-([a-z-]+)" viewBox="([\d ]+)">(.*?)</symbol>', re.DOTALL)
 _TURNING = {"left", "right", "arrow", "back", "undo"}
 _CSS_NAME, _CSS_VALUE = re.compile(r"--[a-z0-9-]+"), re.compile(r"[#\w(),.%\s-]+", re.ASCII)
@@ -103,6 +102,10 @@ def environment(language: str) -> Environment:
     return made
 
 
+def _policy(nonce: str) -> str:
+    return POLICY.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
+
+
 def render(request: Request, name: str, context: Mapping[str, Any] | None = None, *, status: int = 200,
            headers: Mapping[str, str] | None = None, default_language: str = "en") -> HTMLResponse:
     """Answer with a page in the language that the request asks for, else in `default_language`, the business's own.
@@ -113,8 +116,9 @@ def render(request: Request, name: str, context: Mapping[str, Any] | None = None
     language = i18n.language_of(request, default_language)
     nonce = secrets.token_urlsafe(12)
     body = environment(language).get_template(name).render({"request": request, "nonce": nonce, **(context or {})})
-    answer = HTMLResponse(body, status, {"Content-Security-Policy": POLICY.format(nonce=nonce), "Vary": "Accept-Language, Cookie",
+    answer = HTMLResponse(body, status, {"Content-Security-Policy": _policy(nonce), "Vary": "Accept-Language, Cookie",
                                          "Content-Language": language, **(headers or {})})
     if request.query_params.get("lang") == language:
-        answer.set_cookie(i18n.COOKIE, language, max_age=365 * 86400, path="/", samesite="lax", httponly=True)
+        answer.set_cookie(i18n.COOKIE, language, max_age=365 * 86400, path="/", samesite="lax", httponly=True,
+                          secure=request.url.scheme == "https")
     return answer

@@ -1,0 +1,71 @@
+// The amount at the till: the keypad types into the field, the two buttons say beforehand what they will do. The server decides.
+const form = document.querySelector("[data-pay]");
+
+if (form) {
+  const field = form.elements.amount, keypad = form.querySelector(".keypad"), fewer = form.elements.points;
+  const rules = JSON.parse(form.dataset.rules), balance = Number(form.dataset.balance), digits = Number(form.dataset.digits);
+  const group = text => text.replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
+  const sum = minor => {
+    const [whole, part] = (minor / 10 ** digits).toFixed(digits).split(".");
+    return group(whole) + (Number(part) ? (document.documentElement.lang === "ru" ? "," : ".") + part : "");
+  };
+  const put = (name, text) => { const place = form.querySelector(`[data-${name}]`); if (place) place.textContent = text; };
+  const minor = () => {
+    const text = field.value.replace(/[\s\u00a0\u202f]/g, "").replace(",", ".");
+    return /^\d{1,9}(\.\d*)?$/.test(text) ? Math.round(Number(text) * 10 ** digits) : 0;
+  };
+  const earned = paid => paid < rules.minimum_minor ? 0
+    : rules.whole_steps ? Math.floor(paid / rules.earn_per_minor) * rules.earn_points : Math.floor(paid * rules.earn_points / rules.earn_per_minor);
+  const worth = points => Math.floor(points * rules.worth_minor / rules.worth_points);
+
+  function spendable(bill) {
+    if (bill < rules.minimum_minor) return 0;
+    const most = Math.floor(bill * rules.share_bp / 10000);
+    const wish = /^\d+$/.test(fewer?.value ?? "") ? Number(fewer.value) : Infinity;
+    return Math.max(0, Math.min(balance, wish, Math.floor(most * rules.worth_points / rules.worth_minor)));
+  }
+
+  const tell = () => {
+    const bill = minor(), spend = spendable(bill);
+    put("earn", bill ? `+${group(String(earned(bill)))}` : "");
+    put("full-sum", sum(bill));
+    put("spend", bill ? group(String(spend)) : "");
+    put("rest-sum", sum(bill - worth(spend)));
+    for (const name of ["full", "rest"]) { const line = form.querySelector(`[data-${name}]`); if (line) line.hidden = !bill; }
+  };
+
+  keypad.hidden = false;
+  // With keys of our own the phone's keyboard stays down; a real keyboard types as ever.
+  field.inputMode = "none";
+  keypad.addEventListener("click", event => {
+    const key = event.target.closest("[data-key]")?.dataset.key;
+    if (!key) return;
+    field.value = key === "back" ? field.value.slice(0, -1) : (field.value + key).slice(0, 12);
+    tell();
+  });
+  form.addEventListener("input", tell);
+  // A card scanned into the amount is the next customer, not sixteen digits of money.
+  form.addEventListener("submit", event => {
+    if (/^\d{16}$/.test(field.value.trim())) {
+      event.preventDefault();
+      location.href = document.querySelector(".sale__band a").href;
+    } else {
+      // One press is one sale: the second press of a double click finds the buttons at rest. The pressed one is sent first.
+      setTimeout(() => form.querySelectorAll("[name=act]").forEach(button => { button.disabled = true; }));
+    }
+  });
+  addEventListener("pageshow", () => form.querySelectorAll("[name=act]").forEach(button => { button.disabled = false; }));
+  tell();
+}
+
+const undo = document.querySelector("[data-undo]");
+if (undo) {
+  const left = undo.querySelector("[data-undo-left]"), end = Date.now() + undo.dataset.undo * 1000;
+  const count = () => {
+    const seconds = Math.ceil((end - Date.now()) / 1000);
+    undo.hidden = seconds <= 0;
+    left.textContent = `${Math.floor(seconds / 60)}:${String(Math.max(seconds, 0) % 60).padStart(2, "0")}`;
+    if (seconds > 0) setTimeout(count, 1000);
+  };
+  count();
+}
