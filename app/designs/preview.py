@@ -2,9 +2,12 @@
 from dataclasses import dataclass
 from datetime import date
 
+from markupsafe import Markup
+
 from app.designs.colours import BrandColours
 from app.designs.prepared import PreparedDesign
 from app.designs.rules import CardFace, Format, Value
+from app.designs.strip import HEIGHT, WIDTH, mark_svg, shade_properties, strip_svg
 from app.money import minor_digits
 from app.web import formats
 
@@ -36,6 +39,22 @@ class PassView:
     barcode_text: str
     colours: BrandColours
     is_voided: bool
+
+    @property
+    def css(self) -> dict[str, str]:
+        """The custom properties that a page with this card sets."""
+        return self.colours.css() | shade_properties(self.colours)
+
+    @property
+    def strip(self) -> Markup:
+        """The picture, in the colours of `css`."""
+        return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="xMaxYMid slice" '  # noqa: S704 (our own drawing)
+                      f'aria-hidden="true">{strip_svg()}</svg>')
+
+    @property
+    def logo(self) -> Markup:
+        """The small rosette, in the colours of `css`."""
+        return Markup(f'<svg viewBox="-1 -1 2 2" aria-hidden="true">{mark_svg()}</svg>')  # noqa: S704 (as above)
 
 
 def preview(design: PreparedDesign, face: CardFace, language: str) -> PassView:

@@ -110,6 +110,14 @@ def _polar(radius: float, angle: float) -> Point:
     return radius * math.sin(angle), -radius * math.cos(angle)
 
 
+@lru_cache(maxsize=1)
+def mark_svg() -> str:
+    """The small rosette as SVG paths for a viewBox of -1 -1 2 2, its shades as custom properties."""
+    return "".join(f'<path fill="var(--{stone.shade})" d="M{"L".join(f"{x:.2f} {y:.2f}" for x, y in stone.corners)}z"/>'
+                   for stone in mark_stones())
+
+
+@lru_cache(maxsize=1)
 def strip_svg() -> str:
     """The stones as SVG paths for a viewBox of 375 × 144; each names its shade as a custom property (`var(--s2)`, `var(--a1)`).
 
@@ -157,7 +165,8 @@ def _strip(known: dict[str, str], scale: int) -> "Image.Image":
     pen = ImageDraw.Draw(picture)
     for stone in strip_stones():
         pen.polygon([(x * fine, y * fine) for x, y in stone.corners], fill=known[stone.shade])
-    return picture.resize((WIDTH * scale, HEIGHT * scale), Image.Resampling.LANCZOS)
+    # Averaged, whole pixels by whole pixels: sharper ways overshoot at the edges, and the ground would leave its shades.
+    return picture.resize((WIDTH * scale, HEIGHT * scale), Image.Resampling.BOX)
 
 
 def _mark(known: dict[str, str], size: int, radius: float, ground: str | None) -> "Image.Image":
@@ -169,7 +178,7 @@ def _mark(known: dict[str, str], size: int, radius: float, ground: str | None) -
     pen = ImageDraw.Draw(picture)
     for stone in mark_stones():
         pen.polygon([(fine / 2 + x * radius * fine, fine / 2 + y * radius * fine) for x, y in stone.corners], fill=known[stone.shade])
-    picture = picture.resize((size, size), Image.Resampling.LANCZOS)
+    picture = picture.resize((size, size), Image.Resampling.BOX)
     return picture.convert("RGB") if ground else picture
 
 
