@@ -16,7 +16,8 @@ def load(files, password=None, wwdr=None, **expected):
 
 @pytest.fixture(scope="session")
 def other(tmp_path_factory):
-    return make_demo_certificates(tmp_path_factory.mktemp("other"), pass_type_identifier="pass.other", team_identifier="OTHER12345", now=NOON)
+    folder = tmp_path_factory.mktemp("other")
+    return make_demo_certificates(folder, pass_type_identifier="pass.other", team_identifier="OTHER12345", now=NOON)
 
 
 def encrypted(key_pem, password):
@@ -97,7 +98,7 @@ def test_an_elliptic_key_is_refused_since_apple_issues_none(tmp_path):
 @pytest.mark.parametrize("part", ["certificate", "key", "wwdr"])
 def test_a_file_that_is_something_else_is_named(demo, part):
     content = {name: getattr(demo, name).read_bytes() for name in ("certificate", "key", "wwdr")} | {part: b"<html>not found</html>"}
-    with pytest.raises(SettingsError, match="Reading the (pass certificate|private key|WWDR certificate)"):
+    with pytest.raises(SettingsError, match=r"Reading the (pass certificate|private key|WWDR certificate)"):
         PassSigner.load(content["certificate"], content["key"], None, content["wwdr"])
 
 

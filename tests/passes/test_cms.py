@@ -27,9 +27,9 @@ def builders_signature(demo, manifest):
 def verify(tool, demo, folder: Path, manifest, signature):
     (folder / "manifest").write_bytes(manifest)
     (folder / "signature").write_bytes(signature)
-    return subprocess.run(["openssl", tool, "-verify", "-binary", "-inform", "DER", "-in", folder / "signature", "-content",
-                           folder / "manifest", "-CAfile", demo.root, "-purpose", "any", "-attime", str(int(NOON.timestamp())), "-out", "/dev/null"],
-                          capture_output=True, text=True, check=False)
+    return subprocess.run(["openssl", tool, "-verify", "-binary", "-inform", "DER", "-in", folder / "signature",
+                           "-content", folder / "manifest", "-CAfile", demo.root, "-purpose", "any",
+                           "-attime", str(int(NOON.timestamp())), "-out", "/dev/null"], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
