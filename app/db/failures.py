@@ -69,9 +69,12 @@ def raise_if_postgresql_cannot(error: BaseException) -> None:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         kind = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:3]) or _POSTGRESQL.get(state[:2])
-    elif isinstance(error, TimeoutError | OSError | asyncpg.InternalClientError):
-        kind = Unreachable
-    elif isinstance(error, asyncpg.InterfaceError) and "clos" in str(error):
+    elif isinstance(error, TimeoutError | OSError | asyncpg.InternalClientError) or _is_gone(error):
         kind = Unreachable
     if kind is not None:
         raise kind() from error
+
+
+def _is_gone(error: BaseException) -> bool:
+    """asyncpg has one class for wrong arguments and for a connection that is closed, or was taken out of the pool as it broke."""
+    return isinstance(error, asyncpg.InterfaceError) and any(word in str(error) for word in ("closed", "closing", "released back"))

@@ -3,20 +3,23 @@ from collections.abc import Awaitable, Callable
 
 
 class Leader:
-    """Held until `release()`, or until the engine took it away: look at `held` before each piece of work."""
+    """Held until `release()`, or until the engine took it away: look before each piece of work."""
 
-    def __init__(self, name: str, *, alive: Callable[[], bool] | None = None,
+    def __init__(self, name: str, *, look: Callable[[], Awaitable[bool]] | None = None,
                  release: Callable[[], Awaitable[None]] | None = None) -> None:
-        self.name = name
-        self._alive, self._release, self._released = alive, release, False
+        """`look`: whether the engine still says so; without one nobody else can lead."""
+        self.name, self.held = name, True
+        self._look, self._release = look, release
 
-    @property
-    def held(self) -> bool:
-        return not self._released and (self._alive is None or self._alive())
+    async def look(self) -> bool:
+        """Asks the engine, and says whether this process still leads. Once lost it stays lost: call `try_leader` again."""
+        if self.held and self._look is not None:
+            self.held = await self._look()
+        return self.held
 
     async def release(self) -> None:
         """Somebody else may lead from now on; twice does no harm."""
-        if not self._released:
-            self._released = True
-            if self._release is not None:
-                await self._release()
+        self.held = False
+        release, self._release = self._release, None
+        if release is not None:
+            await release()

@@ -110,7 +110,7 @@ class PostgresBackend(interfaces.DatabaseBackend):
         try:
             connection = await self.connect_alone()
             if await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
-                return Leader(name, alive=lambda: not connection.is_closed(), release=connection.close)
+                return Leader(name, look=lambda: _answers(connection), release=connection.close)
             await connection.close()
         except ERRORS as error:
             failures.raise_if_postgresql_cannot(error)
@@ -127,6 +127,16 @@ class PostgresBackend(interfaces.DatabaseBackend):
                     "statement_timeout": f"{options.statement_seconds * 1000:.0f}",
                     # Of a process that is frozen, or whose host is gone: our own cut-offs come before.
                     "idle_in_transaction_session_timeout": f"{(options.report_seconds + 10) * 1000:.0f}"}}
+
+
+async def _answers(connection: asyncpg.Connection) -> bool:
+    """Whether the session, and with it its lock, is still there."""
+    try:
+        await connection.execute("SELECT 1", timeout=5)
+    except ERRORS:
+        connection.terminate()
+        return False
+    return True
 
 
 async def _leave_as_it_is(connection: Any) -> None:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 Callback = Callable[[], object]
 Values = Mapping[str, Any]
 log = logging.getLogger("tessera.db")
-ENDED = -1                                             # the depth of a `tx` that its act must not have kept
+ENDED = -1                                             # the depth of a transaction that takes no statement any more
 
 
 class Row(Protocol):
@@ -136,7 +136,11 @@ class Transaction:
             elif error is None:
                 raise self._lost
         else:
-            await self._close(error)
+            self._depth = ENDED                        # a child task may still hold it while the COMMIT is under way
+            try:
+                await self._close(error)
+            finally:
+                self._depth = 0
 
     async def run(self, act: Callable[["Transaction"], Awaitable[T]]) -> T:
         """`act` in a transaction of its own, again where the engine asks for it."""

@@ -66,13 +66,16 @@ async def test_a_nested_transaction_undoes_only_itself(opened: Database):
     async def act(tx: Transaction) -> None:
         await write_entry(tx, "outer")
         with pytest.raises(Broken):
-            async with tx.transaction():
-                await write_entry(tx, "inner", 100)
-                async with opened.transaction():
-                    await opened.execute("UPDATE account SET balance = 0 WHERE id = 1")
-                raise Broken
+            await inner(tx)
         async with tx.transaction():
             await write_entry(tx, "second")
+
+    async def inner(tx: Transaction) -> None:
+        async with tx.transaction():
+            await write_entry(tx, "inner", 100)
+            async with opened.transaction():
+                await opened.execute("UPDATE account SET balance = 0 WHERE id = 1")
+            raise Broken
     await write_transaction(opened, act)
     assert await kept(opened) == {"outer", "second"}
 
@@ -105,12 +108,15 @@ async def test_callbacks_run_once_and_only_for_what_was_kept(opened: Database):
     async def act(tx: Transaction) -> None:
         tx.after_commit(lambda: heard.append("outer"))
         with pytest.raises(Broken):
-            async with tx.transaction():
-                tx.after_commit(lambda: heard.append("undone savepoint"))
-                raise Broken
+            await undone_savepoint(tx)
         async with tx.transaction():
             tx.after_commit(lambda: heard.append("inner"))
         assert heard == []
+
+    async def undone_savepoint(tx: Transaction) -> None:
+        async with tx.transaction():
+            tx.after_commit(lambda: heard.append("undone savepoint"))
+            raise Broken
 
     async def failing(tx: Transaction) -> None:
         tx.after_commit(lambda: heard.append("undone"))
