@@ -26,7 +26,7 @@ CENTRE: Point = (296.0, 72.0)
 ROSETTE = 60.0              # its radius: 120 points of the 123 that every phone shows
 SCALES = (1, 2, 3)
 FINE = 2                    # drawn so many times larger than @3x, then scaled down: soft edges
-PALETTE = 32                # colours of a PNG: more of them only make soft edges heavier
+PALETTE = 64                # colours of a PNG: more of them only make soft edges heavier
 GROUND = ("s1", "s2", "s2", "s3", "s3", "s4")
 
 

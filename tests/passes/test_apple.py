@@ -55,8 +55,9 @@ def test_the_top_of_the_pass_says_who_it_is(design):
 
 def test_points_stand_in_the_header_and_alone_announce_their_change(design):
     card = built(design)
-    assert card["storeCard"]["headerFields"] == [{
-        "key": "points", "value": 320, "label": "Points", "changeMessage": "Points on your card: %@", "numberStyle": "PKNumberStyleDecimal"}]
+    [points] = card["storeCard"]["headerFields"]
+    assert points == {
+        "key": "points", "value": 320, "label": "Points", "changeMessage": "Points on your card: %@", "numberStyle": "PKNumberStyleDecimal"}
     assert [field["key"] for field in every_field(card) if "changeMessage" in field] == ["points"]
 
 
