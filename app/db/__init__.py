@@ -1,4 +1,5 @@
 """Transactions on both engines: rooms call `write_transaction(db, act)` and write SQL with `:names` in their stores."""
+import app.db.library  # noqa: F401  (before the modules below import sqlite3)
 from app.db.database import Database, forbidden_constraints, open_database
 from app.db.failures import CommitFailed, TooSlow, Unreachable, WriterBusy
 from app.db.leader import Leader

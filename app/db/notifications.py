@@ -9,7 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from app.db.failures import ERRORS, Unreachable
+from app.db.failures import Unreachable
+from app.db.server_failures import ERRORS
 from app.db.wakeups import Wakeups
 from app.errors import Unavailable
 

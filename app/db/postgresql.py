@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from databases import core, interfaces
 
-from app.db import failures
-from app.db.failures import ERRORS, CommitFailed, TooSlow, WriterBusy
+from app.db.failures import CommitFailed, TooSlow, WriterBusy
 from app.db.leader import Leader
 from app.db.notifications import Notifications
 from app.db.options import Options
 from app.db.parameters import numbered
+from app.db.server_failures import ERRORS, raise_if_cannot
 from app.db.transaction import Callback, Over, T, Transaction, Values, run_callbacks
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class PostgresBackend(interfaces.DatabaseBackend):
             self.pool = await asyncpg.create_pool(
                 min_size=self.options.pool_min, max_size=self.options.pool_max, reset=_leave_as_it_is, **self._settings())
         except ERRORS as error:
-            failures.raise_if_postgresql_cannot(error)
+            raise_if_cannot(error)
             raise
 
     async def disconnect(self) -> None:
@@ -75,7 +75,7 @@ class PostgresBackend(interfaces.DatabaseBackend):
         except ERRORS as error:
             if isinstance(error, TimeoutError):
                 raise WriterBusy() from error
-            failures.raise_if_postgresql_cannot(error)
+            raise_if_cannot(error)
             raise
 
     async def run_alone(self, method: str, text: str, *arguments: Any) -> Any:
@@ -86,7 +86,7 @@ class PostgresBackend(interfaces.DatabaseBackend):
         except asyncpg.DeadlockDetectedError as error:
             raise WriterBusy() from error
         except ERRORS as error:
-            failures.raise_if_postgresql_cannot(error)
+            raise_if_cannot(error)
             raise
         finally:
             await self.to_the_end(self.give_back(held))
@@ -113,7 +113,7 @@ class PostgresBackend(interfaces.DatabaseBackend):
                 return Leader(name, look=lambda: _answers(connection), release=connection.close)
             await connection.close()
         except ERRORS as error:
-            failures.raise_if_postgresql_cannot(error)
+            raise_if_cannot(error)
             raise
         return None
 
@@ -182,7 +182,7 @@ class PostgresTransaction(Transaction):
                 self._idle_since = asyncio.get_running_loop().time()
                 yield row
         except ERRORS as error:
-            failures.raise_if_postgresql_cannot(error)
+            raise_if_cannot(error)
             raise
 
     async def _statement(self, method: str, query: str, values: Values | None) -> Any:
@@ -198,7 +198,7 @@ class PostgresTransaction(Transaction):
             try:
                 return await getattr(held, method)(text, *arguments)
             except ERRORS as error:
-                failures.raise_if_postgresql_cannot(error)
+                raise_if_cannot(error)
                 raise
             finally:
                 self._idle_since = asyncio.get_running_loop().time()
@@ -227,7 +227,7 @@ class PostgresTransaction(Transaction):
         except BaseException as error:
             await self._backend.to_the_end(self._finish(held, False, []))
             if isinstance(error, ERRORS):
-                failures.raise_if_postgresql_cannot(error)
+                raise_if_cannot(error)
             raise
         loop, options = asyncio.get_running_loop(), self._backend.options
         self._held, self._idle_since = held, loop.time()
@@ -271,7 +271,7 @@ class PostgresTransaction(Transaction):
                 log.error("an error inside a transaction was swallowed, so nothing of it was kept")
                 raise CommitFailed()
         except ERRORS as error:
-            failures.raise_if_postgresql_cannot(error)
+            raise_if_cannot(error)
             raise
         finally:
             await self._backend.give_back(held)

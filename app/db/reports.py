@@ -11,6 +11,7 @@ import aiosqlite
 
 from app.db.failures import WriterBusy
 from app.db.options import Options
+from app.text import N_
 
 INSTRUCTIONS_BETWEEN_LOOKS = 50_000                    # SQLite's virtual machine: about 1 ms
 
@@ -44,7 +45,7 @@ class Reports:
         try:
             await asyncio.wait_for(self._gate.acquire(), self._options.wait_seconds)
         except TimeoutError:
-            raise WriterBusy("Too many reports are being made. Try again in a moment.") from None
+            raise WriterBusy(N_("Too many reports are being made. Try again in a moment.")) from None
         report = self._free.pop() if self._free else Report(self._open_connection)
         try:
             report.until = time.monotonic() + self._options.report_seconds

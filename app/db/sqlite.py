@@ -23,6 +23,7 @@ from app.db.transaction import Over, T, Transaction, Values, write_transaction
 from app.db.wakeups import Wakeups
 from app.db.writer import Writer
 from app.errors import SettingsError
+from app.text import N_
 
 if TYPE_CHECKING:
     from app.db.database import Database
@@ -202,7 +203,7 @@ class SQLiteTransaction(Transaction):
     async def _open(self, readonly: bool) -> None:
         if not readonly:
             if self._backend.options.readonly:
-                raise WriterBusy("The database was opened for reading only.")
+                raise WriterBusy(N_("The database was opened for reading only."))
             return await self._backend.writer.enter(self)
         self._report = await self._backend.reports.take()
         self._timer = asyncio.get_running_loop().call_later(self._backend.options.report_seconds,

@@ -22,5 +22,10 @@ def test_one_process_holds_one_sqlite_library_and_it_has_the_fix():
 
 
 def test_importing_any_module_of_the_program_first_puts_the_library_in_place():
-    program = "import app.errors, sqlite3, sqlite3.dbapi2, pysqlite3; assert sqlite3 is pysqlite3 and sqlite3.dbapi2 is pysqlite3.dbapi2"
+    program = """
+import app.errors, sqlite3, sqlite3.dbapi2, pysqlite3, sys
+assert sqlite3 is pysqlite3 and sqlite3.dbapi2 is pysqlite3.dbapi2
+assert "_sqlite3" not in sys.modules, "the interpreter's own library was loaded as well"
+assert "asyncpg" not in sys.modules, "a server on SQLite needs no client of PostgreSQL"
+"""
     subprocess.run([sys.executable, "-c", program], check=True, timeout=15, cwd=Path(__file__).parents[2])
