@@ -6,6 +6,7 @@ from app.clock import from_ms, to_ms
 from app.db import Database, Transaction, write_transaction
 from app.limits import rules, store
 from app.limits.rules import Limit, LimitReached
+from app.limits.store import Reader
 
 # The longest window that anything counts is 30 days; a day more costs nothing and forgives a clock that was put back.
 KEPT_FOR = timedelta(days=31)
@@ -18,23 +19,23 @@ async def hit(tx: Transaction, limits: Sequence[Limit], now: datetime) -> None:
     Raises LimitReached with `retry_after`, having written nothing. The caller's act must end with it, or the hits stay
     counted: they commit with what they allowed.
     """
+    await store.lock(tx, sorted(rules.lock_number(scope, subject) for scope, subject in rules.subjects_of(limits)))
     await check(tx, limits, now)
     for scope, subject in rules.subjects_of(limits):
         await store.append(tx, scope, subject, to_ms(now))
 
 
-async def check(tx: Transaction, limits: Sequence[Limit], now: datetime) -> None:
-    """Raises LimitReached where a hit would not fit; counts nothing. No other transaction can take the room before this one ends."""
-    await store.lock(tx, sorted(rules.lock_number(scope, subject) for scope, subject in rules.subjects_of(limits)))
+async def check(reader: Reader, limits: Sequence[Limit], now: datetime) -> None:
+    """Raises LimitReached where a hit would not fit now; counts nothing and keeps no room."""
     for limit in limits:
-        await _judge(tx, limit, to_ms(now))
+        await _judge(reader, limit, to_ms(now))
 
 
-async def _judge(tx: Transaction, limit: Limit, now_ms: int) -> None:
+async def _judge(reader: Reader, limit: Limit, now_ms: int) -> None:
     for window_ms, most, in_gap in limit.windows():
         if most <= 0:
             raise LimitReached(limit, max(1, window_ms // 1000))
-        oldest_at = await store.nth_newest(tx, limit.scope, limit.subject, now_ms - window_ms, most)
+        oldest_at = await store.nth_newest(reader, limit.scope, limit.subject, now_ms - window_ms, most)
         if oldest_at is not None:
             raise LimitReached(limit, rules.seconds_until_free(oldest_at, window_ms, now_ms), in_gap)
 

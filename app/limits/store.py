@@ -1,7 +1,9 @@
 """The table of hits: one row a counted event."""
 from collections.abc import Sequence
 
-from app.db import Transaction
+from app.db import Database, Transaction
+
+Reader = Database | Transaction
 
 
 async def lock(tx: Transaction, numbers: Sequence[int]) -> None:
@@ -11,9 +13,9 @@ async def lock(tx: Transaction, numbers: Sequence[int]) -> None:
             await tx.execute("SELECT pg_advisory_xact_lock(CAST(:number AS BIGINT))", {"number": number})
 
 
-async def nth_newest(tx: Transaction, scope: str, subject: str, after_at: int, place: int) -> int | None:
+async def nth_newest(reader: Reader, scope: str, subject: str, after_at: int, place: int) -> int | None:
     """When the `place`-th newest hit (1: the newest) later than `after_at` happened; None when there are fewer."""
-    return await tx.fetch_val(
+    return await reader.fetch_val(
         "SELECT at FROM limit_hits WHERE scope = :scope AND subject = :subject AND at > :after_at ORDER BY at DESC LIMIT 1 OFFSET :skip",
         {"scope": scope, "subject": subject, "after_at": after_at, "skip": place - 1})
 
