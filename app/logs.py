@@ -1,0 +1,29 @@
+"""Logging: one JSON object a line on standard error, so that any collector can read it."""
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+# Libraries that speak at every turn; what they have to say at INFO is in our own lines already.
+QUIET = ("apscheduler", "uvicorn.error", "httpx2", "httpcore2", "hpack", "alembic", "asyncio")
+
+
+class JsonLines(logging.Formatter):
+    """time, level, logger, message, and the trace of an exception; line breaks inside stay escaped (no forged lines)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                "level": record.levelname.lower(), "log": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configure(level: str) -> None:
+    """level: a key of LEVELS. Called once by a command that serves."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, LEVELS[level]))
