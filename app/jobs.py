@@ -1,0 +1,192 @@
+"""The timetable of what runs by itself. The work is rows in the rooms' own tables, so a crash or a missed tick loses nothing.
+
+Every job runs at its interval and as soon as somebody calls `tx.notify` on its channel. APScheduler keeps the time (memory
+store: the timetable is this file); one process runs it: on SQLite the one that writes, on PostgreSQL the holder of an
+advisory lock.
+"""
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.context import Context
+from app.db import Leader
+from app.errors import Unavailable
+
+if TYPE_CHECKING:
+    from app.sms.gateways import Gateways
+
+log = logging.getLogger("tessera.jobs")
+
+GRACE_SECONDS = 10.0            # a stopping process waits this long for work that has begun
+LEAD_AGAIN_SECONDS = 5.0        # how often a process without the lead asks for it
+SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
+
+Act = Callable[[Context], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """name; every: seconds between runs; act: the work, safe to repeat; channels: what wakes it; engine: where alone it is needed."""
+
+    name: str
+    every: float
+    act: Act
+    channels: tuple[str, ...] = ()
+    engine: str | None = None
+
+
+@dataclass(eq=False)
+class Work:
+    """One job in this process: never two runs at once, and a wake-up during a run makes it run again."""
+
+    job: Job
+    here: Context
+    runs: int = 0
+    failures: int = 0
+    _running: asyncio.Task[None] | None = field(default=None, repr=False)
+    _again: bool = False
+    _stopped: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.job.name
+
+    def wake(self) -> None:
+        """Called on the loop, after a commit or at a tick; returns at once."""
+        if self._stopped:
+            return
+        if self._running is not None and not self._running.done():
+            self._again = True
+            return
+        self._running = asyncio.get_running_loop().create_task(self._run(), name=f"job {self.name}")
+
+    async def _run(self) -> None:
+        self._again = True
+        while self._again and not self._stopped:
+            self._again = False
+            self.runs += 1
+            try:
+                await self.job.act(self.here)
+            except Unavailable as exc:
+                self.failures += 1
+                log.warning("%s waits for its next turn: %s", self.name, exc)
+            except Exception:
+                # One job's mistake must not end the others; the rows are still there for the next turn.
+                self.failures += 1
+                log.exception("%s failed", self.name)
+
+    async def stop(self) -> None:
+        """No further run; the one at work may end by itself, within GRACE_SECONDS."""
+        self._stopped = True
+        if self._running is not None and not self._running.done():
+            _, late = await asyncio.wait([self._running], timeout=GRACE_SECONDS)
+            for task in late:
+                log.warning("%s did not end in %d s and is cut off; its rows are taken up again", self.name, GRACE_SECONDS)
+                task.cancel()
+                await asyncio.wait([task])
+
+
+def timetable() -> Sequence[Job]:
+    """Every job. Rooms are imported here and not above: a command that runs no jobs does not pay for them."""
+    from app.enrolment import service as enrolment
+    from app.idempotency import service as idempotency
+    from app.ledger import service as ledger
+    from app.limits import service as limits
+    from app.push import service as push
+    from app.registrations import service as registrations
+    from app.sms import service as sms
+    from app.updates import service as updates
+
+    return (
+        Job("number updates", SECOND, lambda here: updates.number_pending(here.db), ("update_queue",), "postgresql"),
+        Job("seal operations", SECOND / 2, lambda here: ledger.seal_pending(here.db), (), "postgresql"),
+        Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, _gateways(here), here.clock), ("messages",)),
+        # Every second: a phone whose pushes are held back for a moment is not told later than that.
+        Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
+        Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
+        Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
+        Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
+        Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),
+        Job("forget device logs", HOUR, lambda here: registrations.prune_logs(here.db, here.clock.now())),
+    )
+
+
+def _gateways(here: Context) -> "Gateways":
+    """The process's gateways: they remember which of them rests."""
+    from app.sms.gateways import open_gateways
+
+    if "gateways" not in here.extras:
+        here.extras["gateways"] = open_gateways(here.settings, here.db, here.clock)
+    return here.extras["gateways"]
+
+
+@contextlib.asynccontextmanager
+async def running(here: Context, jobs: Sequence[Job] | None = None) -> AsyncIterator[list[Work]]:
+    """Runs the timetable in this process from entry to exit."""
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+    works = [Work(job, here) for job in (timetable() if jobs is None else jobs) if job.engine in (None, here.db.engine)]
+    here.extras["jobs"] = works
+    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}, timezone="UTC")
+    for work in works:
+        scheduler.add_job(_tick, "interval", args=[work], seconds=work.job.every, id=work.name, next_run_time=None)
+        for channel in work.job.channels:
+            await here.db.listen(channel, work.wake)
+    scheduler.start()
+    for work in works:
+        scheduler.get_job(work.name).resume()
+        work.wake()                 # what a stop or a crash left behind does not wait for the first tick
+    try:
+        yield works
+    finally:
+        scheduler.pause()
+        for work in works:
+            for channel in work.job.channels:
+                await here.db.forget(channel, work.wake)
+        await asyncio.gather(*(work.stop() for work in works))
+        scheduler.shutdown(wait=False)
+        await _hang_up(here)
+
+
+async def _hang_up(here: Context) -> None:
+    """Connections that the work kept open between its runs."""
+    if "push" in here.extras:
+        from app.push import service as push
+
+        await push.close(here)
+
+
+async def _tick(work: Work) -> None:
+    """A coroutine, because APScheduler would run a plain function in a thread."""
+    work.wake()
+
+
+async def lead(here: Context, stopping: asyncio.Event, jobs: Sequence[Job] | None = None) -> None:
+    """Runs the timetable whenever this process has the lead among all, until `stopping` is set (PostgreSQL)."""
+    while not stopping.is_set():
+        leader = await _try_leader(here)
+        if leader is not None:
+            log.info("this process runs the jobs")
+            try:
+                async with running(here, jobs):
+                    while leader.held and not stopping.is_set():
+                        await _pause(stopping, SECOND)
+            finally:
+                await leader.release()
+        await _pause(stopping, LEAD_AGAIN_SECONDS)
+
+
+async def _try_leader(here: Context) -> Leader | None:
+    try:
+        return await here.db.try_leader("jobs")
+    except Unavailable as exc:
+        log.warning("cannot ask for the lead: %s", exc)
+        return None
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
