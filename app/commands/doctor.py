@@ -1,0 +1,146 @@
+"""`doctor`: looks for what is wrong and says what to do about each; works beside a running server."""
+import argparse
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from app import secrets, start
+from app.commands import shared, store
+from app.context import Context
+from app.db import library
+from app.errors import SettingsError, TesseraError
+from app.settings import Settings
+
+ASK_SECONDS = 5.0
+CLOCK_SLACK = timedelta(minutes=2)
+
+
+class Line(NamedTuple):
+    """level: ok | warn | fail; what: the state of things; advice: what to do, empty where nothing."""
+
+    level: str
+    what: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.level:<5} {self.what}" + (f"\n      {self.advice}" if self.advice else "")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--new-key", action="store_true", help="print a fresh key for TESSERA_SECRET_KEY, and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.new_key:
+        print(secrets.new_key())
+        return 0
+    lines = asyncio.run(examine())
+    for line in lines:
+        print(line)
+    failed = sum(line.level == "fail" for line in lines)
+    print(f"{failed} things need doing." if failed else "Nothing stands in the way.")
+    return 1 if failed else 0
+
+
+async def examine() -> list[Line]:
+    """Every line, in the order in which a server would meet the trouble."""
+    lines = [sqlite_version()]
+    try:
+        here = await shared.load_fitting()
+    except SettingsError as exc:
+        return [*lines, *(Line("fail", sentence) for sentence in str(exc).splitlines())]
+    lines.append(Line("ok", f"The settings can be used; the data is {'a demo in ' if here.demo else 'in '}{_place(here)}."))
+    lines += data_folder(here)
+    try:
+        async with start.opened(here, readonly=True) as context:
+            lines.append(Line("ok", "The key ring fits the database, and the schema fits this program."))
+            lines += [line async for line in database(context)]
+            lines += apple(here, context.clock.now())
+    except (SettingsError, TesseraError) as exc:
+        lines.append(Line("fail", str(exc)))
+    return [*lines, *gateways(here), *[line async for line in public_address(here)]]
+
+
+def _place(here: Settings) -> str:
+    return str(here.database_file) if here.is_sqlite else "PostgreSQL"
+
+
+def sqlite_version() -> Line:
+    if library.is_safe():
+        return Line("ok", f"SQLite {library.VERSION}.")
+    return Line("warn", f"SQLite {library.VERSION} can damage a database that two processes open.",
+                "Install the pinned packages (they bring a newer one), and never run another program on the file.")
+
+
+def data_folder(here: Settings) -> Iterator[Line]:
+    if not here.is_sqlite:
+        return
+    if here.data.stat().st_mode & 0o077:
+        yield Line("warn", f"Other users of this machine may look into {here.data}.", f"Run: chmod 700 {here.data}")
+    key = here.data / start.KEY_FILE
+    if key.exists() and key.stat().st_mode & 0o077:
+        yield Line("fail", f"Other users of this machine may read the key {key}.", f"Run: chmod 600 {key}")
+
+
+async def database(context: Context) -> AsyncIterator[Line]:
+    """The engine, and the clock against what was written last."""
+    version = await context.db.engine_version()
+    if context.db.engine == "postgresql":
+        yield Line("ok", f"PostgreSQL {version}.")
+    newest = await store.newest_moment(context.db)
+    if newest and newest > context.clock.now() + CLOCK_SLACK:
+        yield Line("fail", f"The clock is behind: the newest row was written at {newest:%Y-%m-%d %H:%M} UTC.",
+                   "Set the clock (timedatectl set-ntp true), or links and points will live too long.")
+    else:
+        yield Line("ok", f"The clock says {context.clock.now():%Y-%m-%d %H:%M} UTC.")
+
+
+def apple(here: Settings, now: datetime) -> Iterator[Line]:
+    """Chain, UID, OU and days left of the pass certificate."""
+    if not here.apple_certificate:
+        yield Line("warn", "There is no Apple certificate: cards have a page, but no pass for Apple Wallet.",
+                   "certs.example/README.md leads through it.")
+        return
+    from app.passes.certificates import PassSigner
+
+    try:
+        signer = PassSigner.load(here.apple_certificate, here.apple_key, here.apple_key_password or None, here.apple_wwdr)
+    except SettingsError as exc:
+        yield Line("fail", str(exc), "certs.example/README.md says where each file comes from.")
+        return
+    levels = {"good": "ok", "soon": "warn", "wrong": "fail"}
+    for finding in signer.findings(now):
+        yield Line(levels[finding.level], finding.sentence)
+
+
+def gateways(here: Settings) -> Iterator[Line]:
+    carriers = [gateway.partition(":")[0] for gateway in here.sms if gateway != "console:"]
+    if carriers:
+        yield Line("ok", f"SMS go out through {', then '.join(carriers)}.")
+        if not here.sms_price_minor:
+            yield Line("warn", "An SMS costs nothing, says TESSERA_SMS_PRICE, so no cap on spending can hold.",
+                       "Set what one part costs, in minor units.")
+    elif not here.demo:
+        yield Line("warn", "No SMS leaves this server: TESSERA_SMS is console:.",
+                   "Name a gateway, or nobody can activate a card by phone.")
+    else:
+        yield Line("ok", "SMS land in the demo's inbox.")
+
+
+async def public_address(here: Settings) -> AsyncIterator[Line]:
+    """Asks the server for its health at its public address, as a phone would."""
+    import httpx2
+
+    try:
+        async with httpx2.AsyncClient(timeout=ASK_SECONDS) as client:
+            answer = await client.get(here.address("/health"))
+        told = answer.json()
+    except (httpx2.HTTPError, ValueError) as exc:
+        yield Line("warn", f"{here.url} does not answer from here ({type(exc).__name__}).",
+                   "Is the server running, and does TESSERA_URL name what phones can reach?")
+        return
+    yield Line("ok", f"{here.url} answers.")
+    if told.get("forwarded") == "unconfigured":
+        yield Line("warn", "Requests carry X-Forwarded-For from a proxy that is not in TESSERA_PROXIES: limits count all visitors as one.",
+                   "Put the proxy's address into TESSERA_PROXIES, such as 127.0.0.1.")

@@ -1,0 +1,51 @@
+"""`run --demo`: everything in one process and one folder, with no question asked and no account needed."""
+import argparse
+import contextlib
+from collections.abc import AsyncIterator
+from functools import partial
+
+from app import logs, settings
+from app.commands import web
+from app.context import Context
+from app.errors import SettingsError
+from app.settings import Settings
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--demo", action="store_true", required=True, help="demo data, fakes of Apple's servers, a simulated phone")
+
+
+def run(args: argparse.Namespace) -> int:
+    here = settings.load(demo=True)
+    if not here.is_sqlite:
+        raise SettingsError("The demo keeps its data in a folder of its own: unset DATABASE_URL.")
+    # A person reads this terminal: addresses and trouble, not a line a request.
+    logs.configure("warning" if here.log == "info" else here.log)
+    return web.run_alone(here, set_up)
+
+
+@contextlib.asynccontextmanager
+async def set_up(here: Settings) -> AsyncIterator[web.Stage]:
+    """The demo around the server: certificates, our APNs, the inbox, the phone. Nothing of it is imported otherwise."""
+    from app.demo import equipment, filling, pages, phone_pages
+
+    async with equipment.surrounded(here) as (demo, apns):
+        yield web.Stage(demo, _greet, prepare=filling.prepare, routes=[*pages.routes, *phone_pages.routes],
+                        lifespans=[partial(phone_pages.living, apns=apns)])
+
+
+def _greet(context: Context) -> None:
+    from app.demo import demo_file
+
+    told = demo_file.read(context.settings)
+    print(f"""
+Tessera demo, in {context.settings.data.absolute()}
+
+  Enrolment page   {told["enrol"]}
+  Till             {told["till"]["url"]}   {told["till"]["email"]}  {told["till"]["password"]}
+  Console          {told["console"]["url"]}   {told["console"]["email"]}  {told["console"]["password"]}
+  Demo phone       {told["phone"]}
+  SMS inbox        {context.settings.address("/demo/sms")}
+
+Ctrl+C stops it; everything stays for the next start.
+""", flush=True)

@@ -1,0 +1,63 @@
+"""SQL that concerns every table at once: what `restore` sets right, and the sealed columns that `rekey` walks through."""
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from app.clock import from_ms
+from app.db import Database, Transaction
+
+# Asked of a file, beside any server: a backup's `meta`, and how far a replaced database had counted.
+META = "SELECT key, value FROM meta"
+HIGHEST_NUMBER = ("SELECT MAX(COALESCE((SELECT MAX(number) FROM updates), 0), "
+                  "COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'update_floor'), 0))")
+
+
+class RegisteredCard(NamedTuple):
+    business_id: int
+    card_id: int
+
+
+class Sealed(NamedTuple):
+    """A sealed column: under which purpose its values lie, and which column's value, as text, binds each to its row (None: nothing)."""
+
+    table: str
+    column: str
+    purpose: str
+    context: str | None = None
+
+
+# Every column that ends in _sealed; a test walks the schema and fails on one that is not here.
+SEALED: tuple[Sealed, ...] = ()
+
+
+async def registered_cards(tx: Transaction) -> list[RegisteredCard]:
+    """Cards whose pass lies on a device."""
+    rows = await tx.fetch_all("SELECT DISTINCT passes.business_id, passes.card_id FROM registrations "
+                              "JOIN passes ON passes.id = registrations.pass_id ORDER BY passes.card_id")
+    return [RegisteredCard(*row) for row in rows]
+
+
+async def cancel_unsent_messages(tx: Transaction, now_ms: int) -> int:
+    """Messages that waited when the backup was made: they were sent since, or are no longer news. Returns how many."""
+    rows = await tx.fetch_all("UPDATE messages SET state = 'cancelled', reason = 'restored', final_at = :now, phone_sealed = NULL, "
+                              "text_sealed = NULL WHERE state IN ('queued', 'submitting') RETURNING id", {"now": now_ms})
+    return len(rows)
+
+
+async def newest_moment(db: Database) -> datetime | None:
+    """When the last change of a card was noted."""
+    at = await db.fetch_val("SELECT at FROM updates ORDER BY number DESC LIMIT 1")
+    return None if at is None else from_ms(at)
+
+
+async def sealed_batch(tx: Transaction | Database, what: Sealed, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
+    """Rows with a value in a sealed column, in the order of ids above `after`: id, sealed, context."""
+    bound = what.context or "NULL"
+    return await tx.fetch_all(f"SELECT id, {what.column} AS sealed, {bound} AS context FROM {what.table} "
+                              f"WHERE id > :after AND {what.column} IS NOT NULL ORDER BY id LIMIT :limit", {"after": after, "limit": limit})
+
+
+async def replace_sealed(tx: Transaction, what: Sealed, row_id: int, old: bytes, new: bytes) -> None:
+    """Only where it is still the old value: a running server may have changed the row meanwhile."""
+    await tx.execute(f"UPDATE {what.table} SET {what.column} = :new WHERE id = :id AND {what.column} = :old RETURNING id",
+                     {"id": row_id, "new": new, "old": old})
