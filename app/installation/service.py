@@ -41,3 +41,11 @@ async def _mark(tx: Transaction, ring: KeyRing, demo: bool) -> None:
     for key, value in (("id_key", secrets.new_bytes(32).hex()), ("lookup_key", sealed.hex()), ("key_check", ring.check_value),
                        ("demo", "1" if demo else "0")):
         await store.set_meta(tx, key, value)
+
+
+async def reseal(ring: KeyRing, tx: Transaction) -> None:
+    """After `rekey`: the look-up key under the ring's first key, and the check value that only it makes."""
+    meta = await store.all_meta(tx)
+    key = ring.open(LOOKUP_PURPOSE, bytes.fromhex(meta["lookup_key"]))
+    await store.set_meta(tx, "lookup_key", ring.seal(LOOKUP_PURPOSE, key).hex())
+    await store.set_meta(tx, "key_check", ring.check_value)
