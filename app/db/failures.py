@@ -10,25 +10,32 @@ from app.errors import Unavailable
 from app.text import N_
 
 
-class WriterBusy(Unavailable):
+class Cannot(Unavailable):
+    """The base of what an engine cannot just now; worth another try in a second."""
+
+    def __init__(self, detail: str = "", *, code: str = "", retry_after: int = 1) -> None:
+        super().__init__(detail, code=code, retry_after=retry_after)
+
+
+class WriterBusy(Cannot):
     """The writer, a connection or a row's lock was not free in time; nothing was done."""
 
     code, detail = "cannot_write", N_("The database is busy, so nothing was changed. Try again in a moment.")
 
 
-class CommitFailed(Unavailable):
+class CommitFailed(Cannot):
     """Nothing of the transaction was kept, so it is safe to run again."""
 
     code, detail = "cannot_write", N_("The database could not keep this, so nothing was changed. Try again in a moment.")
 
 
-class Unreachable(Unavailable):
+class Unreachable(Cannot):
     """The database does not answer; after a COMMIT was sent it is unknown what was kept (an idempotency key tells)."""
 
     code, detail = "cannot_write", N_("The database cannot be reached. Try again in a moment.")
 
 
-class TooSlow(Unavailable):
+class TooSlow(Cannot):
     """A look-up or a report took longer than its limit."""
 
     code, detail = "too_slow", N_("This took too long and was stopped. Ask for a smaller part.")
