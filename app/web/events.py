@@ -50,13 +50,17 @@ class Broker:
             for queue in queues:
                 queue.put_nowait(None)
 
+    def check_room(self, topic: str, most: int = MOST_PER_CARD) -> None:
+        """Raises TooManyStreams where `stream` would: asked before an answer begins, because no status can be sent after that."""
+        if len(self._waiting.get(topic, ())) >= most or self._open >= MOST_PER_PROCESS:
+            raise TooManyStreams(retry_after=60)
+
     async def stream(self, topic: str, most: int = MOST_PER_CARD) -> AsyncIterator[int | None]:
         """Yields update numbers as they come, None as a heartbeat; ends by itself after LIFE_SECONDS or at shutdown.
 
         Raises TooManyStreams before the first value when `topic` has `most` readers already.
         """
-        if len(self._waiting.get(topic, ())) >= most or self._open >= MOST_PER_PROCESS:
-            raise TooManyStreams(retry_after=60)
+        self.check_room(topic, most)
         queue: asyncio.Queue[int | None] = asyncio.Queue()
         self._waiting[topic].add(queue)
         self._open += 1
