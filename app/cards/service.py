@@ -1,0 +1,258 @@
+"""What can be done with a card: issue, find, activate, block, re-issue its code, replace it, hand out its page's link."""
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from app import secrets
+from app.audit import service as audit
+from app.cards import rules, store
+from app.cards.rules import Card, CardEnded, CardNotBlocked, Found, IssuedNumbers
+from app.clock import to_ms
+from app.customers import phones
+from app.customers import service as customers
+from app.db import Database, Transaction, write_transaction
+from app.errors import Invalid, NotFound, Refused
+from app.idempotency import service as idempotency
+from app.idempotency.rules import Key
+from app.secrets import KeyRing
+from app.text import N_
+from app.updates import service as updates
+from app.web.principal import Principal
+
+__all__ = ["Card", "Found", "IssuedNumbers", "activate", "add_alias", "block", "card_by_token", "cards_of_customer", "count", "end",
+           "find", "get_card", "issue", "list_cards", "page_link", "provisional_before", "reissue", "replace", "revoke_links", "unblock"]
+
+log = logging.getLogger("tessera.cards")
+
+LINK_PURPOSE = "cards.page_link"
+TOKEN_LENGTH = 22               # 128 bits: a page's link lives for years
+
+
+class AliasTaken(Refused):
+    code, detail = "alias_taken", N_("This old number belongs to another card already.")
+
+
+async def issue(tx: Transaction, ring: KeyRing, who: Principal, *, program_id: int, account_id: int, status: str, source: str,
+                numbers: IssuedNumbers, now: datetime, location_id: int | None = None,
+                provisional_until: datetime | None = None) -> Card:
+    """A new card on an account: active, or provisional until a moment. The caller opened the account in `tx`."""
+    assert status in ("active", "provisional") and (status == "provisional") == (provisional_until is not None)
+    card_id = await store.append(tx, {
+        "business_id": who.business_id, "program_id": program_id, "account_id": account_id, "number": numbers.number, "code": numbers.code,
+        "status": status, "source": source, "issued_by_kind": who.kind, "issued_by_id": who.id, "location_id": location_id,
+        "created_at": to_ms(now), "activated_at": to_ms(now) if status == "active" else None,
+        "provisional_until": to_ms(provisional_until) if provisional_until else None})
+    await updates.append(tx, who.business_id, card_id, now)
+    await updates.emit(tx, who.business_id, "card.created", now, card_id=card_id)
+    if status == "active":
+        await updates.emit(tx, who.business_id, "card.activated", now, card_id=card_id)
+    return await get_card(tx, who.business_id, card_id)
+
+
+async def get_card(reader: Database | Transaction, business_id: int, card_id: int) -> Card:
+    """Raises NotFound for a missing card and for another business's."""
+    card = await store.find(reader, business_id, card_id)
+    if card is None:
+        raise NotFound()
+    return card
+
+
+async def find(db: Database, ring: KeyRing, who: Principal, text: str, country: str, now: datetime) -> Found:
+    """The cards that a till's text means: own barcode, card number, alias (exact), phone; in this order.
+
+    A torn scan fails its check digit before any look-up; a try with a reserved number raises an alarm. `country`: where a phone
+    without a country code is from (ISO).
+    """
+    tidy = rules.tidy(text)
+    if rules.could_be_ours(tidy):
+        return await _find_ours(db, who, tidy, now)
+    card = await store.by_alias(db, who.business_id, text.strip()[:rules.TEXT_MOST]) or await store.by_alias(db, who.business_id, tidy)
+    if card is not None:
+        return Found((card,))
+    try:
+        e164 = phones.parse_phone(text, country, None)
+    except Invalid:
+        return Found(problem="torn" if len(tidy) > 12 and tidy.isdigit() else "unknown")
+    customer = await customers.find_by_phone(db, ring, who.business_id, e164)
+    if customer is None:
+        return Found(problem="unknown")
+    found = await store.of_customer(db, who.business_id, customer.id)
+    live = tuple(card for card in found if card.status in rules.LIVE)
+    return Found(live or tuple(found[:1]))
+
+
+async def _find_ours(db: Database, who: Principal, digits: str, now: datetime) -> Found:
+    if not rules.passes_luhn(digits):
+        card = await store.by_alias(db, who.business_id, digits)
+        return Found((card,)) if card else Found(problem="torn")
+    if rules.is_reserved(digits):
+        await _alarm(db, who, now)
+        return Found(problem="reserved")
+    if digits[0] == "9":
+        card = await store.by_code(db, who.business_id, digits)
+        if card is None and await store.is_retired(db, who.business_id, digits):
+            return Found(problem="retired")
+    else:
+        card = await store.by_number(db, who.business_id, digits)
+    card = card or await store.by_alias(db, who.business_id, digits)
+    return Found((card,)) if card else Found(problem="unknown")
+
+
+async def _alarm(db: Database, who: Principal, now: datetime) -> None:
+    """Nobody ever got such a number: whoever tries one is guessing."""
+    log.warning("a reserved card number was tried by %s:%s of business %s", who.kind, who.id, who.business_id)
+    await write_transaction(db, lambda tx: audit.record(tx, who, "card.reserved_tried", now=now))
+
+
+async def cards_of_customer(reader: Database | Transaction, business_id: int, customer_id: int,
+                            program_id: int | None = None) -> list[Card]:
+    return await store.of_customer(reader, business_id, customer_id, program_id)
+
+
+async def list_cards(db: Database, business_id: int, *, status: str | None = None, before: int | None = None,
+                     limit: int = 50) -> list[Card]:
+    """Newest first; `before`: the id of the last card of the page before."""
+    return await store.list_cards(db, business_id, status, before, limit)
+
+
+async def count(db: Database, business_id: int) -> dict[str, int]:
+    """How many cards stand in each status."""
+    return await store.count(db, business_id)
+
+
+async def provisional_before(db: Database, now: datetime, limit: int = 100) -> list[Card]:
+    """Provisional cards whose thirty days are over, of every business."""
+    return await store.provisional_before(db, to_ms(now), limit)
+
+
+async def activate(tx: Transaction, who: Principal, card: Card, now: datetime) -> bool:
+    """A provisional card becomes active; False where it was not provisional any more."""
+    if not await store.activate(tx, card.id, to_ms(now)):
+        return False
+    await _changed(tx, card, "card.activated", now)
+    return True
+
+
+async def end(tx: Transaction, card: Card, status: str, now: datetime) -> bool:
+    """A live card ends as `expired` or `erased`; its pass is voided and its page's links die. False where it had ended already."""
+    assert status in ("expired", "erased")
+    if not await store.set_status(tx, card.id, rules.LIVE, status):
+        return False
+    await store.revoke_links(tx, card.id, to_ms(now))
+    await _changed(tx, card, f"card.{status}", now)
+    return True
+
+
+async def block(db: Database, who: Principal, card_id: int, key: Key | None, now: datetime) -> Card:
+    """The card earns and spends nothing, its pass is voided until it is unblocked. Raises CardBlocked, CardEnded."""
+    async def act(tx: Transaction, card: Card) -> Card:
+        rules.check_can_change(card, allow=("active", "provisional"))
+        await store.set_status(tx, card.id, (card.status,), "blocked", to_ms(now))
+        await _changed(tx, card, "card.blocked", now)
+        return await get_card(tx, who.business_id, card.id)
+
+    return await _once(db, who, card_id, key, "card.block", act, now)
+
+
+async def unblock(db: Database, who: Principal, card_id: int, key: Key | None, now: datetime) -> Card:
+    """Back to what it was before. Raises CardNotBlocked."""
+    async def act(tx: Transaction, card: Card) -> Card:
+        if card.status != "blocked":
+            raise CardNotBlocked()
+        await store.set_status(tx, card.id, ("blocked",), "active" if card.activated_at else "provisional")
+        await _changed(tx, card, "card.unblocked", now)
+        return await get_card(tx, who.business_id, card.id)
+
+    return await _once(db, who, card_id, key, "card.unblock", act, now)
+
+
+async def reissue(db: Database, who: Principal, card_id: int, key: Key | None, now: datetime) -> Card:
+    """A new barcode code; the old one stops working at once and is never given out again. Raises CardEnded."""
+    code = rules.draw_code()
+
+    async def act(tx: Transaction, card: Card) -> Card:
+        if card.status not in rules.LIVE:
+            raise CardEnded()
+        await store.set_code(tx, card, code, to_ms(now))
+        await _changed(tx, card, "card.reissued", now)
+        return await get_card(tx, who.business_id, card.id)
+
+    return await _once(db, who, card_id, key, "card.reissue", act, now)
+
+
+async def replace(db: Database, who: Principal, card_id: int, key: Key | None, prefix: str, now: datetime) -> Card:
+    """A new card on the same account: new number, code and links; the old pass is voided. No points move.
+
+    prefix: the programme's three digits. Raises CardProvisional, CardEnded.
+    """
+    numbers = IssuedNumbers.draw(prefix)
+
+    async def act(tx: Transaction, card: Card) -> Card:
+        rules.check_can_change(card, allow=("active", "blocked"))
+        new_id = await store.append(tx, {
+            "business_id": card.business_id, "program_id": card.program_id, "account_id": card.account_id, "number": numbers.number,
+            "code": numbers.code, "status": "active", "source": card.source, "issued_by_kind": who.kind, "issued_by_id": who.id,
+            "location_id": who.location_id, "created_at": to_ms(now), "activated_at": to_ms(now), "provisional_until": None})
+        await store.set_replaced(tx, card.id, new_id)
+        await store.revoke_links(tx, card.id, to_ms(now))
+        await _changed(tx, card, "card.replaced", now)
+        await updates.append(tx, card.business_id, new_id, now)
+        await updates.emit(tx, card.business_id, "card.created", now, card_id=new_id)
+        return await get_card(tx, who.business_id, new_id)
+
+    return await _once(db, who, card_id, key, "card.replace", act, now)
+
+
+async def add_alias(tx: Transaction, card: Card, value: str, now: datetime) -> None:
+    """An old plastic card's number, found exactly as it is scanned. Raises AliasTaken."""
+    if not await store.append_alias(tx, card.business_id, value.strip(), card.id, to_ms(now)):
+        raise AliasTaken()
+
+
+async def _changed(tx: Transaction, card: Card, event: str, now: datetime) -> None:
+    await updates.append(tx, card.business_id, card.id, now)
+    await updates.emit(tx, card.business_id, event, now, card_id=card.id)
+
+
+async def _once(db: Database, who: Principal, card_id: int, key: Key | None, action: str,
+                act: Callable[[Transaction, Card], Awaitable[Card]], now: datetime) -> Card:
+    """Runs `act(tx, card)` once per idempotency key, with its audit row; a repeat gives the same card as it stands now."""
+    async def whole(tx: Transaction) -> Card:
+        if kept := await idempotency.claim(tx, who.business_id, key, now):
+            return await get_card(tx, who.business_id, kept.answer["card"])
+        card = await get_card(tx, who.business_id, card_id)
+        made = await act(tx, card)
+        await audit.record(tx, who, action, "card", card.id, {"to": made.id} if made.id != card.id else None, now=now)
+        await idempotency.keep(tx, who.business_id, key, 200, {"card": made.id})
+        return made
+
+    return await write_transaction(db, whole)
+
+
+async def page_link(tx: Transaction, ring: KeyRing, card: Card, strength: str, now: datetime) -> str:
+    """The token of the card's page, the same one each time; made where there is none. strength: card or pass."""
+    assert strength in ("card", "pass")
+    link = await store.live_link(tx, card.id, strength)
+    if link is not None:
+        return ring.open_text(LINK_PURPOSE, link["token_sealed"])
+    token = secrets.new_token(TOKEN_LENGTH)
+    await store.append_link(tx, {
+        "business_id": card.business_id, "card_id": card.id, "strength": strength, "token_hash": ring.lookup_hash(LINK_PURPOSE, token),
+        "token_sealed": ring.seal_text(LINK_PURPOSE, token), "created_at": to_ms(now)})
+    return token
+
+
+async def card_by_token(db: Database, ring: KeyRing, token: str) -> tuple[Card, str] | None:
+    """The card behind a page's token, and how strong the link is; None for whatever was never made or is revoked."""
+    if not secrets.is_token(token, TOKEN_LENGTH):
+        return None
+    return await store.by_link(db, ring.lookup_hash(LINK_PURPOSE, token))
+
+
+async def revoke_links(db: Database, who: Principal, card: Card, now: datetime) -> None:
+    """Every page address of the card dies; a new one is made when it is asked for."""
+    async def act(tx: Transaction) -> None:
+        await store.revoke_links(tx, card.id, to_ms(now))
+        await audit.record(tx, who, "card.links_revoked", "card", card.id, now=now)
+
+    await write_transaction(db, act)
