@@ -70,7 +70,8 @@ def _language_url(context: Context, language: str) -> str:
     """This page in another language."""
     request: Request = context["request"]
     others = [(name, value) for name, value in request.query_params.multi_items() if name != "lang"]
-    return f"{request.url.path}?{urlencode([*others, ('lang', language)])}"
+    # Without the path: pages behind different secret addresses stay the same page.
+    return f"?{urlencode([*others, ('lang', language)])}"
 
 
 def _moment_filter(say: Any) -> Any:
@@ -107,14 +108,15 @@ def _policy(nonce: str) -> str:
 
 
 def render(request: Request, name: str, context: Mapping[str, Any] | None = None, *, status: int = 200,
-           headers: Mapping[str, str] | None = None, default_language: str = "en") -> HTMLResponse:
+           headers: Mapping[str, str] | None = None, default_language: str = "en", nonce: str = "") -> HTMLResponse:
     """Answer with a page in the language that the request asks for, else in `default_language`, the business's own.
 
     Pages with forms take their token from `context["csrf_token"]` or `request.state.csrf_token`. Times are told in
-    `context["zone"]` (UTC without it) as seen at `context["now"]`.
+    `context["zone"]` (UTC without it) as seen at `context["now"]`. nonce: only for a page that must be the same to the byte each
+    time and on which nothing from outside stands.
     """
     language = i18n.language_of(request, default_language)
-    nonce = secrets.token_urlsafe(12)
+    nonce = nonce or secrets.token_urlsafe(12)
     body = environment(language).get_template(name).render({"request": request, "nonce": nonce, **(context or {})})
     answer = HTMLResponse(body, status, {"Content-Security-Policy": _policy(nonce), "Vary": "Accept-Language, Cookie",
                                          "Content-Language": language, **(headers or {})})
