@@ -15,6 +15,6 @@ def run(args: argparse.Namespace) -> int:
     from app.demo import phone_cli
 
     data = Path(os.environ.get("TESSERA_DATA") or "data")
-    root = args.root.read_bytes() if args.root else phone_cli.find_root(data)
+    root = args.root.read_bytes() if args.root else phone_cli.find_root(data, args.address)
     language = "ru" if os.environ.get("LANG", "").startswith("ru") else "en"
     return asyncio.run(phone_cli.install(args.address, root, language=language))

@@ -47,10 +47,10 @@ def line(step: Step, language: str) -> str:
     return f"{step.at:%H:%M:%S} {'✓' if step.is_good else '✗'} {text}" + (f" ({step.detail})" if step.detail else "")
 
 
-def find_root(data: Path) -> bytes | None:
-    """The demo's root certificate, if `data` is a demo's data folder (its demo.json names the file)."""
+def find_root(data: Path, address: str) -> bytes | None:
+    """The demo's root certificate, if `data` is the data folder of the demo that `address` belongs to (its demo.json says so)."""
     try:
         told = json.loads((data / "demo.json").read_bytes())
-        return (data / told["apple"]["root"]).read_bytes()
+        return (data / told["apple"]["root"]).read_bytes() if address.startswith(told["url"]) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

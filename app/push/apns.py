@@ -12,7 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_der_private_key,
+    load_pem_private_key,
+)
 
 from app.push.apns_connection import ApnsConnection, Limits, Request, meaning_of
 from app.push.rules import Kind, PushResult, backoff
@@ -205,7 +211,8 @@ def tls_context(certificate_pem: bytes, key_pem: bytes, key_password: bytes | No
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
     password = uuid.uuid4().hex.encode()
-    key = load_pem_private_key(key_pem, key_password)
+    load = load_pem_private_key if b"-----BEGIN" in key_pem else load_der_private_key
+    key = load(key_pem, key_password)
     with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
         path = Path(folder, "pass.pem")
         path.touch(mode=0o600)

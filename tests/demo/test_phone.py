@@ -292,7 +292,8 @@ async def test_the_command_says_when_it_trusts_the_passes_own_chain(service, mak
 
 
 def test_the_root_is_found_through_demo_json(tmp_path):
-    assert find_root(tmp_path) is None
+    assert find_root(tmp_path, CARD_PAGE) is None
     (tmp_path / "root.pem").write_bytes(b"PEM")
-    (tmp_path / "demo.json").write_text(json.dumps({"apple": {"root": "root.pem"}}))
-    assert find_root(tmp_path) == b"PEM"
+    (tmp_path / "demo.json").write_text(json.dumps({"url": "http://127.0.0.1:9", "apple": {"root": "root.pem"}}))
+    assert find_root(tmp_path, CARD_PAGE) == b"PEM"
+    assert find_root(tmp_path, "https://cards.example.com/c/abc") is None

@@ -243,7 +243,9 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
             return
         for event in events:
-            self._handle(event)
+            # Requests that come behind a GOAWAY are not looked at.
+            if not self._transport.is_closing():
+                self._handle(event)
         self._flush()
 
     def announce_stream_limit(self, limit: int) -> None:

@@ -1,0 +1,150 @@
+"""The simulated phone's page: its screen, what it just did, and the form that a tap on "Add to Apple Wallet" stands for."""
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.context import Context
+from app.demo import equipment
+from app.demo.fakes.apns import FakeApns
+from app.demo.pages import PRIVATE, ZONE
+from app.demo.phone import Phone, PhoneError, shown
+from app.designs.colours import BLACK, WHITE, BrandColours, derive
+from app.designs.preview import PassView, ViewField
+from app.passes.check import PassContents
+from app.web import events
+from app.web.events import Broker, TooManyStreams
+from app.web.formats import clock_time
+from app.web.forms import check_origin, read_form, text_field
+from app.web.i18n import language_of, translate
+from app.web.requests import context
+from app.web.routing import public, route
+from app.web.templating import render
+
+TOPIC = "demo:phone"
+STREAMS_MOST = 20
+STEPS_SHOWN = 40
+# A lock screen keeps a message until it is looked at; this one is looked at all the time.
+MESSAGE_SHOWN = timedelta(seconds=60)
+RGB = re.compile(r"rgb\((\d{1,3}), ?(\d{1,3}), ?(\d{1,3})\)")
+
+
+@asynccontextmanager
+async def living(here: Context, *, apns: FakeApns) -> AsyncIterator[None]:
+    """The phone lives beside the server, on line at `apns`, and remembers its cards in the data folder."""
+    def changed() -> None:
+        if isinstance(broker := here.extras.get("broker"), Broker):
+            broker.publish((TOPIC,), 0)
+
+    phone = Phone(root_pem=equipment.certificates(here.settings.data).root.read_bytes(), folder=here.settings.data / "phone",
+                  clock=here.clock, changed=changed)
+    here.extras["demo.phone"] = phone
+    apns.attach(phone.memory.push_token, phone.told)
+    try:
+        yield
+    finally:
+        apns.detach(phone.memory.push_token)
+        await phone.close()
+
+
+async def screen(request: Request) -> Response:
+    return page(request)
+
+
+async def add(request: Request) -> Response:
+    """Install the pass behind `address`; what is wrong with it is said beside the field."""
+    check_origin(request)
+    address = text_field(await read_form(request), "address")
+    try:
+        await phone_of(request).install(address)
+    except PhoneError as exc:
+        return page(request, address=address, error=str(exc))
+    return RedirectResponse("/demo/phone", 303, headers=PRIVATE)
+
+
+async def remove(request: Request) -> Response:
+    """Delete the card with `serial_number`, as a thumb on the pass's back would."""
+    check_origin(request)
+    serial = text_field(await read_form(request), "serial_number")
+    phone = phone_of(request)
+    for pass_type, held_serial in [held.key for held in phone.passes]:
+        if held_serial == serial:
+            await phone.remove(pass_type, serial)
+    return RedirectResponse("/demo/phone", 303, headers=PRIVATE)
+
+
+async def stream(request: Request) -> Response:
+    """An event whenever the phone did something."""
+    broker: Broker = context(request).extras["broker"]
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            async for number in broker.stream(TOPIC, STREAMS_MOST):
+                yield events.COMMENT if number is None else events.event("changed", {})
+        except TooManyStreams:
+            return  # the browser asks again by itself
+
+    return events.stream_response(body())
+
+
+def phone_of(request: Request) -> Phone:
+    return context(request).extras["demo.phone"]
+
+
+def page(request: Request, *, address: str = "", error: str = "") -> Response:
+    here, phone, language = context(request), phone_of(request), language_of(request)
+    now = here.clock.now()
+    passes = [{"serial_number": held.key[1], "view": view_of(held.contents, language)} for held in reversed(phone.passes)]
+    steps = [{"at": step.at, "words": translate(language, step.text, **step.params), "detail": step.detail, "good": step.is_good}
+             for step in list(phone.steps)[:-STEPS_SHOWN - 1:-1]]
+    return render(request, "demo/phone.html", {
+        "action": "/demo/phone", "remove_action": "/demo/phone/remove", "events": "/demo/phone/events", "address": address,
+        "error": error, "inbox_url": "/demo/sms", "csrf_token": "", "passes": passes, "note": note_of(phone, language, now),
+        "clock": clock_time(now, ZONE), "log": steps, "zone": ZONE, "now": now}, status=422 if error else 200, headers=PRIVATE)
+
+
+def note_of(phone: Phone, language: str, now: datetime) -> dict[str, str] | None:
+    """The newest lock-screen message while it is fresh, in `language` where the pass speaks it."""
+    if not phone.messages or now - phone.messages[-1].at > MESSAGE_SHOWN:
+        return None
+    message = phone.messages[-1]
+    return {"name": message.titles.get(language) or next(iter(message.titles.values())),
+            "text": message.texts.get(language) or next(iter(message.texts.values()))}
+
+
+def view_of(contents: PassContents, language: str) -> PassView:
+    """What a phone draws from pass.json alone; numbers stay plain digits."""
+    def fields(*places: str) -> tuple[ViewField, ...]:
+        return tuple(ViewField(field["key"], contents.text(field["label"], language), contents.text(shown(field), language), "text",
+                               field["value"]) for place in places for field in contents.fields(place))
+
+    card = contents.card
+    return PassView(
+        language=language, name=contents.text(card["organizationName"], language),
+        logo_text=contents.text(card.get("logoText", card["organizationName"]), language),
+        description=contents.text(card["description"], language), header=fields("headerFields"), primary=fields("primaryFields"),
+        row=fields("secondaryFields", "auxiliaryFields"), back=fields("backFields"), barcode_message=contents.barcode["message"],
+        barcode_text=contents.barcode["altText"], colours=colours_of(contents), is_voided=contents.is_voided)
+
+
+def colours_of(contents: PassContents) -> BrandColours:
+    card = contents.card
+    brand, on_brand = hex_of(card.get("backgroundColor"), WHITE), hex_of(card.get("foregroundColor"), BLACK)
+    return derive(brand, hex_of(card.get("labelColor"), on_brand), on_brand)
+
+
+def hex_of(colour: str | None, default: str) -> str:
+    """`rgb(r, g, b)` as #rrggbb."""
+    found = RGB.fullmatch(colour or "")
+    return "#" + "".join(f"{min(255, int(part)):02x}" for part in found.groups()) if found else default
+
+
+routes = [
+    route("/demo/phone", screen, who=public, name="demo:phone"),
+    route("/demo/phone", add, who=public, name="demo:phone_add", methods=["POST"]),
+    route("/demo/phone/remove", remove, who=public, name="demo:phone_remove", methods=["POST"]),
+    route("/demo/phone/events", stream, who=public, name="demo:phone_events"),
+]

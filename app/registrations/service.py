@@ -1,0 +1,177 @@
+"""What devices ask of the update service: register, unregister, what changed, the pass itself, and their complaints."""
+import asyncio
+import contextlib
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.clock import to_ms
+from app.db import Database, Transaction, write_transaction
+from app.errors import Malformed, Unauthenticated, Unavailable
+from app.limits import service as limits
+from app.limits.rules import Limit
+from app.passes import service as passes
+from app.registrations import rules, store
+from app.registrations.store import HeldPass
+from app.secrets import KeyRing, same
+from app.text import N_
+from app.updates import service as updates
+
+LOGS_KEPT = timedelta(days=30)
+PRUNED_AT_ONCE = 500
+NOTED_AFTER_SECONDS = 0.5
+NOBODY = "no pass has this token"  # compared with where there is no pass, so that both cases take the same way
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a device's request names: the service (`/apple/{short_id}`), the pass, and the token of its header."""
+
+    short_id: str
+    pass_type_identifier: str
+    serial_number: str
+    token: str
+
+
+async def authorise(db: Database, ring: KeyRing, address: Address) -> HeldPass:
+    """The pass that the address names. Raises Unauthenticated, the same for an unknown serial and a wrong token."""
+    is_readable = rules.is_identifier(address.pass_type_identifier) and rules.is_identifier(address.serial_number)
+    held = await store.find_pass(db, address.short_id, address.pass_type_identifier, address.serial_number) if is_readable else None
+    token = passes.open_token(ring, held.id, held.token_sealed) if held else NOBODY
+    # Both sides hashed: compared in constant time whatever bytes and lengths a stranger sends.
+    matches = same(hashlib.sha256(token.encode()).digest(), hashlib.sha256(address.token.encode("utf-8", "replace")).digest())
+    if held is None or not matches:
+        raise Unauthenticated()
+    return held
+
+
+async def register(db: Database, ring: KeyRing, address: Address, device: str, push_token: str, now: datetime) -> bool:
+    """Note that a device holds a pass and can be reached at `push_token`; True when that is new.
+
+    The registration takes an update number of its own and this returns once the number is given: a file from an old
+    message, added today, is then in the device's next list. Raises Unauthenticated, Malformed for a device or a push token
+    that cannot be kept, NotNumberedYet (503).
+    """
+    held = await authorise(db, ring, address)
+    # Judged after the pass's token, so that a stranger learns nothing about serials.
+    if not rules.is_identifier(device) or not rules.is_push_token(push_token):
+        raise Malformed(N_("A device names itself and its push token when it registers."))
+    before = await updates.newest(db)
+
+    async def act(tx: Transaction) -> tuple[int, bool, int | None]:
+        registration_id, is_new = await store.upsert(tx, held.business_id, held.id, held.pass_type_id, device, push_token, to_ms(now))
+        number = await updates.append(tx, held.business_id, held.card_id, now, registration_id=registration_id)
+        if number is not None:
+            await store.set_number(tx, registration_id, number)
+        if is_new:
+            await updates.emit(tx, held.business_id, "pass.installed", now, card_id=held.card_id, details={"wallet": "apple"})
+        return registration_id, is_new, number
+
+    registration_id, is_new, number = await write_transaction(db, act)
+    if number is None:
+        given = await updates.wait_for_number(db, registration_id, before)
+        await write_transaction(db, lambda tx: store.set_number(tx, registration_id, given))
+    return is_new
+
+
+async def unregister(db: Database, ring: KeyRing, address: Address, device: str, now: datetime) -> None:
+    """Forget that the device holds the pass; nothing else of the pass changes. Raises Unauthenticated."""
+    held = await authorise(db, ring, address)
+
+    async def act(tx: Transaction) -> None:
+        if rules.is_identifier(device) and await store.delete(tx, device, held.id):
+            await removed(tx, held.business_id, held.card_id, now)
+
+    await write_transaction(db, act)
+
+
+async def removed(tx: Transaction, business_id: int, card_id: int, now: datetime) -> None:
+    """Tell the outbox that a device holds a card's pass no more."""
+    await updates.emit(tx, business_id, "pass.removed", now, card_id=card_id, details={"wallet": "apple"})
+
+
+async def end_token(tx: Transaction, pass_type_id: int, push_token: str, until: datetime, now: datetime) -> bool:
+    """APNs says that a token has ended: delete what was registered with it at or before `until`. False: something is left."""
+    for gone in await store.end_token(tx, pass_type_id, push_token, to_ms(until)):
+        await removed(tx, gone.business_id, gone.card_id, now)
+    return not await store.has_token(tx, pass_type_id, push_token)
+
+
+async def list_changed(db: Database, short_id: str, device: str, pass_type: str, tag: str | None) -> dict[str, object] | None:
+    """The answer to "what changed since the tag?" for this device alone; None: nothing, or nobody we know."""
+    if not rules.is_identifier(device) or not rules.is_identifier(pass_type):
+        return None
+    return rules.listing(await store.changed(db, short_id, device, pass_type, rules.seen_number(tag)))
+
+
+async def count_devices(db: Database | Transaction, business_id: int, card_id: int) -> int:
+    """How many devices hold this card's Apple pass."""
+    return await store.count_devices(db, business_id, card_id)
+
+
+async def keep_logs(db: Database, short_id: str, lines: list[str], sender: str, now: datetime) -> int:
+    """Keep what a device reports, at most 10 MB a day in all; returns how many lines were kept.
+
+    sender: a keyed hash of the caller's address. Raises LimitReached above 60 reports a minute from one.
+    """
+    pass_type_id = await store.find_pass_type(db, short_id)
+    if pass_type_id is None:
+        return 0
+
+    async def act(tx: Transaction) -> int:
+        await limits.hit(tx, [Limit("device.log", sender, 60, 60)], now)
+        room = rules.LOG_BYTES_A_DAY - await store.logged_since(tx, to_ms(now - timedelta(days=1)))
+        kept = 0
+        for line in lines:
+            room -= len(line.encode())
+            if room < 0:
+                break
+            await store.append_log(tx, pass_type_id, rules.serial_in(line), line, to_ms(now))
+            kept += 1
+        return kept
+
+    return await write_transaction(db, act)
+
+
+async def prune_logs(db: Database, now: datetime) -> int:
+    """Delete reports older than 30 days, in small transactions; returns how many."""
+    total = 0
+    while deleted := await write_transaction(db, lambda tx: store.prune_logs(tx, to_ms(now - LOGS_KEPT), PRUNED_AT_ONCE)):
+        total += deleted
+    return total
+
+
+class Fetches:
+    """Notes which versions were fetched: in batches and outside the answer, because a GET changes nothing (rule 11).
+
+    What a stop loses is only a reason to push once more.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._seen: dict[int, tuple[int, datetime]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, pass_id: int, number: int, now: datetime) -> None:
+        """The pass was handed out, or found current, as of update `number`. Returns at once."""
+        self._seen[pass_id] = (number, now)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._later())
+
+    async def flush(self) -> None:
+        """Write what was noted; after it `seen` is in the rows."""
+        batch, self._seen = self._seen, {}
+
+        async def act(tx: Transaction) -> None:
+            for pass_id, (number, now) in batch.items():
+                await store.note_fetched(tx, pass_id, number, to_ms(now))
+
+        if batch:
+            # A database that is busy or full keeps answering devices; the note is not worth an error.
+            with contextlib.suppress(Unavailable):
+                await write_transaction(self._db, act)
+
+    async def _later(self) -> None:
+        while self._seen:
+            await asyncio.sleep(NOTED_AFTER_SECONDS)
+            await self.flush()

@@ -1,0 +1,146 @@
+"""Registrations of devices and what they report; joins `passes` and the newest update of each card for reading."""
+from dataclasses import dataclass
+
+from app.db import Database, Transaction
+from app.registrations.rules import Changed
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A registration that was deleted: whose, and of which card."""
+
+    business_id: int
+    card_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPass:
+    """A pass as the update service knows it."""
+
+    id: int
+    business_id: int
+    card_id: int
+    pass_type_id: int
+    token_sealed: bytes
+
+
+_HELD = """
+SELECT p.id, p.business_id, p.card_id, p.pass_type_id, p.authentication_token_sealed FROM passes p
+JOIN pass_types t ON t.id = p.pass_type_id
+WHERE t.short_id = :short_id AND t.pass_type_identifier = :pass_type AND p.serial_number = :serial_number"""
+_INSERT = """
+INSERT INTO registrations(business_id, pass_id, pass_type_id, device_library_identifier, push_token, created_at, renewed_at)
+VALUES (:business_id, :pass_id, :pass_type_id, :device, :push_token, :now, :now)
+ON CONFLICT (device_library_identifier, pass_id) DO NOTHING RETURNING id"""
+_RENEW = """
+UPDATE registrations SET push_token = :push_token, renewed_at = :now
+WHERE device_library_identifier = :device AND pass_id = :pass_id RETURNING id"""
+_NUMBER = "UPDATE registrations SET number = :number WHERE id = :id AND number < :number"
+_DELETE = "DELETE FROM registrations WHERE device_library_identifier = :device AND pass_id = :pass_id RETURNING id"
+# The registration's own number stands beside the card's: an old file that is added late has changed for this device alone.
+_CHANGED = """
+SELECT serial_number, number FROM (
+  SELECT p.serial_number, CASE WHEN l.number > r.number THEN l.number ELSE r.number END AS number
+  FROM registrations r JOIN pass_types t ON t.id = r.pass_type_id JOIN passes p ON p.id = r.pass_id
+  LEFT JOIN latest_updates l ON l.card_id = p.card_id
+  WHERE r.device_library_identifier = :device AND t.short_id = :short_id AND t.pass_type_identifier = :pass_type
+) AS held WHERE number > :seen"""
+_FETCHED = """
+UPDATE registrations SET version_fetched = :number, repushes = 0, fetched_at = :now
+WHERE pass_id = :pass_id AND version_fetched <= :number"""
+_LATEST = "SELECT number FROM latest_updates WHERE card_id = :card_id"
+_END = """
+DELETE FROM registrations WHERE pass_type_id = :pass_type_id AND push_token = :push_token AND renewed_at <= :until
+RETURNING business_id, (SELECT card_id FROM passes WHERE passes.id = registrations.pass_id) AS card_id"""
+_HAS = "SELECT 1 FROM registrations WHERE pass_type_id = :pass_type_id AND push_token = :push_token LIMIT 1"
+_COUNT = """
+SELECT p.card_id, COUNT(DISTINCT r.device_library_identifier) AS devices
+FROM registrations r JOIN passes p ON p.id = r.pass_id
+WHERE r.business_id = :business_id AND p.card_id = :card_id GROUP BY p.card_id"""
+_KIND = "SELECT id FROM pass_types WHERE short_id = :short_id"
+_LOG = """
+INSERT INTO device_logs(pass_type_id, serial_number, message, received_at)
+VALUES (:pass_type_id, CAST(:serial_number AS TEXT), :message, :now)"""
+_LOGGED = "SELECT COALESCE(SUM(LENGTH(message)), 0) FROM device_logs WHERE received_at > :since"
+_LOGS = """
+SELECT d.received_at, d.serial_number, d.message, t.pass_type_identifier FROM device_logs d JOIN pass_types t ON t.id = d.pass_type_id
+JOIN passes p ON p.pass_type_id = t.id AND p.serial_number = d.serial_number
+WHERE p.business_id = :business_id ORDER BY d.id DESC LIMIT :limit"""
+_PRUNE_LOGS = """
+DELETE FROM device_logs WHERE id IN (SELECT id FROM device_logs WHERE received_at < :before ORDER BY id LIMIT :limit) RETURNING id"""
+
+
+async def find_pass(db: Database, short_id: str, pass_type: str, serial_number: str) -> HeldPass | None:
+    row = await db.fetch_one(_HELD, {"short_id": short_id, "pass_type": pass_type, "serial_number": serial_number})
+    return HeldPass(*row) if row else None
+
+
+async def upsert(tx: Transaction, business_id: int, pass_id: int, pass_type_id: int, device: str, push_token: str,
+                 now_ms: int) -> tuple[int, bool]:
+    """The registration's id and whether it is new. The push token is overwritten always: an old one leads nowhere."""
+    values = {"business_id": business_id, "pass_id": pass_id, "pass_type_id": pass_type_id, "device": device,
+              "push_token": push_token, "now": now_ms}
+    if row := await tx.fetch_one(_INSERT, values):
+        return row["id"], True
+    row = await tx.fetch_one(_RENEW, {"pass_id": pass_id, "device": device, "push_token": push_token, "now": now_ms})
+    return row["id"], False
+
+
+async def set_number(tx: Transaction, registration_id: int, number: int) -> None:
+    await tx.execute(_NUMBER, {"id": registration_id, "number": number})
+
+
+async def delete(tx: Transaction, device: str, pass_id: int) -> bool:
+    return await tx.fetch_one(_DELETE, {"device": device, "pass_id": pass_id}) is not None
+
+
+async def changed(db: Database, short_id: str, device: str, pass_type: str, seen: int) -> list[Changed]:
+    """What the device holds of this pass type that has a number above `seen`."""
+    rows = await db.fetch_all(_CHANGED, {"short_id": short_id, "device": device, "pass_type": pass_type, "seen": seen})
+    return [Changed(row["serial_number"], row["number"]) for row in rows]
+
+
+async def latest_number(db: Database | Transaction, card_id: int) -> int:
+    return await db.fetch_val(_LATEST, {"card_id": card_id}) or 0
+
+
+async def note_fetched(tx: Transaction, pass_id: int, number: int, now_ms: int) -> None:
+    await tx.execute(_FETCHED, {"pass_id": pass_id, "number": number, "now": now_ms})
+
+
+async def end_token(tx: Transaction, pass_type_id: int, push_token: str, until_ms: int) -> list[Registered]:
+    """Delete the registrations that named this token at or before `until_ms`."""
+    rows = await tx.fetch_all(_END, {"pass_type_id": pass_type_id, "push_token": push_token, "until": until_ms})
+    return [Registered(row["business_id"], row["card_id"]) for row in rows]
+
+
+async def has_token(tx: Transaction, pass_type_id: int, push_token: str) -> bool:
+    return await tx.fetch_one(_HAS, {"pass_type_id": pass_type_id, "push_token": push_token}) is not None
+
+
+async def count_devices(db: Database | Transaction, business_id: int, card_id: int) -> int:
+    row = await db.fetch_one(_COUNT, {"business_id": business_id, "card_id": card_id})
+    return row["devices"] if row else 0
+
+
+async def find_pass_type(db: Database, short_id: str) -> int | None:
+    return await db.fetch_val(_KIND, {"short_id": short_id})
+
+
+async def append_log(tx: Transaction, pass_type_id: int, serial_number: str | None, message: str, now_ms: int) -> None:
+    await tx.execute(_LOG, {"pass_type_id": pass_type_id, "serial_number": serial_number, "message": message, "now": now_ms})
+
+
+async def logged_since(tx: Transaction, since_ms: int) -> int:
+    """Characters of all reports received after `since_ms`."""
+    return int(await tx.fetch_val(_LOGGED, {"since": since_ms}))
+
+
+async def logs(db: Database, business_id: int, limit: int) -> list[tuple[int, str, str]]:
+    """(received_at, serial number, message), newest first, about this business's passes."""
+    rows = await db.fetch_all(_LOGS, {"business_id": business_id, "limit": limit})
+    return [(row["received_at"], row["serial_number"], row["message"]) for row in rows]
+
+
+async def prune_logs(tx: Transaction, before_ms: int, limit: int) -> int:
+    return len(await tx.fetch_all(_PRUNE_LOGS, {"before": before_ms, "limit": limit}))
