@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tessera.db")
 RERUNS = 5
+# 40001, 40P01, and a statement that was prepared before a migration
+AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
+WATCH_SECONDS = 5.0                                    # a leader that is cut off knows after twice this
 
 
 class PostgresBackend(interfaces.DatabaseBackend):
@@ -109,13 +112,19 @@ class PostgresBackend(interfaces.DatabaseBackend):
         key = int.from_bytes(hashlib.sha256(f"tessera leader {name}".encode()).digest()[:8], signed=True)
         try:
             connection = await self.connect_alone()
-            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
-                return Leader(name, look=lambda: _answers(connection), release=connection.close)
-            await connection.close()
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
+                await connection.close()
+                return None
         except ERRORS as error:
             raise_if_cannot(error)
             raise
-        return None
+        watch = asyncio.ensure_future(_watch(connection))
+
+        async def release() -> None:
+            watch.cancel()
+            with contextlib.suppress(*ERRORS):
+                await connection.close(timeout=self.options.wait_seconds)
+        return Leader(name, alive=lambda: not connection.is_closed(), release=release)
 
     def _settings(self) -> dict[str, Any]:
         options = self.options
@@ -125,18 +134,19 @@ class PostgresBackend(interfaces.DatabaseBackend):
                     "application_name": "tessera", "jit": "off",
                     "lock_timeout": f"{options.wait_seconds * 1000:.0f}",
                     "statement_timeout": f"{options.statement_seconds * 1000:.0f}",
+                    # The server frees the locks of a host that is gone, but not before its leader knows it.
+                    "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
                     # Of a process that is frozen, or whose host is gone: our own cut-offs come before.
                     "idle_in_transaction_session_timeout": f"{(options.report_seconds + 10) * 1000:.0f}"}}
 
 
-async def _answers(connection: asyncpg.Connection) -> bool:
-    """Whether the session, and with it its lock, is still there."""
-    try:
-        await connection.execute("SELECT 1", timeout=5)
-    except ERRORS:
-        connection.terminate()
-        return False
-    return True
+async def _watch(connection: asyncpg.Connection) -> None:
+    """Closes a connection whose other end is silently gone: it looks open until something is sent on it."""
+    with contextlib.suppress(*ERRORS):
+        while not connection.is_closed():
+            await asyncio.sleep(WATCH_SECONDS)
+            await connection.execute("SELECT 1", timeout=WATCH_SECONDS)
+    connection.terminate()
 
 
 async def _leave_as_it_is(connection: Any) -> None:
@@ -212,7 +222,7 @@ class PostgresTransaction(Transaction):
         for rerun in range(RERUNS + 1):
             try:
                 return await self._attempt(act)
-            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
+            except AGAIN as error:
                 if rerun == RERUNS:
                     raise WriterBusy() from error
                 log.info("a transaction runs again: %s", error)

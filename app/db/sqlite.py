@@ -139,9 +139,13 @@ class SQLiteTransaction(Transaction):
             for row in self._write(ALL, query, values):
                 yield row
         else:
-            async with self._report.connection.execute(query, values or ()) as rows:  # type: ignore[arg-type]
-                async for row in rows:
-                    yield row
+            try:
+                async with self._report.connection.execute(query, values or ()) as rows:  # type: ignore[arg-type]
+                    async for row in rows:
+                        yield row
+            except sqlite3.Error as error:
+                failures.raise_if_sqlite_cannot(error)
+                raise
 
     def _write(self, take: Callable[[sqlite3.Cursor], Any] | None, query: str, values: Any) -> Any:
         """Inline on the writer; `take` reads the result, None runs it for each of `values`. The hot path: keep it thin."""

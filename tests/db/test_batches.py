@@ -210,6 +210,17 @@ async def test_callbacks_run_after_the_commit_and_before_the_answer(lite: Open, 
     assert heard == ["kept", "told"]
 
 
+async def test_callbacks_of_a_refused_member_of_a_batch_never_run(lite: Open):
+    db = await lite()
+
+    async def act(tx: Transaction) -> None:
+        tx.after_commit(lambda: heard.append("refused"))
+        raise Refused
+    heard: list[str] = []
+    answers = await asyncio.gather(add(db, "x"), write_transaction(db, act), add(db, "y"), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [str, Refused, str] and heard == []
+
+
 async def test_callbacks_of_a_repeated_transaction_run_once(lite: Open, commits: Callable[[Database], Commits]):
     db = await lite()
     commits(db).failures.append(io_error())

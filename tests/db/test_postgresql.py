@@ -1,6 +1,7 @@
 """What is PostgreSQL's alone."""
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ from app.db import (
     WriterBusy,
     forbidden_constraints,
     open_database,
+    postgresql,
     write_transaction,
 )
 from app.errors import Unavailable
@@ -205,12 +207,73 @@ async def test_one_leads_until_it_releases_or_its_connection_ends(post: Open):
     second = await there.try_leader("runner")
     assert second is not None and second.held
     await end_connections(there)
-    await second.look()
-    assert not second.held
+    async with asyncio.timeout(5):
+        while second.held:
+            await asyncio.sleep(0.001)
     third = await here.try_leader("runner")
     assert third is not None
     for leader in (other, second, third):
         await leader.release()
+
+
+class Wire:
+    """Between client and server; `cut()`: both ends stay open and hear nothing more, as when a host is gone."""
+
+    def __init__(self, folder: Path, server: str) -> None:
+        self._folder, self._server, self._silent, self._tasks = folder, f"{server}/.s.PGSQL.5432", False, set()
+
+    async def open(self) -> None:
+        self._listening = await asyncio.start_unix_server(self._connected, f"{self._folder}/.s.PGSQL.5432")
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(self._server)
+        self._tasks |= {asyncio.ensure_future(self._carry(reader, back)), asyncio.ensure_future(self._carry(there, writer))}
+
+    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                if not self._silent:
+                    sink.write(data)
+        finally:
+            sink.close()
+
+    def cut(self) -> None:
+        self._silent = True
+
+    async def close(self) -> None:
+        self._listening.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def test_a_leader_whose_host_was_cut_off_knows_it(post: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(postgresql, "WATCH_SECONDS", 0.05)
+    url = engines.new_postgres_url()
+    address, server = url.split("?host=")
+    wire = Wire(tmp_path, server)
+    await wire.open()
+    db = await post(f"{address}?host={tmp_path}", wait_seconds=0.2)
+    leader = await db.try_leader("runner")
+    assert leader is not None and leader.held
+    wire.cut()
+    async with asyncio.timeout(5):
+        while leader.held:
+            await asyncio.sleep(0.001)
+    await leader.release()
+    with pytest.raises(Unavailable):
+        await db.try_leader("runner")
+    await wire.close()
+
+
+async def test_a_change_of_the_schema_beside_running_servers_fails_nobody(post: Open):
+    db = await post(pool_max=1)
+
+    async def act(tx: Transaction) -> int:
+        return len(await tx.fetch_one("SELECT * FROM account WHERE id = 1"))
+    assert await write_transaction(db, act) == 2
+    await db.execute("ALTER TABLE account ADD COLUMN note TEXT")
+    assert await write_transaction(db, act) == 3
 
 
 async def test_a_disconnect_sends_the_last_wake_ups_and_leaves_no_task(post: Open):
