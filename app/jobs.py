@@ -91,6 +91,7 @@ class Work:
 
 def timetable() -> Sequence[Job]:
     """Every job. Rooms are imported here and not above: a command that runs no jobs does not pay for them."""
+    from app.card_pages import service as card_pages
     from app.enrolment import service as enrolment
     from app.idempotency import service as idempotency
     from app.ledger import service as ledger
@@ -108,6 +109,7 @@ def timetable() -> Sequence[Job]:
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
+        Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
         Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),
         Job("forget device logs", HOUR, lambda here: registrations.prune_logs(here.db, here.clock.now())),

@@ -73,7 +73,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
 
 def all_routes() -> list[BaseRoute]:
     """Every route that all programs have, room by room."""
-    from app.cards import pages as card_pages
+    from app.card_pages import pages as card_pages
     from app.console import pages as console_pages
     from app.enrolment import pages as enrolment_pages
     from app.passes import pages as pass_pages

@@ -1,0 +1,44 @@
+"""How long a code and a browser are believed, and which wallet a browser belongs to."""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+CODE_DIGITS = 6
+CODE_LIFE = timedelta(minutes=10)
+CODE_TRIES = 5
+# seen: the browser that activated the card finds it again; confirmed: a code was typed, the stronger side is open.
+LIVES = {"seen": timedelta(hours=24), "confirmed": timedelta(minutes=30)}
+# Where a person goes on after the code: words only, so that no address can be put in.
+WAYS = ("details", "wallet")
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code as it is stored; moments in ms."""
+
+    id: int
+    code_hash: bytes
+    tries: int
+    created_at: int
+    expires_at: int
+
+
+def is_open(code: Code, now_ms: int) -> bool:
+    return code.tries < CODE_TRIES and now_ms < code.expires_at
+
+
+def way(text: str) -> str:
+    return text if text in WAYS else WAYS[0]
+
+
+def device(user_agent: str) -> str:
+    """`apple`, `android` or `desktop`: which button comes first. Nothing depends on it but the order."""
+    if "iPhone" in user_agent or "iPad" in user_agent or "iPod" in user_agent:
+        return "apple"
+    return "android" if "Android" in user_agent else "desktop"
+
+
+def wallets_for(kind: str, available: Sequence[str]) -> list[str]:
+    """The wallets that can be offered, the device's own first."""
+    first = {"apple": "apple", "android": "google"}.get(kind, "")
+    return sorted(available, key=lambda wallet: wallet != first)

@@ -1,0 +1,157 @@
+"""What a browser with a card's link may see and do: look, stop the messages, and, after a code by SMS, change its own details."""
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app import secrets
+from app.card_pages import rules, store
+from app.cards import service as cards
+from app.cards.service import Card
+from app.clock import to_ms
+from app.customers import service as customers
+from app.db import Database, Transaction, write_transaction
+from app.errors import FieldError, Forbidden, Invalid, NotFound, Refused
+from app.programs import service as programs
+from app.programs.store import Program
+from app.secrets import KeyRing
+from app.settings import Settings
+from app.sms import service as sms
+from app.sms.service import Order
+from app.text import N_
+from app.web.principal import shopper
+
+KEPT = timedelta(days=1)
+
+
+class NoPhone(Refused):
+    """The card's customer has no number that a code could go to."""
+
+    code, detail = "no_phone", N_("This card has no phone number. Ask at the till, they can help.")
+
+
+class NotConfirmed(Forbidden):
+    """The stronger side of the page needs a code first."""
+
+    code, detail = "not_confirmed", N_("Confirm with the code from the message first.")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A card behind a page link. strength: `card` (from the SMS) or `pass` (printed on the pass, which people share)."""
+
+    card: Card
+    program: Program
+    strength: str
+
+
+async def open_link(db: Database, ring: KeyRing, token: str) -> Opened:
+    """The card of a link; raises NotFound for unknown and revoked ones alike, and for provisional cards, which have no page."""
+    found = await cards.card_by_token(db, ring, token)
+    if found is None or found[0].status in ("provisional", "erased"):
+        raise NotFound()
+    card, strength = found
+    return Opened(card, await programs.get_program(db, card.business_id, card.program_id), strength)
+
+
+async def remember(tx: Transaction, ring: KeyRing, business_id: int, card_id: int, secret: str, strength: str, now: datetime) -> None:
+    """From now on the browser that sends `secret` is believed for a while (rules.LIVES)."""
+    ends = to_ms(now + rules.LIVES[strength])
+    await store.append_session(tx, business_id, card_id, _session_hash(ring, secret), strength, to_ms(now), ends)
+
+
+def _session_hash(ring: KeyRing, secret: str) -> bytes:
+    return ring.lookup_hash("page.session", secret)
+
+
+async def strength_of(db: Database, ring: KeyRing, card_id: int, secret: str, now: datetime) -> str | None:
+    """`seen`, `confirmed` or None for the browser that sends `secret`."""
+    return await store.find_session(db, card_id, _session_hash(ring, secret), to_ms(now)) if secret else None
+
+
+async def send_code(db: Database, ring: KeyRing, settings: Settings, opened: Opened, language: str, address: str, now: datetime) -> None:
+    """Texts six digits to the card's number; the code before stops working.
+
+    Raises NoPhone, Suppressed and the kinds of TooMany of sms.queue: then the old code still works.
+    """
+    code, card = secrets.new_digits(rules.CODE_DIGITS), opened.card
+
+    async def act(tx: Transaction) -> None:
+        e164 = await customers.phone_of(tx, ring, card.business_id, card.customer_id) if card.customer_id else None
+        if e164 is None:
+            raise NoPhone()
+        order = Order(card.business_id, e164, "code", opened.program.business_name_in(language), code, language, card_id=card.id,
+                      address=address)
+        await sms.queue(tx, ring, settings, shopper(card.business_id, card.customer_id), order, now)
+        await store.close_codes(tx, card.id, to_ms(now))
+        await store.append_code(tx, card.business_id, card.id, _code_hash(ring, card.id, code), to_ms(now), to_ms(now + rules.CODE_LIFE))
+
+    await write_transaction(db, act)
+
+
+def _code_hash(ring: KeyRing, card_id: int, code: str) -> bytes:
+    return ring.lookup_hash("page.code", f"{card_id}:{code}")
+
+
+async def seconds_since_code(db: Database, card_id: int, now: datetime) -> int | None:
+    """How long ago the code that still works was sent; None where none works."""
+    code = await store.find_code(db, card_id)
+    return (to_ms(now) - code.created_at) // 1000 if code and rules.is_open(code, to_ms(now)) else None
+
+
+async def confirm(db: Database, ring: KeyRing, opened: Opened, typed: str, now: datetime) -> str:
+    """Checks a typed code; returns the secret of the browser's confirmed session.
+
+    Five tries a code, counted also when they fail. Raises Invalid (field `code`).
+    """
+    secret, card = secrets.new_secret(), opened.card
+    digits = "".join(letter for letter in typed if letter.isdecimal())
+
+    async def act(tx: Transaction) -> bool:
+        code = await store.find_code(tx, card.id)
+        if code is None or not rules.is_open(code, to_ms(now)) or not await store.count_try(tx, code.id, rules.CODE_TRIES):
+            return False
+        if not secrets.same(code.code_hash, _code_hash(ring, card.id, digits)):
+            return False
+        await store.close_codes(tx, card.id, to_ms(now))
+        await remember(tx, ring, card.business_id, card.id, secret, "confirmed", now)
+        return True
+
+    # Judged after the commit: a wrong code must stay counted.
+    if not await write_transaction(db, act):
+        raise Invalid(fields=[FieldError("code", "code", N_("This code does not fit, or its ten minutes are over. Ask for another one."))])
+    return secret
+
+
+async def own_link(db: Database, ring: KeyRing, opened: Opened, now: datetime) -> str:
+    """The token of the card link: for a person who came by the pass link and typed the code."""
+    return await write_transaction(db, lambda tx: cards.page_link(tx, ring, opened.card, "card", now))
+
+
+async def set_marketing(db: Database, opened: Opened, granted: bool, language: str, now: datetime) -> None:
+    """Gives or withdraws the consent to advertising, in the words of `language`. Withdrawing asks for no more than the link."""
+    card = opened.card
+
+    async def act(tx: Transaction) -> None:
+        if card.customer_id is None:
+            return
+        texts = await customers.current_texts(tx, card.business_id, language)
+        channel = "card_page" if opened.strength == "card" else "pass_back"
+        await customers.record_consent(tx, shopper(card.business_id, card.customer_id), card.customer_id, "marketing", granted,
+                                       texts["marketing"].id, channel, now)
+
+    await write_transaction(db, act)
+
+
+async def change_name(db: Database, ring: KeyRing, opened: Opened, name: str, now: datetime) -> None:
+    """The name as the pass will show it; empty takes it away. Raises Invalid (field `name`)."""
+    card = opened.card
+    assert card.customer_id is not None
+
+    async def act(tx: Transaction) -> None:
+        await customers.rename(tx, ring, shopper(card.business_id, card.customer_id), card.customer_id, name, now)
+
+    await write_transaction(db, act)
+
+
+async def forget_old(db: Database, now: datetime) -> None:
+    """Deletes codes and browsers' sessions that ended a day ago."""
+    await write_transaction(db, lambda tx: store.delete_old(tx, to_ms(now - KEPT)))

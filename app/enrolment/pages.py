@@ -1,0 +1,208 @@
+"""The enrolment page and what stands behind an activation link. A GET here never changes anything."""
+import re
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app import errors
+from app.customers import phones
+from app.customers import service as customers
+from app.db import Transaction, write_transaction
+from app.enrolment import activation, rules, service
+from app.enrolment.activation import Form, Invitation
+from app.enrolment.service import Wish
+from app.limits import service as limits
+from app.limits.rules import Limit, LimitReached
+from app.passes import service as passes
+from app.programs import rules as program_rules
+from app.programs import service as programs
+from app.programs.store import Program
+from app.text import N_
+from app.web import i18n, templating
+from app.web.cookies import cookie, set_cookie
+from app.web.forms import bound_token, check_site, read_form, text_field
+from app.web.requests import client_address, context
+from app.web.routing import link, public, route
+
+AGAIN_SECONDS = 60
+GUESSES, GUESS_WINDOW = 60, timedelta(minutes=10)
+_SLUG = re.compile(r"[a-z0-9-]{1,64}")
+# The page of a dead link is the same to the byte whatever link it was; nothing from outside stands on it, so its nonce may be known.
+GONE_NONCE = "gone"
+MORE = (
+    N_("We keep your number, your name if you give one, and what you earn and spend with the card."),
+    N_("We keep them as long as you have the card, and hand them to nobody."),
+    N_("On the card's page you can stop messages at any time, and ask at the till to have everything erased."),
+)
+
+
+async def _program(request: Request) -> Program:
+    """The programme of the address; NotFound for whatever is none."""
+    business, program = request.path_params["business"], request.path_params.get("program")
+    if not _SLUG.fullmatch(business) or (program is not None and not _SLUG.fullmatch(program)):
+        raise errors.NotFound()
+    found = await programs.find_program_by_slugs(context(request).db, business, program)
+    if found is None:
+        raise errors.NotFound()
+    return found
+
+
+def _address(request: Request) -> str:
+    """The page's own path with the poster's name kept."""
+    poster = rules.poster_of(request.query_params.get("from", ""))
+    return request.url.path + (f"?{urlencode({'from': poster})}" if poster else "")
+
+
+async def show(request: Request) -> Response:
+    """GET /e/{business}[/{program}]"""
+    return await _enrol_page(request, await _program(request))
+
+
+async def _enrol_page(request: Request, program: Program, phone: str = "", error: str = "") -> Response:
+    here = context(request)
+    language = i18n.language_of(request, program.language)
+    view = await passes.sample_view(here.db, program, language)
+    said = program_rules.explain(program.rules, program.currency, language)
+    return templating.render(request, "enrolment/enrol.html", {
+        "business_name": program.business_name_in(language), "headline": said[0], "promise": said[1:4], "view": view, "brand": view.css,
+        "action": _address(request), "phone": phone, "prefix": phones.prefix(program.country), "error": error,
+    }, status=422 if error else 200, default_language=program.language)
+
+
+async def ask(request: Request) -> Response:
+    """POST /e/{business}[/{program}]: the same page for a new number, a member's, and one that cannot be texted now."""
+    here, program = context(request), await _program(request)
+    check_site(request)
+    language = i18n.language_of(request, program.language)
+    phone = text_field(await read_form(request), "phone")
+    try:
+        e164 = phones.parse_phone(phone, program.country, {program.country, *here.settings.sms_countries})
+    except errors.Invalid as wrong:
+        return await _enrol_page(request, program, phone[:200], i18n.translate(language, wrong.fields[0].detail, **wrong.params))
+    wish = Wish(program.id, e164, "poster", language, poster=rules.poster_of(request.query_params.get("from", "")),
+                address=client_address(request))
+    await service.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
+    view = await passes.sample_view(here.db, program, language)
+    return templating.render(request, "enrolment/sent.html", {
+        "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo, "last_four": e164[-4:],
+        "phone": phone, "action": _address(request), "again_url": _address(request), "seconds": AGAIN_SECONDS,
+        "inbox_url": "/demo/sms" if here.settings.demo else "",
+    }, default_language=program.language)
+
+
+async def _invitation(request: Request) -> Invitation | None:
+    """The live invitation of the address; None for expired, used and unknown links alike, which count as guesses of the caller."""
+    here = context(request)
+    guesses = [Limit("link.address", here.ring.lookup_hash("address", client_address(request)).hex(),
+                     GUESS_WINDOW // timedelta(seconds=1), GUESSES)]
+    await limits.check(here.db, guesses, here.clock.now())
+    found = await activation.find(here.db, here.ring, request.path_params["link"], here.clock.now())
+    if found is None:
+        async def act(tx: Transaction) -> None:
+            await limits.hit(tx, guesses, here.clock.now())
+
+        await write_transaction(here.db, act)
+    return found
+
+
+async def _no_more(request: Request) -> Response:
+    """The browser that used the link finds its card again for a day; everybody else one and the same 410."""
+    here = context(request)
+    used = await activation.find_used(here.db, here.ring, request.path_params["link"])
+    if used is not None and used.card_id is not None:
+        secret = cookie(request, here.settings, f"card-{here.ids.encode('card', used.card_id)}")
+        if page := await activation.page_of_browser(here.db, here.ring, used, secret, here.clock.now()):
+            return _to_card(page)
+    return _gone(request)
+
+
+def _gone(request: Request, *, is_sent: bool = False) -> Response:
+    return templating.render(request, "enrolment/gone.html", {"is_sent": is_sent}, status=200 if is_sent else 410, nonce=GONE_NONCE)
+
+
+def _to_card(page_token: str) -> Response:
+    return RedirectResponse(f"/c/{page_token}", 303)
+
+
+async def look(request: Request) -> Response:
+    """GET /a/{link}: shows and changes nothing, however often and whoever fetches it."""
+    invitation = await _invitation(request)
+    if invitation is None:
+        return await _no_more(request)
+    return await _activation_page(request, invitation, Form("", False, False, ""), {})
+
+
+async def _activation_page(request: Request, invitation: Invitation, form: Form, wrong: dict[str, str]) -> Response:
+    here, program, enrolment = context(request), invitation.program, invitation.enrolment
+    language = i18n.language_of(request, enrolment.language)
+    view = await passes.sample_view(here.db, program, language)
+    texts = await customers.current_texts(here.db, program.business_id, language)
+    return templating.render(request, "enrolment/activate.html", {
+        "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo,
+        "last_two": enrolment.phone_hint, "waiting": invitation.is_counted, "action": request.url.path,
+        "not_me_action": f"{request.url.path}/not-me", "name": form.name, "terms": form.terms, "marketing": form.marketing,
+        "errors": wrong, "terms_text": texts["terms"].text, "marketing_text": texts["marketing"].text,
+        "terms_more": [i18n.translate(language, sentence) for sentence in MORE],
+        "csrf_token": bound_token(request, request.path_params["link"]),
+    }, status=422 if wrong else 200, default_language=enrolment.language)
+
+
+async def finish(request: Request) -> Response:
+    """POST /a/{link}: the card, once; or, with `again`, a new link to the number that this one was for."""
+    here, token = context(request), request.path_params["link"]
+    check_site(request)
+    fields = await read_form(request)
+    if "again" in fields:
+        return await _again(request)
+    invitation = await _invitation(request)
+    if invitation is None:
+        return await _no_more(request)
+    form = Form(text_field(fields, "name", 10_000), bool(fields.get("terms")), bool(fields.get("marketing")),
+                i18n.language_of(request, invitation.enrolment.language))
+    try:
+        done = await activation.activate(here.db, here.ring, token, form, here.clock.now())
+    except errors.Invalid as wrong:
+        said = {field: i18n.translate(form.language, detail, **wrong.params) for field, _, detail in wrong.fields}
+        return await _activation_page(request, invitation, form, said)
+    except errors.Expired:
+        return await _no_more(request)
+    answer = _to_card(done.page_token)
+    set_cookie(answer, here.settings, f"card-{here.ids.encode('card', done.card_id)}", done.session, rules.SEEN_FOR // timedelta(seconds=1))
+    return answer
+
+
+async def _again(request: Request) -> Response:
+    here = context(request)
+    try:
+        if await _invitation(request) is None:
+            await service.send_again(here.db, here.ring, here.settings, request.path_params["link"], client_address(request),
+                                     here.clock.now())
+    except LimitReached:
+        return _gone(request, is_sent=True)
+    return _gone(request, is_sent=True)
+
+
+async def not_me(request: Request) -> Response:
+    """POST /a/{link}/not-me: ends it, and this business texts the number no more."""
+    here = context(request)
+    check_site(request)
+    if await _invitation(request) is None:
+        return RedirectResponse(request.url.path.removesuffix("/not-me"), 303)
+    try:
+        await activation.not_me(here.db, here.ring, request.path_params["link"], here.clock.now())
+    except errors.Expired:
+        return RedirectResponse(request.url.path.removesuffix("/not-me"), 303)
+    return templating.render(request, "enrolment/not_me.html")
+
+
+routes = [
+    route("/e/{business}", show, who=public, name="enrolment:show"),
+    route("/e/{business}", ask, who=public, name="enrolment:ask", methods=["POST"]),
+    route("/e/{business}/{program}", show, who=public, name="enrolment:show-program"),
+    route("/e/{business}/{program}", ask, who=public, name="enrolment:ask-program", methods=["POST"]),
+    route("/a/{link}", look, who=link, name="enrolment:look"),
+    route("/a/{link}", finish, who=link, name="enrolment:finish", methods=["POST"]),
+    route("/a/{link}/not-me", not_me, who=link, name="enrolment:not-me", methods=["POST"]),
+]

@@ -1,0 +1,89 @@
+"""Enrolments and their links."""
+from collections.abc import Mapping
+from typing import Any
+
+from app.db import Database, Transaction
+from app.enrolment.rules import Enrolment, Link
+
+Reader = Database | Transaction
+_COLUMNS = ("id, business_id, program_id, card_id, phone_sealed, phone_hint, name_sealed, language, source, poster, location_id, status, "
+            "created_at, expires_at")
+
+
+def _enrolment(row: Any) -> Enrolment:
+    return Enrolment(**{**dict(row), "phone_sealed": _bytes(row["phone_sealed"]), "name_sealed": _bytes(row["name_sealed"])})
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+async def append(tx: Transaction, values: Mapping[str, Any]) -> Enrolment | None:
+    """A pending enrolment; None where this number waits for this programme already."""
+    row = await tx.fetch_one(
+        "INSERT INTO enrolments(business_id, program_id, phone_sealed, phone_hash, phone_server_hash, phone_hint, name_sealed, language, "
+        "source, poster, location_id, actor_kind, actor_id, status, created_at, expires_at) VALUES (:business_id, :program_id, "
+        ":phone_sealed, :phone_hash, :phone_server_hash, :phone_hint, :name_sealed, :language, :source, CAST(:poster AS TEXT), "
+        "CAST(:location_id AS BIGINT), :actor_kind, CAST(:actor_id AS BIGINT), 'pending', :now, :expires_at) "
+        f"ON CONFLICT DO NOTHING RETURNING {_COLUMNS}", values)
+    return row and _enrolment(row)
+
+
+async def find_waiting(tx: Transaction, program_id: int, phone_hash: bytes) -> Enrolment | None:
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM enrolments WHERE program_id = :program_id AND phone_hash = :phone_hash AND status = 'pending'",
+        {"program_id": program_id, "phone_hash": phone_hash})
+    return row and _enrolment(row)
+
+
+async def find(reader: Reader, business_id: int, enrolment_id: int) -> Enrolment | None:
+    row = await reader.fetch_one(f"SELECT {_COLUMNS} FROM enrolments WHERE id = :id AND business_id = :business_id",
+                                 {"id": enrolment_id, "business_id": business_id})
+    return row and _enrolment(row)
+
+
+async def find_by_token(reader: Reader, token_hash: bytes) -> tuple[Enrolment, Link] | None:
+    """The enrolment of a link in whatever state, and the link."""
+    row = await reader.fetch_one(
+        "SELECT id, enrolment_id, created_at, expires_at, consumed_at FROM activation_links WHERE token_hash = :hash", {"hash": token_hash})
+    if row is None:
+        return None
+    link = Link(**dict(row))
+    enrolment = await reader.fetch_one(f"SELECT {_COLUMNS} FROM enrolments WHERE id = :id", {"id": link.enrolment_id})
+    return _enrolment(enrolment), link
+
+
+async def set_card(tx: Transaction, enrolment_id: int, card_id: int) -> None:
+    await tx.execute("UPDATE enrolments SET card_id = :card_id WHERE id = :id", {"id": enrolment_id, "card_id": card_id})
+
+
+async def append_link(tx: Transaction, business_id: int, enrolment_id: int, token_hash: bytes, now: int, expires_at: int) -> None:
+    await tx.execute("INSERT INTO activation_links(business_id, enrolment_id, token_hash, created_at, expires_at) VALUES "
+                     "(:business_id, :enrolment_id, :token_hash, :now, :expires_at)",
+                     {"business_id": business_id, "enrolment_id": enrolment_id, "token_hash": token_hash, "now": now,
+                      "expires_at": expires_at})
+
+
+async def consume(tx: Transaction, link_id: int, now: int) -> bool:
+    """Uses the link up; False where it is used or expired. Of twenty at once one gets True."""
+    return await tx.fetch_one("UPDATE activation_links SET consumed_at = :now WHERE id = :id AND consumed_at IS NULL AND expires_at > :now "
+                              "RETURNING id", {"id": link_id, "now": now}) is not None
+
+
+async def consume_all(tx: Transaction, enrolment_id: int, now: int) -> None:
+    await tx.execute("UPDATE activation_links SET consumed_at = :now WHERE enrolment_id = :id AND consumed_at IS NULL",
+                     {"id": enrolment_id, "now": now})
+
+
+async def end(tx: Transaction, enrolment_id: int, status: str, now: int, *, forget: bool) -> bool:
+    """Ends a pending enrolment once; with `forget` everything personal in it goes. False: it has ended already."""
+    forgotten = "phone_sealed = NULL, phone_hash = NULL, phone_server_hash = NULL, phone_hint = '', " if forget else ""
+    return await tx.fetch_one(
+        f"UPDATE enrolments SET {forgotten}name_sealed = NULL, status = :status, ended_at = :now WHERE id = :id AND status = 'pending' "
+        "RETURNING id", {"id": enrolment_id, "status": status, "now": now}) is not None
+
+
+async def overdue(db: Database, now: int, most: int) -> list[Enrolment]:
+    rows = await db.fetch_all(f"SELECT {_COLUMNS} FROM enrolments WHERE status = 'pending' AND expires_at <= :now ORDER BY expires_at "
+                              "LIMIT :most", {"now": now, "most": most})
+    return [_enrolment(row) for row in rows]
