@@ -256,6 +256,19 @@ async def test_a_caller_cancelled_at_the_commit_leaves_its_rows_and_callbacks_to
     assert heard == ["kept"] and await kept(db) == {"x", "next"}
 
 
+async def test_a_caller_cancelled_just_as_its_turn_comes_hands_it_on(lite: Open):
+    db = await lite()
+    waiting: list[asyncio.Task[str]] = []
+
+    async def act(tx: Transaction) -> None:
+        waiting.extend(asyncio.create_task(add(db, name)) for name in ("gone", "next"))
+        await asyncio.sleep(0)                         # both wait for their turns now
+        asyncio.get_running_loop().call_soon(waiting[0].cancel)
+    await write_transaction(db, act)
+    assert await asyncio.wait_for(waiting[1], 2) == "next"
+    assert waiting[0].cancelled() and await kept(db) == {"next"}
+
+
 async def test_a_body_that_is_cut_off_takes_nobody_with_it(lite: Open):
     db = await lite(body_seconds=0.05)
 

@@ -12,7 +12,7 @@ import pytest
 from app.db import TooSlow, Transaction, WriterBusy, forbidden_constraints, open_database, write_transaction
 from app.errors import SettingsError, Unavailable
 from tests import engines
-from tests.db.ledger import add, create, kept
+from tests.db.ledger import add, create, kept, write_entry
 
 Open = Callable[..., object]
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT max(i) FROM n"
@@ -212,6 +212,30 @@ async def test_closing_ends_the_open_batch_and_undoes_a_body_that_is_stuck(tmp_p
         await held
     async with open_database(url) as again:
         assert await kept(again) == {"x"}
+
+
+async def test_closing_lets_the_running_body_end_and_refuses_those_who_wait(tmp_path: Path):
+    url = engines.sqlite_url(tmp_path)
+    db = open_database(url)
+    await db.connect()
+    await create(db)
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def act(tx: Transaction) -> None:
+        entered.set()
+        await go_on.wait()
+        await write_entry(tx, "running")
+    running = asyncio.create_task(write_transaction(db, act))
+    await entered.wait()
+    waiting = [asyncio.create_task(add(db, f"n{i}")) for i in range(3)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(db.disconnect())
+    await asyncio.sleep(0)
+    go_on.set()
+    answers = await asyncio.gather(running, *waiting, closing, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [type(None), WriterBusy, WriterBusy, WriterBusy, type(None)]
+    async with open_database(url) as again:
+        assert await kept(again) == {"running"}
 
 
 async def test_a_database_opened_for_reading_refuses_to_write(tmp_path: Path):
