@@ -1,6 +1,5 @@
 """What a card's design is: the business's own copy, what a card shows through it, and what makes sense in either."""
 import unicodedata
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
@@ -51,9 +50,8 @@ class DesignContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return derive(self.background, self.label, self.text, self.accent)
 
 
-@dataclass(frozen=True)
-class CardFace:
-    """What a card shows, in whatever wallet: plain values, no words.
+class CardFace(msgspec.Struct, frozen=True):
+    """What a card shows, in whatever wallet: plain values, no words. (A Struct: one is made per pass, in a tenth of a dataclass's time.)
 
     balance: points, below zero for a debt; worth_minor: what they are worth at the till, minor units of `currency`, >= 0;
     expiring_points and expires_on: the lot that ends first, its last good day where the business is, or None for both;

@@ -4,9 +4,8 @@ Apple, "Pass", "PassFieldContent", "Creating a Store Card Pass"; texts in pass.j
 phone that speaks none of ours shows words and not names of entries.
 """
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,16 +18,14 @@ MOST_LOCATIONS = 10
 encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True)
-class PassLocation:
+class PassLocation(msgspec.Struct, frozen=True):
     """A place where the lock screen may suggest the card: degrees."""
 
     latitude: float
     longitude: float
 
 
-@dataclass(frozen=True)
-class PassCard:
+class PassCard(msgspec.Struct, frozen=True):
     """What Apple's pass of one card holds: who it is, and what it shows.
 
     serial_number: letters, digits and hyphens; authentication_token: at least 16 characters, never changed once issued;
@@ -45,18 +42,26 @@ class PassCard:
     expires_at: datetime | None = None
 
 
+class _Slot(NamedTuple):
+    """A field as JSON in pieces, with its card's value to come between them; a field without `source` is whole in `before`."""
+
+    before: bytes
+    after: bytes
+    source: str | None
+    is_money: bool
+
+
 class AppleDesign:
-    """A prepared design as Apple's passes need it: the fixed part of pass.json, and the bundle of pictures and words."""
+    """A prepared design as Apple's passes need it: the fixed part of pass.json as bytes, and the bundle of pictures and words."""
 
     def __init__(self, design: PreparedDesign) -> None:
         self._sources = _sources(design)
         whole = _with_sources(pass_dictionary(design), self._sources, design)
         fields = whole.pop(design.style)
         values = {field.key: field.value for field in design.fields}
-        self._style = design.style
-        self._fixed = whole
-        # (place, [(field, the card's value that belongs in it or None, whether the value is money)])
-        self._places = [(place, [(field, values[field["key"]], "currencyCode" in field) for field in fields[place]])
+        self._head = encode(whole)[:-1] + b","
+        self._style = b',"' + design.style.encode() + b'":{'
+        self._places = [(b'"' + place.encode() + b'":[', [_slot(field, values[field["key"]]) for field in fields[place]])
                         for place in PLACES.values() if place in fields]
         self._location_text = self._sources[_identity(design.location)]
         self.bundle = Bundle({**design.images, **_strings(design, self._sources)})
@@ -64,40 +69,49 @@ class AppleDesign:
     def pass_json(self, card: PassCard) -> bytes:
         """pass.json of `card`, compact, UTF-8; keys always in the same order, none without a value."""
         face = card.face
-        whole: dict[str, Any] = {
-            **self._fixed, "passTypeIdentifier": card.pass_type_identifier, "teamIdentifier": card.team_identifier,
-            "serialNumber": card.serial_number, "webServiceURL": card.web_service_url, "authenticationToken": card.authentication_token,
-            "barcodes": [_barcode(face.barcode_message)], self._style: self._fields(face)}
+        own: dict[str, Any] = {
+            "passTypeIdentifier": card.pass_type_identifier, "teamIdentifier": card.team_identifier, "serialNumber": card.serial_number,
+            "webServiceURL": card.web_service_url, "authenticationToken": card.authentication_token,
+            "barcodes": [_barcode(face.barcode_message)]}
         if card.locations:
-            whole["locations"] = [{"latitude": place.latitude, "longitude": place.longitude, "relevantText": self._location_text}
-                                  for place in card.locations[:MOST_LOCATIONS]]
+            text = self._location_text
+            own["locations"] = [{"latitude": place.latitude, "longitude": place.longitude, "relevantText": text}
+                                for place in card.locations[:MOST_LOCATIONS]]
         if card.expires_at is not None:
-            whole["expirationDate"] = card.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            own["expirationDate"] = card.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if face.is_voided:
-            whole["voided"] = True
-        return encode(whole)
+            own["voided"] = True
+        return b"".join((self._head, encode(own)[1:-1], self._style, self._fields(face), b"}}"))
 
-    def _fields(self, face: CardFace) -> dict[str, list[dict[str, Any]]]:
+    def _fields(self, face: CardFace) -> bytes:
         values = face.values()
-        places = {}
-        for place, fields in self._places:
+        places = []
+        for name, slots in self._places:
             shown = []
-            for field, source, is_money in fields:
+            for before, after, source, is_money in slots:
                 if source is None:
-                    shown.append(field)
+                    shown.append(before)
                 elif (value := values[source]) is not None:
-                    filled = {**field, "value": f"{value.isoformat()}T12:00:00Z" if isinstance(value, date) else value}
-                    if is_money:
-                        filled["currencyCode"] = face.currency
-                    shown.append(filled)
+                    filled = encode(f"{value.isoformat()}T12:00:00Z" if isinstance(value, date) else value)
+                    currency = b',"currencyCode":' + encode(face.currency) if is_money else b""
+                    shown.append(b"".join((before, filled, currency, after)))
             if shown:
-                places[place] = shown
-        return places
+                places.append(name + b",".join(shown) + b"]")
+        return b",".join(places)
 
 
 def build_pass_json(design: AppleDesign, card: PassCard) -> bytes:
     """pass.json of `card` drawn with `design`, deterministic byte for byte."""
     return design.pass_json(card)
+
+
+def _slot(field: dict[str, Any], source: str | None) -> _Slot:
+    """A field of the dictionary, encoded once; with `source` its value (and currency) is cut out."""
+    if source is None:
+        return _Slot(encode(field), b"", None, False)
+    is_money = "currencyCode" in field
+    others = {key: value for key, value in field.items() if key not in ("key", "value", "currencyCode")}
+    return _Slot(encode({"key": field["key"]})[:-1] + b',"value":', b"," + encode(others)[1:], source, is_money)
 
 
 def _barcode(message: str) -> dict[str, str]:

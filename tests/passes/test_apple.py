@@ -1,12 +1,11 @@
 """A card as pass.json: every line of Apple's reference that a store card meets, and the same words as the preview."""
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.designs.prepared import prepare
 from app.designs.preview import preview, written
@@ -166,7 +165,7 @@ NASTY = 'He said "hi"; \\ and /* left */ = "x";\nsecond line // no'
 
 def test_quotes_backslashes_lines_and_comments_in_texts_survive_the_strings(signer, demo):
     content = default_content('"Quoted" \\ corner', "«Угол» = ;")
-    content = msgspec.structs.replace(content, en=msgspec.structs.replace(content.en, about=NASTY))
+    content = replace(content, en=replace(content.en, about=NASTY))
     design = AppleDesign(prepare(content, SENTENCES))
     contents = check_pkpass(design.bundle.build(build_pass_json(design, CARD), signer, NOON), root_pem=demo.root.read_bytes())
     assert contents.text(contents.field("about")["value"], "ru") == NASTY
@@ -199,7 +198,7 @@ FACES = st.builds(CardFace, st.just("9029581036472915"), st.integers(-10**12, 10
 
 @given(name=WORDS, points=WORDS, russian=WORDS, face=FACES)
 def test_whatever_a_business_and_a_shopper_are_called_the_pass_is_right(signer, demo, name, points, russian, face):
-    content = msgspec.structs.replace(default_content(name), en=CardWords(name, points), ru=CardWords(russian, points))
+    content = replace(default_content(name), en=CardWords(name, points), ru=CardWords(russian, points))
     design = AppleDesign(prepare(content, SENTENCES))
     data = design.bundle.build(build_pass_json(design, replace(CARD, face=face)), signer, datetime(2026, 12, 1, tzinfo=UTC))
     contents = check_pkpass(data, root_pem=demo.root.read_bytes())
@@ -214,7 +213,7 @@ def test_the_archive_holds_little_beyond_pictures_and_words(design, signer):
 
 
 def test_colours_that_cannot_be_read_are_corrected_on_the_pass(signer, demo):
-    content = msgspec.structs.replace(default_content("Leaf"), background="#f0bf3a", label="#9a7a1e", text="#ffffff")
+    content = replace(default_content("Leaf"), background="#f0bf3a", label="#9a7a1e", text="#ffffff")
     card = built(AppleDesign(prepare(content, SENTENCES)))
     assert card["foregroundColor"] == "rgb(27, 27, 25)"
     assert card["labelColor"] != "rgb(154, 122, 30)"
