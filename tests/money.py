@@ -51,7 +51,8 @@ async def make_bed(db: Database, slug: str = "coffee", rules: PointsRules = RULE
               "VALUES (:business, :program, 1, :rules, :now, 'test') RETURNING id", business=business, program=program, rules=dump(rules))
     await row("INSERT INTO design_versions(business_id, program_id, version, template, content, created_at, created_by) "
               "VALUES (:business, :program, 1, 'points', '{}', :now, 'test') RETURNING id", business=business, program=program)
-    customer = await row("INSERT INTO customers(business_id, language, created_at) VALUES (:business, 'ru', :now) RETURNING id", business=business)
+    customer = await row("INSERT INTO customers(business_id, language, created_at) VALUES (:business, 'ru', :now) RETURNING id",
+                         business=business)
     account, card = await add_card(db, business, program, customer, created)
     return Bed(db, business, program, location, account, card, customer)
 

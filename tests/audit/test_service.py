@@ -11,7 +11,8 @@ async def test_an_act_is_recorded_with_who_did_it_and_read_newest_first(db):
         await write_transaction(db, lambda tx, n=number: service.record(tx, bed.manager, "card.block", "card", n, {"n": n}, now=NOON))
     await write_transaction(db, lambda tx: service.record(tx, other.manager, "card.block", now=NOON))
     entries = await service.list_entries(db, bed.business_id, limit=2)
-    assert [(entry.action, entry.subject_id, entry.details) for entry in entries] == [("card.block", 3, {"n": 3}), ("card.block", 2, {"n": 2})]
+    assert {entry.action for entry in entries} == {"card.block"}
+    assert [(entry.subject_id, entry.details) for entry in entries] == [(3, {"n": 3}), (2, {"n": 2})]
     assert [entry.subject_id for entry in await service.list_entries(db, bed.business_id, before=entries[-1].id)] == [1]
     assert (entries[0].actor_kind, entries[0].actor_id) == ("staff", bed.manager.id)
 

@@ -6,7 +6,8 @@ from app.idempotency.rules import KeyMalformed, KeyRequired, fingerprint, parse_
 def test_a_request_is_told_from_another_by_method_path_and_every_byte_of_the_body():
     same = fingerprint("POST", "/api/v1/sales", b'{"amount":1}')
     assert fingerprint("POST", "/api/v1/sales", b'{"amount":1}') == same
-    others = [("PUT", "/api/v1/sales", b'{"amount":1}'), ("POST", "/api/v1/sales/x/undo", b'{"amount":1}'), ("POST", "/api/v1/sales", b'{"amount": 1}')]
+    others = [("PUT", "/api/v1/sales", b'{"amount":1}'), ("POST", "/api/v1/sales/x/undo", b'{"amount":1}'),
+              ("POST", "/api/v1/sales", b'{"amount": 1}')]
     assert all(fingerprint(*other) != same for other in others)
 
 

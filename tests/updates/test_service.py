@@ -108,6 +108,7 @@ async def test_a_cursor_only_goes_forward(db):
 
 async def test_an_event_is_kept_with_the_change_it_tells_of(db):
     bed = await make_bed(db)
-    await write_transaction(db, lambda tx: service.emit(tx, bed.business_id, "card.blocked", NOON, card_id=bed.card_id, details={"why": "lost"}))
+    await write_transaction(db, lambda tx: service.emit(
+        tx, bed.business_id, "card.blocked", NOON, card_id=bed.card_id, details={"why": "lost"}))
     row = await db.fetch_one("SELECT kind, card_id, details FROM events")
     assert tuple(row) == ("card.blocked", bed.card_id, '{"why":"lost"}')

@@ -1,0 +1,171 @@
+"""Writing: accounts, operations with their texts and receipts, entries, lots, balances and the chain."""
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from app.db import Database, Transaction
+from app.ledger.rules import Lot
+
+Reader = Database | Transaction
+_PADDED = (1, 10, 50, 201)
+
+_LOCK = "SELECT id FROM accounts WHERE id = :id AND business_id = :business_id FOR UPDATE"
+_OPEN = """
+INSERT INTO accounts(business_id, program_id, customer_id, created_at)
+VALUES (:business_id, :program_id, CAST(:customer_id AS BIGINT), :now)
+ON CONFLICT (program_id, customer_id) WHERE customer_id IS NOT NULL DO NOTHING RETURNING id"""
+_FIND_ACCOUNT = "SELECT id FROM accounts WHERE program_id = :program_id AND customer_id = :customer_id AND business_id = :business_id"
+_LOTS = "SELECT id, remaining, expires_at, created_at FROM lots WHERE account_id = :account_id AND remaining <> 0 ORDER BY id"
+_OPERATION = """
+INSERT INTO operations(
+  business_id, acting_business_id, program_id, account_id, card_id, location_id, kind, of_operation_id, at, recorded_at, rules_version,
+  amount_minor, discount_minor, spent_minor, to_pay_minor, pay_back_minor, shortfall, actor_kind, actor_id, text_hash)
+VALUES (
+  :business_id, :acting_business_id, :program_id, :account_id, :card_id, :location_id, :kind, :of_operation_id, :at, :recorded_at,
+  :rules_version, :amount_minor, :discount_minor, :spent_minor, :to_pay_minor, :pay_back_minor, :shortfall, :actor_kind, :actor_id,
+  :text_hash)
+RETURNING id"""
+_TEXTS = """
+INSERT INTO operation_texts(operation_id, business_id, salt, content) VALUES (:operation_id, :business_id, :salt, :content)"""
+# The number of a sale that was undone may be rung up again: the till corrects a typing mistake under the same receipt.
+_RECEIPT = """
+INSERT INTO receipts(business_id, location_id, local_day, kind, number, operation_id)
+VALUES (:business_id, :location_id, :local_day, :kind, :number, :operation_id)
+ON CONFLICT (business_id, location_id, local_day, kind, number) DO UPDATE SET operation_id = excluded.operation_id
+WHERE EXISTS (SELECT 1 FROM operations o WHERE o.of_operation_id = receipts.operation_id AND o.kind = 'undo')
+RETURNING operation_id"""
+_LOT = """
+INSERT INTO lots(business_id, account_id, unit, operation_id, granted, remaining, expires_at, created_at)
+VALUES (:business_id, :account_id, :unit, :operation_id, :granted, :remaining, :expires_at, :created_at) RETURNING id"""
+_CHANGE_LOT = "UPDATE lots SET remaining = remaining + :amount WHERE id = :id"
+_ENTRY = """
+INSERT INTO entries(operation_id, line, business_id, account_id, book, unit, amount, lot_id)
+VALUES (:operation_id, :line, :business_id, :account_id, :book, :unit, :amount, :lot_id)"""
+_BALANCE = """
+INSERT INTO balances(account_id, unit, amount) VALUES (:account_id, :unit, :amount)
+ON CONFLICT (account_id, unit) DO UPDATE SET amount = balances.amount + excluded.amount"""
+
+
+def in_list(ids: Sequence[int]) -> tuple[str, dict[str, int]]:
+    """The names and values for `IN (…)`, at most 201; padded to few lengths, so that both engines keep the texts prepared."""
+    size = next(size for size in _PADDED if size >= len(ids))
+    padded = [*ids, *[ids[-1]] * (size - len(ids))]
+    return ", ".join(f":id{number}" for number in range(size)), {f"id{number}": value for number, value in enumerate(padded)}
+
+
+async def lock(tx: Transaction, business_id: int, account_id: int) -> None:
+    """PostgreSQL: nobody else changes the account before this transaction ends."""
+    await tx.fetch_one(_LOCK, {"id": account_id, "business_id": business_id})
+
+
+async def open_account(tx: Transaction, business_id: int, program_id: int, customer_id: int | None, now_ms: int) -> int:
+    """The new account, or the one that the customer has in the programme already."""
+    whose = {"business_id": business_id, "program_id": program_id, "customer_id": customer_id}
+    account_id = await tx.fetch_val(_OPEN, {**whose, "now": now_ms})
+    return account_id if account_id is not None else await tx.fetch_val(_FIND_ACCOUNT, whose)
+
+
+async def lots_of(reader: Reader, account_id: int) -> list[Lot]:
+    """Those with a remainder, debts included."""
+    return [Lot(*row) for row in await reader.fetch_all(_LOTS, {"account_id": account_id})]
+
+
+async def insert_operation(tx: Transaction, values: dict[str, Any]) -> int:
+    return (await tx.fetch_one(_OPERATION, values))["id"]
+
+
+async def insert_texts(tx: Transaction, operation_id: int, business_id: int, salt: bytes, content: str) -> None:
+    await tx.execute(_TEXTS, {"operation_id": operation_id, "business_id": business_id, "salt": salt, "content": content})
+
+
+async def claim_receipt(tx: Transaction, values: dict[str, Any]) -> bool:
+    """Whether the number was free at its location, on its local day, among its kind."""
+    return await tx.fetch_one(_RECEIPT, values) is not None
+
+
+async def insert_lot(tx: Transaction, values: dict[str, Any]) -> int:
+    return (await tx.fetch_one(_LOT, values))["id"]
+
+
+async def change_lots(tx: Transaction, changes: Iterable[tuple[int, int]]) -> None:
+    """(lot, amount) each."""
+    await tx.execute_many(_CHANGE_LOT, [{"id": lot, "amount": amount} for lot, amount in changes])
+
+
+async def insert_entries(tx: Transaction, operation_id: int, business_id: int, entries: Sequence[Sequence[Any]]) -> None:
+    """entries: line, account or None for the business's side, book, unit, amount, lot or None."""
+    await tx.execute_many(_ENTRY, [
+        {"operation_id": operation_id, "line": line, "business_id": business_id, "account_id": account_id, "book": book, "unit": unit,
+         "amount": amount, "lot_id": lot_id} for line, account_id, book, unit, amount, lot_id in entries])
+
+
+async def change_balance(tx: Transaction, account_id: int, unit: str, amount: int) -> None:
+    await tx.execute(_BALANCE, {"account_id": account_id, "unit": unit, "amount": amount})
+
+
+# Which cards show an account, and what is due on it.
+_CARDS = """
+SELECT id, status FROM cards WHERE account_id = :account_id AND business_id = :business_id ORDER BY id DESC LIMIT 20"""
+_DUE = """
+SELECT l.account_id, a.business_id, a.program_id FROM lots l JOIN accounts a ON a.id = l.account_id
+WHERE l.remaining > 0 AND l.expires_at IS NOT NULL AND l.expires_at <= :now
+GROUP BY l.account_id, a.business_id, a.program_id ORDER BY l.account_id LIMIT :limit"""
+# What expired of the lots that were alive at a moment, less what sales that came late have spent of it since.
+_ENDED_SINCE = """
+SELECT l.id, -SUM(e.amount) AS amount, l.expires_at, l.created_at
+FROM operations o JOIN entries e ON e.operation_id = o.id JOIN lots l ON l.id = e.lot_id
+WHERE o.account_id = :account_id AND o.recorded_at > :at AND (o.kind = 'expiry' OR (o.kind = 'sale' AND e.amount > 0))
+  AND l.expires_at > :at AND l.expires_at <= :now AND l.created_at <= :at
+GROUP BY l.id, l.expires_at, l.created_at HAVING SUM(e.amount) < 0"""
+_DRAWN = """
+SELECT e.lot_id, -e.amount, l.expires_at FROM entries e JOIN lots l ON l.id = e.lot_id
+WHERE e.operation_id = :operation_id AND e.amount < 0 ORDER BY e.line"""
+_MADE = """
+SELECT DISTINCT l.id, l.remaining, l.expires_at FROM entries e JOIN lots l ON l.id = e.lot_id
+WHERE e.operation_id = :operation_id AND l.operation_id = :operation_id AND l.granted > 0 ORDER BY l.id"""
+_EXPIRED_OF = """
+SELECT COALESCE(SUM(-e.amount), 0) FROM operations o JOIN entries e ON e.operation_id = o.id JOIN lots l ON l.id = e.lot_id
+WHERE o.account_id = :account_id AND o.id > :operation_id AND o.kind = 'expiry' AND l.operation_id = :operation_id"""
+_BALANCES = "SELECT unit, amount FROM balances WHERE account_id = :account_id"
+_EXPIRING = """
+SELECT expires_at, SUM(remaining) AS amount FROM lots
+WHERE account_id = :account_id AND remaining > 0 AND expires_at > :now AND expires_at <= :until
+GROUP BY expires_at ORDER BY expires_at LIMIT :limit"""
+
+
+async def cards_of(reader: Reader, business_id: int, account_id: int) -> list[Any]:
+    """id and status of the cards that show the account, newest first."""
+    return await reader.fetch_all(_CARDS, {"account_id": account_id, "business_id": business_id})
+
+
+async def due_accounts(reader: Reader, now_ms: int, limit: int) -> list[Any]:
+    """account_id, business_id, program_id of accounts that hold ended points."""
+    return await reader.fetch_all(_DUE, {"now": now_ms, "limit": limit})
+
+
+async def ended_since(reader: Reader, account_id: int, at_ms: int, now_ms: int) -> list[Lot]:
+    """What ended after `at_ms` and was taken by an expiry, and no later sale has spent since."""
+    return [Lot(*row) for row in await reader.fetch_all(_ENDED_SINCE, {"account_id": account_id, "at": at_ms, "now": now_ms})]
+
+
+async def drawn_by(reader: Reader, operation_id: int) -> list[Lot]:
+    """How many points an operation took from which lot, in its order."""
+    return [Lot(*row) for row in await reader.fetch_all(_DRAWN, {"operation_id": operation_id})]
+
+
+async def made_by(reader: Reader, operation_id: int) -> list[Lot]:
+    """The lots that an operation made, debts not among them."""
+    return [Lot(*row) for row in await reader.fetch_all(_MADE, {"operation_id": operation_id})]
+
+
+async def expired_of(reader: Reader, account_id: int, operation_id: int) -> int:
+    """How many points of the lots that an operation made ended unspent."""
+    return int(await reader.fetch_val(_EXPIRED_OF, {"account_id": account_id, "operation_id": operation_id}))
+
+
+async def balances(reader: Reader, account_id: int) -> dict[str, int]:
+    return {row["unit"]: row["amount"] for row in await reader.fetch_all(_BALANCES, {"account_id": account_id})}
+
+
+async def expiring(reader: Reader, account_id: int, now_ms: int, until_ms: int, limit: int) -> list[Any]:
+    """expires_at (epoch ms) and amount, soonest first."""
+    return await reader.fetch_all(_EXPIRING, {"account_id": account_id, "now": now_ms, "until": until_ms, "limit": limit})
