@@ -1,0 +1,252 @@
+"""The tables of businesses, locations, programmes and the versions of their rules."""
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from app.db import Database, Transaction
+from app.programs import rules
+from app.programs.rules import PointsRules
+
+Reader = Database | Transaction
+Texts = Mapping[str, Mapping[str, str]]
+
+
+def said(texts: Texts, language: str, field: str, fallback: str) -> str:
+    """What `texts` ({"ru": {"name": …}}) hold for a field in a language, else `fallback`."""
+    return texts.get(language, {}).get(field) or fallback
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """A tenant. settings: its own limits and choices; texts: names in further languages."""
+
+    id: int
+    slug: str
+    name: str
+    texts: Texts
+    country: str
+    currency: str
+    time_zone: str
+    language: str
+    settings: Mapping[str, Any]
+
+    def name_in(self, language: str) -> str:
+        return said(self.texts, language, "name", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A shop of a business. time_zone: its own, else the business's; closed_at: epoch ms."""
+
+    id: int
+    business_id: int
+    name: str
+    texts: Texts
+    address: str
+    time_zone: str
+    latitude: float | None
+    longitude: float | None
+    closed_at: int | None
+
+    def name_in(self, language: str) -> str:
+        return said(self.texts, language, "name", self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A programme with the rules in force now. rules_since: epoch ms from which they hold."""
+
+    id: int
+    business_id: int
+    slug: str
+    kind: str
+    name: str
+    texts: Texts
+    number_prefix: str
+    rules_version: int
+    rules: PointsRules
+    rules_since: int
+    design_version: int
+    closed_at: int | None
+    business_name: str
+    business_texts: Texts
+    currency: str
+    time_zone: str
+    country: str
+    language: str
+
+    def name_in(self, language: str) -> str:
+        return said(self.texts, language, "name", self.name)
+
+    def business_name_in(self, language: str) -> str:
+        return said(self.business_texts, language, "name", self.business_name)
+
+
+_BUSINESS = "SELECT id, slug, name, texts, country, currency, time_zone, language, settings FROM businesses"
+_LOCATION = """
+SELECT l.id, l.business_id, l.name, l.texts, l.address, COALESCE(l.time_zone, b.time_zone) AS time_zone,
+       l.latitude, l.longitude, l.closed_at
+FROM locations l JOIN businesses b ON b.id = l.business_id"""
+_PROGRAM = """
+SELECT p.id, p.business_id, p.slug, p.kind, p.name, p.texts, p.number_prefix, p.rules_version, r.rules, r.created_at AS rules_since,
+       p.design_version, p.closed_at, b.name AS business_name, b.texts AS business_texts, b.currency, b.time_zone, b.country, b.language
+FROM programs p JOIN businesses b ON b.id = p.business_id JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"""
+
+
+# The same few texts are read with every sale; parsed by content, so that nothing has to be forgotten when a row changes.
+@lru_cache(256)
+def _parsed(text: str) -> Any:
+    return msgspec.json.decode(text)
+
+
+@lru_cache(256)
+def _parsed_rules(text: str) -> PointsRules:
+    return rules.parse(text)
+
+
+def _business(row: Any) -> Business:
+    return Business(**{**dict(row), "texts": _parsed(row["texts"]), "settings": _parsed(row["settings"])})
+
+
+def _location(row: Any) -> Location:
+    return Location(**{**dict(row), "texts": _parsed(row["texts"])})
+
+
+def _program(row: Any) -> Program:
+    return Program(row[0], row[1], row[2], row[3], row[4], _parsed(row[5]), row[6], row[7], _parsed_rules(row[8]), row[9], row[10],
+                   row[11], row[12], _parsed(row[13]), row[14], row[15], row[16], row[17])
+
+
+async def find_business(reader: Reader, business_id: int) -> Business | None:
+    row = await reader.fetch_one(f"{_BUSINESS} WHERE id = :id", {"id": business_id})
+    return _business(row) if row else None
+
+
+async def find_business_by_slug(reader: Reader, slug: str) -> Business | None:
+    row = await reader.fetch_one(f"{_BUSINESS} WHERE slug = :slug", {"slug": slug})
+    return _business(row) if row else None
+
+
+async def list_businesses(reader: Reader) -> list[Business]:
+    return [_business(row) for row in await reader.fetch_all(f"{_BUSINESS} ORDER BY id")]
+
+
+async def find_location(reader: Reader, business_id: int, location_id: int) -> Location | None:
+    row = await reader.fetch_one(f"{_LOCATION} WHERE l.id = :id AND l.business_id = :business_id",
+                                 {"id": location_id, "business_id": business_id})
+    return _location(row) if row else None
+
+
+async def list_locations(reader: Reader, business_id: int, after: int, limit: int) -> list[Location]:
+    rows = await reader.fetch_all(f"{_LOCATION} WHERE l.business_id = :business_id AND l.id > :after ORDER BY l.id LIMIT :limit",
+                                  {"business_id": business_id, "after": after, "limit": limit})
+    return [_location(row) for row in rows]
+
+
+async def find_program(reader: Reader, business_id: int, program_id: int) -> Program | None:
+    row = await reader.fetch_one(f"{_PROGRAM} WHERE p.id = :id AND p.business_id = :business_id",
+                                 {"id": program_id, "business_id": business_id})
+    return _program(row) if row else None
+
+
+async def list_programs(reader: Reader, business_id: int, after: int, limit: int) -> list[Program]:
+    rows = await reader.fetch_all(f"{_PROGRAM} WHERE p.business_id = :business_id AND p.id > :after ORDER BY p.id LIMIT :limit",
+                                  {"business_id": business_id, "after": after, "limit": limit})
+    return [_program(row) for row in rows]
+
+
+async def find_program_by_slugs(reader: Reader, business_slug: str, program_slug: str | None) -> Program | None:
+    """The programme, or the business's first open one where no programme is named."""
+    row = await reader.fetch_one(
+        f"{_PROGRAM} WHERE b.slug = :business AND p.closed_at IS NULL"
+        " AND (CAST(:program AS TEXT) IS NULL OR p.slug = CAST(:program AS TEXT)) ORDER BY p.id LIMIT 1",
+        {"business": business_slug, "program": program_slug})
+    return _program(row) if row else None
+
+
+async def rules_in_force(reader: Reader, program_id: int, at: int) -> tuple[int, PointsRules]:
+    """The version in force at `at` (epoch ms); before the first one, the first."""
+    row = await reader.fetch_one(
+        "SELECT version, rules FROM rules_versions WHERE program_id = :program_id"
+        " ORDER BY CASE WHEN created_at <= :at THEN 0 ELSE 1 END, CASE WHEN created_at <= :at THEN -version ELSE version END LIMIT 1",
+        {"program_id": program_id, "at": at})
+    return row["version"], _parsed_rules(row["rules"])
+
+
+async def rules_of_version(reader: Reader, program_id: int, version: int) -> PointsRules | None:
+    text = await reader.fetch_val("SELECT rules FROM rules_versions WHERE program_id = :program_id AND version = :version",
+                                  {"program_id": program_id, "version": version})
+    return _parsed_rules(text) if text is not None else None
+
+
+async def list_rules_versions(reader: Reader, business_id: int, program_id: int) -> list[dict[str, Any]]:
+    """Newest first: version, rules, created_at (epoch ms), created_by."""
+    rows = await reader.fetch_all(
+        "SELECT version, rules, created_at, created_by FROM rules_versions"
+        " WHERE program_id = :program_id AND business_id = :business_id ORDER BY version DESC",
+        {"program_id": program_id, "business_id": business_id})
+    return [{**dict(row), "rules": _parsed_rules(row["rules"])} for row in rows]
+
+
+async def insert_business(tx: Transaction, values: Mapping[str, Any]) -> int | None:
+    """The new row's id, or None where the slug is taken."""
+    row = await tx.fetch_one(
+        "INSERT INTO businesses(slug, name, texts, country, currency, time_zone, language, created_at)"
+        " VALUES (:slug, :name, :texts, :country, :currency, :time_zone, :language, :created_at)"
+        " ON CONFLICT DO NOTHING RETURNING id", {**values, "texts": _dumped(values["texts"])})
+    return row["id"] if row else None
+
+
+async def update_business(tx: Transaction, business_id: int, values: Mapping[str, Any]) -> None:
+    await tx.execute("UPDATE businesses SET name = :name, texts = :texts, time_zone = :time_zone, language = :language WHERE id = :id",
+                     {**values, "texts": _dumped(values["texts"]), "id": business_id})
+
+
+async def insert_location(tx: Transaction, values: Mapping[str, Any]) -> int:
+    row = await tx.fetch_one(
+        "INSERT INTO locations(business_id, name, texts, address, time_zone, latitude, longitude, created_at)"
+        " VALUES (:business_id, :name, :texts, :address, :time_zone, :latitude, :longitude, :created_at) RETURNING id",
+        {**values, "texts": _dumped(values["texts"])})
+    return row["id"]
+
+
+async def update_location(tx: Transaction, business_id: int, location_id: int, values: Mapping[str, Any]) -> None:
+    await tx.execute(
+        "UPDATE locations SET name = :name, texts = :texts, address = :address, time_zone = :time_zone, closed_at = :closed_at"
+        " WHERE id = :id AND business_id = :business_id",
+        {**values, "texts": _dumped(values["texts"]), "id": location_id, "business_id": business_id})
+
+
+async def insert_program(tx: Transaction, values: Mapping[str, Any]) -> int | None:
+    """The new row's id, or None where the business has the slug already. Its rules_version is 1."""
+    row = await tx.fetch_one(
+        "INSERT INTO programs(business_id, slug, kind, name, texts, number_prefix, rules_version, design_version, created_at)"
+        " VALUES (:business_id, :slug, :kind, :name, :texts, :number_prefix, 1, :design_version, :created_at)"
+        " ON CONFLICT DO NOTHING RETURNING id", {**values, "texts": _dumped(values["texts"])})
+    return row["id"] if row else None
+
+
+async def next_rules_version(tx: Transaction, business_id: int, program_id: int) -> int | None:
+    """Counts the programme's version up and returns it; None where the business has no such programme."""
+    row = await tx.fetch_one(
+        "UPDATE programs SET rules_version = rules_version + 1 WHERE id = :id AND business_id = :business_id RETURNING rules_version",
+        {"id": program_id, "business_id": business_id})
+    return row["rules_version"] if row else None
+
+
+async def insert_rules(tx: Transaction, values: Mapping[str, Any]) -> None:
+    await tx.execute(
+        "INSERT INTO rules_versions(business_id, program_id, version, rules, created_at, created_by)"
+        " VALUES (:business_id, :program_id, :version, :rules, :created_at, :created_by)", values)
+
+
+async def rename_program(tx: Transaction, business_id: int, program_id: int, name: str, texts: Texts) -> None:
+    await tx.execute("UPDATE programs SET name = :name, texts = :texts WHERE id = :id AND business_id = :business_id",
+                     {"name": name, "texts": _dumped(texts), "id": program_id, "business_id": business_id})
+
+
+def _dumped(texts: Texts) -> str:
+    return msgspec.json.encode(texts).decode()
