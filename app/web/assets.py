@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2] / "static"
 _FRAME = ("tokens", "base", "button")
 _SHOPPER = (*_FRAME, "tinted", "shopper")
 _TILL = (*_FRAME, "field", "band", "banner", "chip", "figure", "list", "empty", "till")
-_CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs", "details", "empty", "console")
+_CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs", "details", "empty", "choice", "console")
 BUNDLES: dict[str, tuple[str, ...]] = {
     "plain": (*_FRAME, "plain"),
     "enrol": (*_SHOPPER, "field", "pass", "enrol"),
@@ -33,8 +33,8 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "sale": (*_TILL, "tinted", "keypad", "sale"),
     "console": _CONSOLE,
     "today": (*_CONSOLE, "stat", "chart", "today"),
-    "customers": (*_CONSOLE, "figure", "dialog", "choice", "customers"),
-    "program": (*_CONSOLE, "choice", "segments", "program"),
+    "customers": (*_CONSOLE, "figure", "customers"),
+    "program": (*_CONSOLE, "program"),
     "design": (*_CONSOLE, "segments", "pass", "design"),
     "poster": (*_CONSOLE, "segments", "poster"),
     "demo": (*_FRAME, "field", "banner", "list", "empty", "pass", "demo"),

@@ -59,6 +59,13 @@ def day(moment: datetime | date, language: str, zone: str, now: datetime | None 
     return format_date(here, "d MMMM" if this_year else "d MMMM y", locale=language)
 
 
+def day_short(day: date, language: str) -> str:
+    """A day where there is little room: "24 Oct"."""
+    from babel.dates import format_date
+
+    return format_date(day, "d MMM", locale=language)
+
+
 def clock_time(moment: datetime, zone: str) -> str:
     """The time on the wall, "8:52"."""
     here = moment.astimezone(ZoneInfo(zone))

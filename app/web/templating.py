@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from app.web import assets, formats, i18n
+from app.web import assets, charts, formats, i18n
 from app.web.security import POLICY
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -94,11 +94,13 @@ def environment(language: str) -> Environment:
         money=lambda minor, currency: formats.money(minor, currency, language),
         amount=lambda minor, currency: formats.number(minor, currency, language),
         date=_moment_filter(lambda at, lang, zone, now: formats.day(at, lang, zone, now)),
+        day_short=lambda day: formats.day_short(day, language),
         datetime=_moment_filter(lambda at, lang, zone, now: formats.full(at, lang, zone)),
         time=_moment_filter(lambda at, lang, zone, now: formats.clock_time(at, zone)),
         ago=_moment_filter(formats.ago), iso=lambda moment: moment.isoformat())
     made.globals.update(
         asset=assets.url, style=lambda kind: Markup(assets.style(kind)), icon=icon, qr_svg=qr_svg, brand_css=brand_css,  # noqa: S704
+        line_chart=charts.line_chart,
         csrf=_csrf, language_url=_language_url, currency_symbol=formats.currency_symbol, languages=i18n.LANGUAGES, language=language)
     return made
 

@@ -1,0 +1,12 @@
+// A button that copies the field it names. Where the browser does not let it, the button stays away; the field can be selected as ever.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  const [ask, done] = button.querySelectorAll("span");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+    ask.hidden = true;
+    done.hidden = false;
+    setTimeout(() => { ask.hidden = false; done.hidden = true; }, 2500);
+  });
+}
