@@ -4,6 +4,7 @@ Only the chosen file is imported, so that `--help` and a start stay quick.
 """
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -58,4 +59,6 @@ def _overview(given: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Whatever a command makes (database, key, backup, pass) is its owner's alone.
+    os.umask(0o077)
     sys.exit(main())

@@ -29,13 +29,12 @@ Act = Callable[[Context], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Job:
-    """name; every: seconds between runs; act: the work, safe to repeat; channels: what wakes it; engine: where alone it is needed."""
+    """name; every: seconds between runs; act: the work, safe to repeat; channels: what wakes it."""
 
     name: str
     every: float
     act: Act
     channels: tuple[str, ...] = ()
-    engine: str | None = None
 
 
 @dataclass(eq=False)
@@ -99,11 +98,8 @@ def timetable() -> Sequence[Job]:
     from app.push import service as push
     from app.registrations import service as registrations
     from app.sms import service as sms
-    from app.updates import service as updates
 
     return (
-        Job("number updates", SECOND, lambda here: updates.number_pending(here.db), ("update_queue",), "postgresql"),
-        Job("seal operations", SECOND / 2, lambda here: ledger.seal_pending(here.db), (), "postgresql"),
         Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, _gateways(here), here.clock), ("messages",)),
         # Every second: a phone whose pushes are held back for a moment is not told later than that.
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
@@ -130,7 +126,7 @@ async def running(here: Context, jobs: Sequence[Job] | None = None) -> AsyncIter
     """Runs the timetable in this process from entry to exit."""
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-    works = [Work(job, here) for job in (timetable() if jobs is None else jobs) if job.engine in (None, here.db.engine)]
+    works = [Work(job, here) for job in (timetable() if jobs is None else jobs)]
     here.extras["jobs"] = works
     scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}, timezone="UTC")
     for work in works:
@@ -164,6 +160,24 @@ async def _hang_up(here: Context) -> None:
 async def _tick(work: Work) -> None:
     """A coroutine, because APScheduler would run a plain function in a thread."""
     work.wake()
+
+
+@contextlib.asynccontextmanager
+async def numbering(here: Context) -> AsyncIterator[None]:
+    """PostgreSQL: every process stands ready to number updates and seal operations, and one of them does.
+
+    Not in the timetable: a sale's update must be numbered within 200 ms, also where no worker was started. SQLite needs neither.
+    """
+    from app.ledger.sealing import run_sealing
+    from app.updates.runner import run_numbering
+
+    tasks = [asyncio.create_task(run(here.db), name=run.__name__) for run in (run_numbering, run_sealing)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def lead(here: Context, stopping: asyncio.Event, jobs: Sequence[Job] | None = None) -> None:

@@ -30,9 +30,12 @@ from app.web.security import SecurityMiddleware
 UPDATES_AT_ONCE = 500
 
 
-async def open_context(settings: Settings, ring: KeyRing, clock: Clock | None = None, *, readonly: bool = False) -> Context:
-    """Opens the database and checks that program, key ring and mode fit it. Raises SettingsError with what to do."""
-    db = open_database(settings.database_url, readonly=readonly)
+async def open_context(settings: Settings, ring: KeyRing, clock: Clock | None = None, **options: Any) -> Context:
+    """Opens the database and checks that program, key ring and mode fit it. Raises SettingsError with what to do.
+
+    options: those of app.db.Options.
+    """
+    db = open_database(settings.database_url, **options)
     await db.connect()
     try:
         migrate.check_revision(await installation_store.stored_revision(db))

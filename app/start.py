@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from app import secrets
 from app.context import Context
@@ -94,11 +95,14 @@ async def migrate_when_needed(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, readonly: bool = False) -> AsyncIterator[Context]:
-    """The parts of a program on this database, closed at the end. Raises SettingsError where they do not belong together."""
+async def opened(settings: Settings, **options: Any) -> AsyncIterator[Context]:
+    """The parts of a program on this database, closed at the end. Raises SettingsError where they do not belong together.
+
+    options: those of app.db.Options.
+    """
     from app.main import open_context
 
-    here = await open_context(settings, key_ring(settings), readonly=readonly)
+    here = await open_context(settings, key_ring(settings), **options)
     try:
         yield here
     finally:

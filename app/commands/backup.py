@@ -18,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    here = shared.fitting_settings()
+    here = shared.marked_settings()
     if args.file.exists():
         raise SettingsError(f"{args.file} exists already. Choose another name, so that no backup is lost.")
     half = args.file.with_name(args.file.name + ".part")

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     for line in lines:
         print(line)
     failed = sum(line.level == "fail" for line in lines)
-    print(f"{failed} things need doing." if failed else "Nothing stands in the way.")
+    print("Nothing stands in the way." if not failed else "One thing needs doing." if failed == 1 else f"{failed} things need doing.")
     return 1 if failed else 0
 
 

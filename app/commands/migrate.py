@@ -3,6 +3,7 @@ import argparse
 import asyncio
 
 from app import settings, start
+from app.commands import shared
 from app.schema import migrate
 from app.settings import Settings
 
@@ -29,6 +30,8 @@ async def bring_up(here: Settings) -> int:
         lock.acquire()
     try:
         await start.migrate_when_needed(here)
+        async with start.opened(await shared.load_as_marked(here)):
+            pass        # a new database gets its keys with its tables, so that commands that only read find them
     finally:
         if lock:
             lock.release()

@@ -101,8 +101,7 @@ def _check(here: Settings, source: Path) -> None:
 
 async def _finish(here: Settings, handed_out: int = 0) -> None:
     await start.migrate_when_needed(here)
-    fitting = await shared.load_fitting()
-    async with start.opened(fitting) as context:
+    async with start.opened(await shared.load_as_marked(here)) as context:
         cards, messages = await set_right(context, handed_out)
     print(f"Restored. {cards} registered cards will be told again; {messages} messages that waited were cancelled, not sent.")
     print("Start the server now, and `python -m app verify` beside it.")

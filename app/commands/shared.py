@@ -3,6 +3,7 @@ import asyncio
 import base64
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from app import control, settings, start
@@ -19,6 +20,11 @@ def fitting_settings() -> Settings:
     return asyncio.run(load_fitting())
 
 
+def marked_settings() -> Settings:
+    """For commands that make no links: a public address need not be set, and the data says whether it is a demo's."""
+    return asyncio.run(load_as_marked(settings.load(demo=True)))
+
+
 async def load_fitting() -> Settings:
     """As `fitting_settings`, for whoever is on a loop already."""
     lenient = settings.load(demo=True)
@@ -28,6 +34,11 @@ async def load_fitting() -> Settings:
     from app.demo import equipment
 
     return equipment.equipped(lenient)
+
+
+async def load_as_marked(lenient: Settings) -> Settings:
+    """`lenient` as what its database says it is, a demo or not; a new one is not."""
+    return replace(lenient, demo=(await _meta(lenient)).get("demo") == "1")
 
 
 async def _meta(lenient: Settings) -> dict[str, str]:

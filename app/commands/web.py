@@ -92,4 +92,5 @@ async def serve_beside_others(here: Settings, listener: socket.socket) -> None:
 
     migrate.check_revision(await start.stored_revision(here))
     async with start.opened(here) as context:
-        await server.serve(create_app(context), listener, ready=partial(_greet, context), before_shutdown=context.extras["broker"].close)
+        app = create_app(context, more_lifespans=[jobs.numbering])
+        await server.serve(app, listener, ready=partial(_greet, context), before_shutdown=context.extras["broker"].close)

@@ -37,4 +37,5 @@ async def _work(here: Settings) -> None:
     stopping = _stopping()
     async with start.opened(here) as context:
         print("This worker runs the jobs as soon as no other one does.", flush=True)
-        await jobs.lead(context, stopping)
+        async with jobs.numbering(context):
+            await jobs.lead(context, stopping)
