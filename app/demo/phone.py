@@ -175,7 +175,7 @@ class Phone:
             try:
                 data = await self._wire.download(pass_address(source))
             except WireError as exc:
-                self._step(N_("No pass came from this address"), f"{self._wire.seen}: {exc}", is_good=False)
+                self._step(N_("No pass came from this address"), str(exc), is_good=False)
                 raise PhoneError(str(exc)) from exc
             self._step(N_("Fetched the pass"), self._wire.seen)
         try:
@@ -320,8 +320,11 @@ def announcement(contents: PassContents, field: dict[str, Any], language: str) -
 
 
 def pass_address(address: str) -> str:
-    """The .pkpass behind an address: itself, or the one of a card page (`/c/{token}`)."""
-    parts = urlsplit(address.strip())
+    """The .pkpass behind an address: itself, or the one of a card page (`/c/{token}`). Raises WireError for what is no address."""
+    try:
+        parts = urlsplit(address.strip())
+    except ValueError:
+        raise WireError("This is not an address.") from None
     path = parts.path.rstrip("/")
     if path.startswith("/c/") and path.count("/") == 2:
         return parts._replace(path=f"{path}/card.pkpass", query="", fragment="").geturl()

@@ -7,7 +7,6 @@ from typing import TextIO
 import httpx2
 
 from app.demo.phone import Phone, PhoneError, Step
-from app.demo.phone_wire import short
 from app.text import N_
 from app.web.i18n import translate
 
@@ -31,7 +30,7 @@ async def install(address: str, root_pem: bytes | None, *, language: str = "en",
         is_done = bool(held.service)
     except PhoneError as exc:
         is_done = False
-        out.write(f"✗ {short(address)}: {exc}\n")
+        out.write(f"✗ {exc}\n")
     finally:
         for step in phone.steps:
             out.write(line(step, language) + "\n")

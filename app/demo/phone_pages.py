@@ -10,7 +10,6 @@ from starlette.responses import RedirectResponse, Response
 from app.context import Context
 from app.demo import equipment
 from app.demo.fakes.apns import FakeApns
-from app.demo.pages import PRIVATE, ZONE
 from app.demo.phone import Phone, PhoneError, shown
 from app.designs.colours import BLACK, WHITE, BrandColours, derive
 from app.designs.preview import PassView, ViewField
@@ -24,6 +23,8 @@ from app.web.requests import context
 from app.web.routing import public, route
 from app.web.templating import render
 
+PRIVATE = {"Cache-Control": "private, no-store"}
+ZONE = "Europe/Moscow"  # where the demo's shop is, and so its shoppers
 TOPIC = "demo:phone"
 STREAMS_MOST = 20
 STEPS_SHOWN = 40
@@ -81,6 +82,8 @@ async def stream(request: Request) -> Response:
     broker: Broker = context(request).extras["broker"]
 
     async def body() -> AsyncIterator[bytes]:
+        # What happened between the page and its stream is asked for once.
+        yield events.event("changed", {})
         try:
             async for number in broker.stream(TOPIC, STREAMS_MOST):
                 yield events.COMMENT if number is None else events.event("changed", {})
