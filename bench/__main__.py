@@ -1,0 +1,17 @@
+"""`make bench`: every measured bar of the design, one after another; exit 1 when one falls short."""
+import importlib
+import sys
+
+PARTS = {"passes": "V1, building and signing a pass", "sales": "V3, a sale over HTTP", "start": "V7, start and memory"}
+
+
+def main() -> int:
+    missed = 0
+    for name, what in PARTS.items():
+        print(f"\n{what} (python -m bench.{name})", flush=True)
+        missed |= importlib.import_module(f"bench.{name}").main()
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
