@@ -84,6 +84,8 @@ async def push_due(here: Context) -> int:
         results = await asyncio.gather(*(send(made, target) for target in taken))
         await note(made, list(zip(taken, results, strict=True)))
         tried += len(taken)
+        if all(result.kind is Kind.UNAVAILABLE for result in results):
+            break  # APNs is away: the rest keeps its turn instead of failing one after another
         await read_updates(made)
     return tried
 
@@ -124,20 +126,24 @@ async def claim(made: Pusher) -> list[Target]:
     """Take the phones that are due and have a push left in their bucket, for LEASE; the others wait for their refill."""
     now = made.here.clock.now()
 
-    async def act(tx: Transaction) -> tuple[list[tuple[Target, Bucket]], bool]:
+    async def act(tx: Transaction) -> list[tuple[Target, Bucket]]:
         found = await store.due(tx, now, PUSHES_AT_ONCE)
-        judged = [(target, *rules.take(target.bucket, now)) for target in found]
+        for target in found:
+            if not target.is_held:
+                await store.forget(tx, target)
+        judged = [(target, *rules.take(target.bucket, now)) for target in found if target.is_held]
         taken = [(target, bucket) for target, bucket, may_go in judged if may_go]
         await store.claim(tx, taken, now + LEASE)
         waiting = [(target, rules.next_free_at(bucket, now)) for target, bucket, may_go in judged if not may_go]
         await store.postpone(tx, waiting)
-        return taken, bool(waiting)
+        return taken
 
-    # A batch of nothing but empty buckets hides those behind it: look once more.
-    while True:
-        taken, has_postponed = await write_transaction(made.here.db, act)
-        if taken or not has_postponed:
+    # Looked at without a transaction first: most runs have nothing to do. A batch of nothing but empty buckets hides those
+    # behind it, so it looks again.
+    while await store.due(made.here.db, now, 1):
+        if taken := await write_transaction(made.here.db, act):
             return [target for target, _ in taken]
+    return []
 
 
 async def send(made: Pusher, target: Target) -> PushResult:

@@ -21,6 +21,7 @@ class Target:
     number: int
     tries: int
     bucket: Bucket
+    is_held: bool  # whether any registration still names the token
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ ON CONFLICT (pass_type_id, push_token) DO UPDATE SET wanted_number = excluded.wa
   due_at = CASE WHEN push_targets.wanted_number > push_targets.sent_number THEN push_targets.due_at ELSE excluded.due_at END
 WHERE push_targets.wanted_number < excluded.wanted_number"""
 _DUE = """
-SELECT t.pass_type_id, y.pass_type_identifier, t.push_token, t.wanted_number, t.tries, t.bucket_level, t.bucket_at
+SELECT t.pass_type_id, y.pass_type_identifier, t.push_token, t.wanted_number, t.tries, t.bucket_level, t.bucket_at,
+  EXISTS (SELECT 1 FROM registrations r WHERE r.pass_type_id = t.pass_type_id AND r.push_token = t.push_token) AS is_held
 FROM push_targets t JOIN pass_types y ON y.id = t.pass_type_id
 WHERE t.wanted_number > t.sent_number AND t.due_at <= :now AND (t.claimed_until IS NULL OR t.claimed_until <= :now)
 ORDER BY t.due_at LIMIT :limit"""
@@ -100,10 +102,11 @@ async def want(tx: Transaction, after: int, until: int, now: datetime) -> None:
     await tx.execute(_WANT, {"after": after, "until": until, "now": to_ms(now), "full": BUCKET_SIZE * LEVEL_UNIT})
 
 
-async def due(tx: Transaction, now: datetime, limit: int) -> list[Target]:
-    rows = await tx.fetch_all(_DUE, {"now": to_ms(now), "limit": limit})
+async def due(reader: Database | Transaction, now: datetime, limit: int) -> list[Target]:
+    """Phones to tell now that nobody else is telling, the longest waiting first."""
+    rows = await reader.fetch_all(_DUE, {"now": to_ms(now), "limit": limit})
     return [Target(row["pass_type_id"], row["pass_type_identifier"], row["push_token"], row["wanted_number"], row["tries"],
-                   Bucket(row["bucket_level"] // LEVEL_UNIT, from_ms(row["bucket_at"]))) for row in rows]
+                   Bucket(row["bucket_level"] // LEVEL_UNIT, from_ms(row["bucket_at"])), bool(row["is_held"])) for row in rows]
 
 
 async def claim(tx: Transaction, taken: Sequence[tuple[Target, Bucket]], until: datetime) -> None:
@@ -137,6 +140,7 @@ async def pause(tx: Transaction, pass_type_id: int, until: datetime) -> None:
 
 
 async def forget(tx: Transaction, target: Target) -> None:
+    """The token leads nowhere any more."""
     await tx.execute(_FORGET, _key(target))
 
 

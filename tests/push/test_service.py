@@ -368,6 +368,27 @@ async def test_a_fetched_version_is_not_pushed_again_and_the_next_one_starts_ane
     assert await push_due(world.here) == 1
 
 
+async def test_a_phone_that_unregistered_before_its_push_is_left_in_peace(world):
+    await world.phone()
+    await world.change()
+    await service.read_updates(world.here.extras["push"])
+    await world.here.db.execute("DELETE FROM registrations")
+    assert await push_due(world.here) == 0 and world.pushed() == []
+    assert await world.here.db.fetch_val("SELECT COUNT(*) FROM push_targets") == 0
+
+
+async def test_while_apns_is_away_a_run_tries_one_batch_and_leaves_the_rest_their_turn(world, monkeypatch):
+    monkeypatch.setattr(service, "PUSHES_AT_ONCE", 2)
+    tokens = [await world.phone() for _ in range(5)]
+    world.fake.faults.answers.extend([Answer(503, "Shutdown")] * 2)
+    await world.change()
+    assert await push_due(world.here) == 2
+    world.pushed()
+    world.here.clock.advance(seconds=2)
+    await push_due(world.here)
+    assert sorted(world.pushed()) == sorted(tokens)
+
+
 @pytest.mark.goal("F4")
 async def test_a_goaway_in_the_middle_of_a_batch_loses_no_phone_and_tells_none_twice(world):
     tokens = [await world.phone() for _ in range(200)]
