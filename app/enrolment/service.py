@@ -14,6 +14,8 @@ from app.enrolment import rules, store
 from app.enrolment.rules import Enrolment
 from app.enrolment.store import Reader
 from app.errors import NotFound, Refused, TooMany
+from app.idempotency import service as idempotency
+from app.idempotency.rules import Key
 from app.ledger import service as ledger
 from app.limits.rules import LimitReached
 from app.programs import service as programs
@@ -68,7 +70,8 @@ class _Drawn:
     numbers: IssuedNumbers
 
 
-async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal, wish: Wish, now: datetime) -> Told:
+async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal, wish: Wish, now: datetime,
+                key: Key | None = None) -> Told:
     """A till or the API types a number: a provisional card that may be credited at once, and a message with the link.
 
     A number that waits already gets the same enrolment, one that has a card is `already_member`; inside the SMS gap nothing is
@@ -77,8 +80,11 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
     drawn = await _draw(db, who.business_id, wish.program_id)
 
     async def act(tx: Transaction) -> Told:
+        if kept := await idempotency.claim(tx, who.business_id, key, now):
+            return await _told_again(tx, who, kept.answer)
         program = await _open_program(tx, who.business_id, wish.program_id)
         if member := await _member(tx, ring, program, wish.e164):
+            await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": None, "card": member.id})
             return Told(None, "already_member", member.id, None)
         enrolment, is_new = await _join_or_find(tx, ring, who, program, wish, now)
         if enrolment.card_id is None:
@@ -86,6 +92,7 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
         await _send_link(tx, ring, settings, who, program, enrolment, wish, drawn.token, now, quiet_gap=True)
         if is_new:
             await audit.record(tx, who, "enrolment.started", "enrolment", enrolment.id, {"source": wish.source}, now=now)
+        await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": enrolment.id, "card": enrolment.card_id})
         return await _told(tx, enrolment)
 
     try:
@@ -222,6 +229,13 @@ async def _told(reader: Reader, enrolment: Enrolment) -> Told:
     return Told(enrolment.id, status, enrolment.card_id, from_ms(enrolment.expires_at), enrolment.phone_hint)
 
 
+async def _told_again(reader: Reader, who: Principal, answer: dict[str, int | None]) -> Told:
+    """What a repeat of the same request is told: the same enrolment, or the same member's card."""
+    if answer["enrolment"] is None:
+        return Told(None, "already_member", answer["card"], None)
+    return await _told(reader, await _get(reader, who.business_id, answer["enrolment"]))
+
+
 async def _get(reader: Reader, business_id: int, enrolment_id: int) -> Enrolment:
     enrolment = await store.find(reader, business_id, enrolment_id)
     if enrolment is None:
@@ -234,11 +248,14 @@ async def get(db: Database, business_id: int, enrolment_id: int) -> Told:
     return await _told(db, await _get(db, business_id, enrolment_id))
 
 
-async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal, enrolment_id: int, now: datetime) -> Told:
+async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal, enrolment_id: int, now: datetime,
+                 key: Key | None = None) -> Told:
     """Another message with another link. Raises NotFound, EnrolmentOver, and what sms.queue raises, the gap's LimitReached included."""
     token = secrets.new_token(rules.TOKEN_LETTERS)
 
     async def act(tx: Transaction) -> Told:
+        if kept := await idempotency.claim(tx, who.business_id, key, now):
+            return await _told_again(tx, who, kept.answer)
         enrolment = await _get(tx, who.business_id, enrolment_id)
         program = await programs.get_program(tx, who.business_id, enrolment.program_id)
         if enrolment.status != "pending" or enrolment.expires_at <= to_ms(now):
@@ -246,6 +263,7 @@ async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal
         wish = _wish_of(ring, enrolment)
         await _send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False)
         await audit.record(tx, who, "enrolment.resent", "enrolment", enrolment.id, now=now)
+        await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": enrolment.id, "card": enrolment.card_id})
         return await _told(tx, enrolment)
 
     return await write_transaction(db, act)
@@ -285,11 +303,14 @@ async def send_again(db: Database, ring: KeyRing, settings: Settings, token: str
     await _quietly(db, settings, enrolment.business_id, wish.e164, act, now)
 
 
-async def cancel(db: Database, ring: KeyRing, who: Principal, enrolment_id: int, now: datetime) -> Told:
+async def cancel(db: Database, ring: KeyRing, who: Principal, enrolment_id: int, now: datetime, key: Key | None = None) -> Told:
     """Ends it: its links die, its provisional points go back. Raises NotFound and EnrolmentOver."""
     async def act(tx: Transaction) -> Told:
+        if kept := await idempotency.claim(tx, who.business_id, key, now):
+            return await _told_again(tx, who, kept.answer)
         enrolment = await _get(tx, who.business_id, enrolment_id)
         await end(tx, ring, who, enrolment, "cancelled", now)
+        await idempotency.keep(tx, who.business_id, key, 200, {"enrolment": enrolment.id, "card": enrolment.card_id})
         return await _told(tx, await _get(tx, who.business_id, enrolment_id))
 
     return await write_transaction(db, act)
@@ -328,6 +349,6 @@ async def end(tx: Transaction, ring: KeyRing, who: Principal, enrolment: Enrolme
         program = await programs.get_program(tx, enrolment.business_id, enrolment.program_id)
         await ledger.return_points(tx, who, program, card, now)
         await cards.end(tx, card, "expired", now)
-        await customers.forget_cardless(tx, enrolment.business_id, card.customer_id, now)
+        await cards.forget_cardless(tx, enrolment.business_id, card.customer_id, now)
     await audit.record(tx, who, f"enrolment.{status}", "enrolment", enrolment.id, now=now)
     await updates.emit(tx, enrolment.business_id, _EVENTS[status], now, card_id=enrolment.card_id, enrolment_id=enrolment.id)

@@ -1,7 +1,8 @@
 """What makes two requests the same one."""
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from app.errors import Invalid, Malformed, Refused
 from app.text import N_
@@ -37,10 +38,14 @@ class KeyInUse(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A caller's key and the SHA-256 of what it asked for with it."""
+    """A caller's key and the SHA-256 of what it asked for with it.
+
+    before: what was answered the first time; `claim` puts it here, so that the edge can tell a repeat whichever act it called.
+    """
 
     text: str
     fingerprint: bytes
+    before: list[dict[str, Any]] = field(default_factory=list, compare=False, repr=False)
 
 
 def fingerprint(method: str, path: str, body: bytes) -> bytes:

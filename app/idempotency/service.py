@@ -39,7 +39,9 @@ async def claim(tx: Transaction, business_id: int, key: Key | None, now: datetim
         raise KeyInUse(retry_after=1)
     if bytes(row["fingerprint"]) != key.fingerprint:
         raise KeyReused()
-    return Kept(row["status"], msgspec.json.decode(row["answer"]))
+    kept = Kept(row["status"], msgspec.json.decode(row["answer"]))
+    key.before[:] = [kept.answer]
+    return kept
 
 
 async def keep(tx: Transaction, business_id: int, key: Key | None, status: int, answer: dict[str, Any]) -> None:
