@@ -147,7 +147,7 @@ async def change_name(db: Database, ring: KeyRing, opened: Opened, name: str, no
     assert card.customer_id is not None
 
     async def act(tx: Transaction) -> None:
-        await customers.rename(tx, ring, shopper(card.business_id, card.customer_id), card.customer_id, name, now)
+        await cards.rename_customer(tx, ring, shopper(card.business_id, card.customer_id), card.customer_id, name, now)
 
     await write_transaction(db, act)
 

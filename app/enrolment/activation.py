@@ -116,7 +116,7 @@ async def _finish(tx: Transaction, ring: KeyRing, invitation: Invitation, name: 
         card = await cards.get_card(tx, enrolment.business_id, enrolment.card_id)
         assert card.customer_id is not None
         if name:
-            await customers.rename(tx, ring, shopper(enrolment.business_id, card.customer_id), card.customer_id, name, now)
+            await cards.rename_customer(tx, ring, shopper(enrolment.business_id, card.customer_id), card.customer_id, name, now)
         if not await cards.activate(tx, shopper(enrolment.business_id, card.customer_id), card, now):
             raise CardBlocked()
     else:

@@ -1,0 +1,45 @@
+from datetime import timedelta
+
+import pytest
+
+from app.enrolment import rules
+from app.enrolment.rules import Enrolment, Link
+
+DAY = 86_400_000
+
+
+def enrolment(status: str = "pending", expires_at: int = 30 * DAY) -> Enrolment:
+    return Enrolment(1, 1, 1, None, b"sealed", "34", None, "ru", "poster", None, None, status, 0, expires_at)
+
+
+def link(consumed_at: int | None = None, expires_at: int = 7 * DAY) -> Link:
+    return Link(1, 1, 0, expires_at, consumed_at)
+
+
+@pytest.mark.parametrize(("settings", "days"), [({}, 7), ({"link_days": 1}, 1), ({"link_days": 30}, 30), ({"link_days": 31}, 7),
+                                                ({"link_days": 0}, 7), ({"link_days": "3"}, 7), ({"link_days": True}, 7)])
+def test_a_link_lives_seven_days_unless_the_business_says_otherwise_within_a_month(settings, days):
+    assert rules.link_life(settings) == timedelta(days=days)
+
+
+def test_a_link_works_until_it_is_used_or_either_life_is_over():
+    assert rules.is_alive(enrolment(), link(), 7 * DAY - 1)
+    assert not rules.is_alive(enrolment(), link(), 7 * DAY)
+    assert not rules.is_alive(enrolment(), link(consumed_at=5), 6)
+    assert not rules.is_alive(enrolment(expires_at=5), link(), 5)
+    assert not any(rules.is_alive(enrolment(status), link(), 6) for status in ("activated", "expired", "cancelled", "refused"))
+
+
+@pytest.mark.parametrize(("text", "poster"), [("door", "door"), ("till-2_a.b", "till-2_a.b"), ("", ""), ("a" * 41, ""), ("a b", ""),
+                                              ("дверь", ""), ("<b>", ""), ("x\n", "")])
+def test_a_poster_is_a_short_plain_word_or_none(text, poster):
+    assert rules.poster_of(text) == poster
+
+
+@pytest.mark.parametrize(("status", "message", "told"), [
+    ("pending", None, "queued"), ("pending", "queued", "queued"), ("pending", "submitting", "queued"), ("pending", "accepted", "sent"),
+    ("pending", "unknown", "sent"), ("pending", "delivered", "delivered"), ("pending", "undelivered", "failed"),
+    ("pending", "rejected", "failed"), ("pending", "expired", "failed"), ("activated", "delivered", "activated"),
+    ("expired", "delivered", "expired"), ("cancelled", None, "cancelled"), ("refused", "delivered", "cancelled")])
+def test_the_till_is_told_one_of_the_words_of_the_api(status, message, told):
+    assert rules.told_status(status, message) == told
