@@ -1,4 +1,5 @@
 """What can be done with a card: issue, find, activate, block, re-issue its code, replace it, hand out its page's link."""
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -14,13 +15,15 @@ from app.db import Database, Transaction, write_transaction
 from app.errors import Invalid, NotFound, Refused
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
+from app.ledger import service as ledger
 from app.secrets import KeyRing
 from app.text import N_
 from app.updates import service as updates
 from app.web.principal import Principal
 
 __all__ = ["Card", "Found", "IssuedNumbers", "activate", "add_alias", "block", "card_by_token", "cards_of_customer", "count", "end",
-           "find", "get_card", "issue", "list_cards", "page_link", "provisional_before", "reissue", "replace", "revoke_links", "unblock"]
+           "find", "forget_cardless", "get_card", "issue", "list_cards", "page_link", "provisional_before", "reissue", "rename_customer",
+           "replace", "revoke_links", "unblock"]
 
 log = logging.getLogger("tessera.cards")
 
@@ -64,6 +67,8 @@ async def find(db: Database, ring: KeyRing, who: Principal, text: str, country: 
     without a country code is from (ISO).
     """
     tidy = rules.tidy(text)
+    if not tidy.isprintable():
+        return Found(problem="unknown")
     if rules.could_be_ours(tidy):
         return await _find_ours(db, who, tidy, now)
     card = await store.by_alias(db, who.business_id, text.strip()[:rules.TEXT_MOST]) or await store.by_alias(db, who.business_id, tidy)
@@ -216,14 +221,18 @@ async def _changed(tx: Transaction, card: Card, event: str, now: datetime) -> No
 
 async def _once(db: Database, who: Principal, card_id: int, key: Key | None, action: str,
                 act: Callable[[Transaction, Card], Awaitable[Card]], now: datetime) -> Card:
-    """Runs `act(tx, card)` once per idempotency key, with its audit row; a repeat gives the same card as it stands now."""
+    """Runs `act(tx, card)` once per idempotency key, with its audit row; a repeat gives the card as it was answered then."""
     async def whole(tx: Transaction) -> Card:
         if kept := await idempotency.claim(tx, who.business_id, key, now):
-            return await get_card(tx, who.business_id, kept.answer["card"])
+            card = await get_card(tx, who.business_id, kept.answer["card"])
+            return dataclasses.replace(card, status=kept.answer["status"], code=kept.answer["code"])
         card = await get_card(tx, who.business_id, card_id)
-        made = await act(tx, card)
+        # A sale that read the card as good must not commit behind the block.
+        await ledger.lock(tx, who.business_id, [card.account_id])
+        made = await act(tx, await get_card(tx, who.business_id, card_id))
         await audit.record(tx, who, action, "card", card.id, {"to": made.id} if made.id != card.id else None, now=now)
-        await idempotency.keep(tx, who.business_id, key, 200, {"card": made.id})
+        await idempotency.keep(tx, who.business_id, key, 200, {
+            "card": made.id, "status": made.status, "code": made.code, "balances": await ledger.balances(tx, made.account_id)})
         return made
 
     return await write_transaction(db, whole)
@@ -256,3 +265,19 @@ async def revoke_links(db: Database, who: Principal, card: Card, now: datetime) 
         await audit.record(tx, who, "card.links_revoked", "card", card.id, now=now)
 
     await write_transaction(db, act)
+
+
+async def rename_customer(tx: Transaction, ring: KeyRing, who: Principal, customer_id: int, name: str | None, now: datetime) -> None:
+    """A new name, or none; every card of theirs shows it. Raises Invalid (field `name`) and NotFound."""
+    await customers.rename(tx, ring, who, customer_id, name)
+    for card in await store.of_customer(tx, who.business_id, customer_id):
+        if card.status in rules.LIVE:
+            await updates.append(tx, who.business_id, card.id, now)
+
+
+async def forget_cardless(tx: Transaction, business_id: int, customer_id: int | None, now: datetime) -> None:
+    """Erases a person who is left without a card, after an enrolment that came to nothing."""
+    if customer_id is None:
+        return
+    if not any(card.status in rules.LIVE for card in await store.of_customer(tx, business_id, customer_id)):
+        await customers.erase(tx, business_id, customer_id, now)

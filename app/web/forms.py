@@ -42,6 +42,8 @@ def text_field(form: FormData, name: str, most: int = 2000) -> str:
     value = form.get(name, "")
     if not isinstance(value, str):
         raise errors.Malformed()
+    if "\x00" in value:
+        raise errors.Invalid(fields=[errors.FieldError(name, "unprintable", N_("This text has signs in it that cannot be kept."))])
     if len(value) > most:
         raise errors.Invalid(fields=[errors.FieldError(name, "too_long", N_("This is longer than the field takes."))])
     return value.strip()

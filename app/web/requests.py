@@ -48,6 +48,8 @@ def decode_json(body: bytes, shape: type[T]) -> T:
 
     Raises Malformed (`malformed_json`) for what is not JSON and Invalid with the field's path for what does not fit.
     """
+    if b"\\u0000" in body:       # no database keeps it, and nobody types it
+        raise errors.Malformed(N_("The body holds the character NUL, which cannot be kept. Leave it out."), code="malformed_json")
     try:
         return msgspec.json.decode(body, type=shape, strict=True)
     except msgspec.ValidationError as exc:

@@ -51,7 +51,11 @@ class SecurityMiddleware:
 
         try:
             if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > HEADER_CAP:
-                await _refuse_headers(answer)
+                await _refuse(answer, 431, "headers_too_large", "Headers too large",
+                              "The headers are over 16 KiB. Drop what the address does not need, such as old cookies.")
+            elif b"%00" in scope.get("query_string", b""):
+                await _refuse(answer, 400, "malformed", "The request could not be read",
+                              "The address holds the character NUL, which means nothing here. Leave it out.")
             else:
                 await self.app(scope, receive, answer)
         finally:
@@ -70,12 +74,10 @@ class SecurityMiddleware:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 
 
-async def _refuse_headers(send: Send) -> None:
-    body = json.dumps({"type": "about:blank", "title": "Headers too large", "status": 431, "code": "headers_too_large",
-                       "detail": "The headers are over 16 KiB. Drop what the address does not need, such as old cookies."}).encode()
-    await send({"type": "http.response.start", "status": 431,
-                "headers": [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode()),
-                            (b"retry-after", b"1")]})
+async def _refuse(send: Send, status: int, code: str, title: str, detail: str) -> None:
+    body = json.dumps({"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}).encode()
+    await send({"type": "http.response.start", "status": status,
+                "headers": [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]})
     await send({"type": "http.response.body", "body": body})
 
 

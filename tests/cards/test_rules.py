@@ -32,13 +32,15 @@ def test_one_wrong_digit_and_two_swapped_neighbours_are_noticed() -> None:
 
 
 @pytest.mark.parametrize("typed", [
-    "9123 4567 8901 2345", "9123-4567-8901-2345", " 9123456789012345\n", "９１２３４５６７８９０１２３４５", "9123\u00a04567\u202f8901 2345"])
+    "9123 4567 8901 2345", "9123-4567-8901-2345",
+    " 9123456789012345\n", "９１２３４５６７８９０１２３４５", "9123\u00a04567\u202f8901 2345"])
 def test_spaces_hyphens_and_full_width_digits_are_read_as_the_same_code(typed: str) -> None:
     assert rules.tidy(typed) == "9123456789012345"
 
 
 @pytest.mark.parametrize(("digits", "reserved"), [
-    ("9999000000000000", True), ("9998000000000000", False), ("4720000123456789", True), ("4721000123456789", False)])
+    ("9999000000000000", True), ("9998000000000000", False),
+    ("4720000123456789", True), ("4721000123456789", False)])
 def test_the_reserved_ranges_are_never_issued(digits: str, reserved: bool) -> None:
     assert rules.is_reserved(digits) is reserved
 

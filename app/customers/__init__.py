@@ -1,0 +1,1 @@
+"""The shopper: name, phone, consents (written by the lead)."""
