@@ -238,12 +238,18 @@ async def _once(db: Database, who: Principal, card_id: int, key: Key | None, act
     return await write_transaction(db, whole)
 
 
+async def find_page_link(reader: Database | Transaction, ring: KeyRing, card: Card, strength: str) -> str | None:
+    """The token of the card's page, or None where it has none of this strength (card or pass)."""
+    assert strength in ("card", "pass")
+    link = await store.live_link(reader, card.id, strength)
+    return ring.open_text(LINK_PURPOSE, link["token_sealed"]) if link is not None else None
+
+
 async def page_link(tx: Transaction, ring: KeyRing, card: Card, strength: str, now: datetime) -> str:
     """The token of the card's page, the same one each time; made where there is none. strength: card or pass."""
-    assert strength in ("card", "pass")
-    link = await store.live_link(tx, card.id, strength)
-    if link is not None:
-        return ring.open_text(LINK_PURPOSE, link["token_sealed"])
+    known = await find_page_link(tx, ring, card, strength)
+    if known is not None:
+        return known
     token = secrets.new_token(TOKEN_LENGTH)
     await store.append_link(tx, {
         "business_id": card.business_id, "card_id": card.id, "strength": strength, "token_hash": ring.lookup_hash(LINK_PURPOSE, token),

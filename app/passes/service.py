@@ -1,0 +1,279 @@
+"""A card's pass: who it is, its newest version built and signed, and the same card drawn for pages."""
+import asyncio
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from functools import partial
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from app import secrets
+from app.cards import rules as card_rules
+from app.cards import service as cards
+from app.cards.service import Card
+from app.clock import local_day, to_ms
+from app.context import Context
+from app.customers import service as customers
+from app.db import Database, Transaction, write_transaction
+from app.designs import service as designs
+from app.designs.preview import PassView, preview
+from app.designs.rules import CardFace, DesignContent
+from app.errors import NotFound, Unavailable
+from app.ledger import service as ledger
+from app.money import floor_div
+from app.passes import store
+from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
+from app.passes.certificates import PassSigner
+from app.passes.store import Pass, PassType, Reader
+from app.programs import service as programs
+from app.programs.rules import PointsRules
+from app.programs.store import Program
+from app.secrets import KeyRing
+from app.text import N_
+from app.updates import service as updates
+from app.web.principal import Principal
+
+TOKEN_PURPOSE = "passes.token"     # noqa: S105 (a label)
+KEPT_READY = 64
+AT_ONCE = 200
+EVER = timedelta(days=36_500)
+SHORT_ID_LENGTH = 6
+# Never issued, so that a picture on a page can never be somebody's card.
+SAMPLE_CODE = "9999000000000004"
+SAMPLE_POINTS = 320
+_Key = tuple[DesignContent, PointsRules, str]
+_ready: OrderedDict[_Key, AppleDesign] = OrderedDict()
+
+
+class NotSetUp(Unavailable):
+    """The server has no pass certificate."""
+
+    code, detail = "apple_not_set_up", N_("Cards for Apple Wallet are not set up on this server. The card's page works without them.")
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltPass:
+    """A version of a pass. data: the .pkpass, None where the asker has it; modified_at: its Last-Modified, UTC, whole seconds."""
+
+    data: bytes | None
+    modified_at: datetime
+    version: int
+
+
+class _State(NamedTuple):
+    """Everything that a pass shows, read at one moment. link: the token of the page that its back names."""
+
+    key: _Key
+    is_live: bool
+    card: Card
+    face: CardFace
+    locations: tuple[PassLocation, ...]
+    link: str | None
+
+
+def signer_of(here: Context) -> PassSigner:
+    """The server's pass certificate, read once. Raises NotSetUp, and SettingsError for files that do not fit together."""
+    made: PassSigner | None = here.extras.get("passes.signer")
+    if made is None:
+        given = here.settings
+        if not given.apple_certificate:
+            raise NotSetUp()
+        made = PassSigner.load(given.apple_certificate, given.apple_key, given.apple_key_password or None, given.apple_wwdr)
+        here.extras["passes.signer"] = made
+    return made
+
+
+async def pass_type(here: Context, now: datetime) -> PassType:
+    """The row of the certificate's pass type; made with the first use, and its word in addresses with it."""
+    made: PassType | None = here.extras.get("passes.type")
+    if made is None:
+        signer, short_id = signer_of(here), secrets.new_token(SHORT_ID_LENGTH)
+        made = await store.find_type(here.db, signer.pass_type_identifier)
+        if made is None:
+            values = {"short_id": short_id, "pass_type_identifier": signer.pass_type_identifier,
+                      "team_identifier": signer.team_identifier, "now": to_ms(now)}
+            await write_transaction(here.db, lambda tx: store.insert_type(tx, values))
+            made = await store.find_type(here.db, signer.pass_type_identifier)
+            assert made is not None
+        here.extras["passes.type"] = made
+    return made
+
+
+async def ensure(here: Context, card: Card, now: datetime) -> Pass:
+    """The card's pass; where it has none yet, it gets its serial number and token now, and keeps them for ever."""
+    kind = await pass_type(here, now)
+    held = await store.find(here.db, card.id, kind.id)
+    if held is None:
+        serial_number, token = secrets.new_token(22), secrets.new_secret()
+
+        async def act(tx: Transaction) -> None:
+            pass_id = await store.insert(tx, {"business_id": card.business_id, "card_id": card.id, "pass_type_id": kind.id,
+                                              "serial_number": serial_number, "now": to_ms(now)})
+            if pass_id is not None:
+                # Sealed for its own row: a token copied into another one does not open.
+                await store.set_token(tx, pass_id, here.ring.seal_text(TOKEN_PURPOSE, token, str(pass_id).encode()))
+
+        await write_transaction(here.db, act)
+        held = await store.find(here.db, card.id, kind.id)
+        assert held is not None
+    return held
+
+
+def open_token(ring: KeyRing, pass_id: int, sealed: bytes) -> str:
+    """A pass's authentication token."""
+    return ring.open_text(TOKEN_PURPOSE, sealed, str(pass_id).encode())
+
+
+async def build(here: Context, card_id: int, now: datetime, *, unless: str | None = None) -> BuiltPass:
+    """The newest version of a card's pass, which `ensure` made, signed at `now`.
+
+    A state that differs from the last built one is a new version: its row, with a Last-Modified of its own, is committed before
+    this returns. unless: the If-Modified-Since that the asker sent; an equal one gets no data. Raises NotFound, NotSetUp,
+    CertificateExpired.
+    """
+    signer, kind = signer_of(here), await pass_type(here, now)
+    held = await store.find(here.db, card_id, kind.id)
+    if held is None:
+        raise NotFound()
+    state = await _read(here.db, here.ring, held, now)
+    design = await _design(state.key)
+    pass_json = _pass_json(here, kind, held, state, design)
+    if _fingerprint(design, pass_json) != held.fingerprint:
+        held, design, pass_json = await _new_version(here, kind, held, now)
+    modified = format_datetime(held.modified_at, usegmt=True)
+    data = None if unless == modified else design.bundle.build(pass_json, signer, now)
+    return BuiltPass(data, held.modified_at, held.version)
+
+
+async def _new_version(here: Context, kind: PassType, held: Pass, now: datetime) -> tuple[Pass, AppleDesign, bytes]:
+    """Take a version for what the card is now, read again under the pass's lock: an older state never gets the newer version."""
+    second = to_ms(now) // 1000 * 1000
+
+    async def act(tx: Transaction) -> _Key | _Drawn:
+        await store.lock(tx, held.id)
+        fresh = await store.find(tx, held.card_id, kind.id)
+        assert fresh is not None
+        state = await _read(tx, here.ring, fresh, now)
+        design = _ready.get(state.key)
+        if design is None:
+            return state.key
+        if state.is_live and state.link is None:
+            state = state._replace(link=await cards.page_link(tx, here.ring, state.card, "pass", now))
+        pass_json = _pass_json(here, kind, fresh, state, design)
+        fingerprint = _fingerprint(design, pass_json)
+        if fingerprint != fresh.fingerprint:
+            fresh = await store.next_version(tx, fresh.id, fingerprint, second)
+        return _Drawn(fresh, design, pass_json)
+
+    while not isinstance(done := await write_transaction(here.db, act), _Drawn):
+        # The design changed in between: pictures are not drawn while others wait for the database.
+        await _design(done)
+    return done
+
+
+class _Drawn(NamedTuple):
+    held: Pass
+    design: AppleDesign
+    pass_json: bytes
+
+
+def _pass_json(here: Context, kind: PassType, held: Pass, state: _State, design: AppleDesign) -> bytes:
+    signer, address = signer_of(here), here.settings.address
+    face = replace(state.face, page_link=address(f"/c/{state.link}")) if state.link else state.face
+    return design.pass_json(PassCard(
+        signer.pass_type_identifier, signer.team_identifier, held.serial_number, open_token(here.ring, held.id, held.token_sealed),
+        address(f"/apple/{kind.short_id}"), face, state.locations))
+
+
+def _fingerprint(design: AppleDesign, pass_json: bytes) -> bytes:
+    """Of pass.json, the pictures and the words: the manifest holds a hash of each."""
+    return hashlib.sha256(design.bundle.manifest(pass_json)).digest()
+
+
+async def _design(key: _Key) -> AppleDesign:
+    """The design as Apple's passes need it, kept by what it is made of."""
+    found = _ready.get(key)
+    if found is None:
+        found = _ready[key] = await asyncio.to_thread(AppleDesign, await designs.ready(*key))
+        while len(_ready) > KEPT_READY:
+            _ready.popitem(last=False)
+    return found
+
+
+async def _read(reader: Reader, ring: KeyRing, held: Pass, now: datetime) -> _State:
+    card = await cards.get_card(reader, held.business_id, held.card_id)
+    program = await programs.get_program(reader, held.business_id, card.program_id)
+    is_live = card.status in card_rules.LIVE
+    link = await cards.find_page_link(reader, ring, card, "pass") if is_live else None
+    places = await programs.list_locations(reader, held.business_id)
+    locations = tuple(PassLocation(place.latitude, place.longitude) for place in places
+                      if place.closed_at is None and place.latitude is not None and place.longitude is not None)
+    return _State((await designs.content_of(reader, program), program.rules, program.currency), is_live, card,
+                  await face_of(reader, ring, card, program, now), locations[:MOST_LOCATIONS], link)
+
+
+async def face_of(reader: Reader, ring: KeyRing, card: Card, program: Program, now: datetime) -> CardFace:
+    """What the card shows. One that is no longer in use shows nothing of its account, which another card may go on with."""
+    if card.status not in card_rules.LIVE:
+        return CardFace(card.code, 0, 0, program.currency, is_voided=True)
+    balance = (await ledger.balances(reader, card.account_id)).get("points", 0)
+    soon = await ledger.expiring(reader, card.account_id, now, within=EVER, limit=1)
+    customer = await customers.get(reader, ring, card.business_id, card.customer_id) if card.customer_id else None
+    return CardFace(
+        card.code, balance, worth_minor(balance, program.rules), program.currency, customer.name if customer else None,
+        soon[0].amount if soon else None,
+        # A lot ends at a midnight: the day before it is the last good one.
+        local_day(soon[0].at - timedelta(milliseconds=1), program.time_zone) if soon else None,
+        is_voided=card.status == "blocked")
+
+
+def worth_minor(points: int, what: PointsRules) -> int:
+    """What a balance pays at the till, in minor units; rounded down, nothing for a debt."""
+    return floor_div(max(points, 0) * what.worth_minor, what.worth_points)
+
+
+async def view(reader: Reader, ring: KeyRing, card: Card, program: Program, language: str, now: datetime) -> PassView:
+    """The card as a page draws it."""
+    design = await designs.ready(await designs.content_of(reader, program), program.rules, program.currency)
+    return preview(design, await face_of(reader, ring, card, program, now), language)
+
+
+async def sample_view(reader: Reader, program: Program, language: str) -> PassView:
+    """A card of the programme that nobody has."""
+    return await sample_of(await designs.content_of(reader, program), program, language)
+
+
+async def sample_of(content: DesignContent, program: Program, language: str) -> PassView:
+    """The same for a design that is still being chosen; `content` was validated."""
+    design = await designs.ready(content, program.rules, program.currency)
+    face = CardFace(SAMPLE_CODE, SAMPLE_POINTS, worth_minor(SAMPLE_POINTS, program.rules), program.currency,
+                    "Анна" if language == "ru" else "Anna")
+    return preview(design, face, language)
+
+
+async def publish_design(db: Database, who: Principal, program_id: int, content: DesignContent, now: datetime) -> int:
+    """Show a new design from now on, and tell every phone that holds a card of the programme; returns the version's number."""
+    version = await write_transaction(db, lambda tx: designs.publish(tx, who, program_id, content, now))
+    await touch_program(db, who.business_id, program_id, now)
+    return version
+
+
+async def touch_program(db: Database, business_id: int, program_id: int, now: datetime) -> int:
+    """Every card of the programme that lies on a phone changed (its rules or its design did); returns how many.
+
+    A few hundred a transaction, so that tills never wait for it; repeating it does no harm.
+    """
+    after, touched = 0, 0
+
+    async def act(tx: Transaction, after: int) -> list[int]:
+        ids = await store.registered_cards(tx, business_id, program_id, after, AT_ONCE)
+        for card_id in ids:
+            await updates.append(tx, business_id, card_id, now)
+        return ids
+
+    while ids := await write_transaction(db, partial(act, after=after)):
+        after, touched = ids[-1], touched + len(ids)
+    return touched
