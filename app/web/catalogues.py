@@ -4,6 +4,7 @@ locale/<language>/LC_MESSAGES/messages.po and compiles it. Sentences that have n
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -35,7 +36,10 @@ def po_file(language: str) -> Path:
 
 def read(language: str) -> Catalog:
     with po_file(language).open("rb") as file:
-        return read_po(file, locale=language)
+        catalogue = read_po(file, locale=language)
+    # Without dates in the file Babel would put today's into what it compiles.
+    catalogue.creation_date = catalogue.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
+    return catalogue
 
 
 def compiled(catalogue: Catalog) -> bytes:
@@ -60,8 +64,9 @@ def update(language: str) -> list[str]:
     catalogue.obsolete.clear()
     out = io.BytesIO()
     write_po(out, catalogue, width=120, sort_output=True, include_lineno=False, omit_header=False)
-    # A date in the header would change the file without a reason.
-    lines = [line for line in out.getvalue().decode().splitlines(keepends=True) if not line.startswith('"POT-Creation-Date')]
+    # Dates and mailing lists in the header would change the file without a reason.
+    idle = ('"POT-', '"PO-', '"Report-', '"Last-', '"Language-Team', '"Generated-')
+    lines = [line for line in out.getvalue().decode().splitlines(keepends=True) if not line.startswith(idle)]
     po_file(language).write_text("".join(lines), "utf-8")
     po_file(language).with_suffix(".mo").write_bytes(compiled(read(language)))
     return list(missing(read(language)))

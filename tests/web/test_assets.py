@@ -1,0 +1,67 @@
+"""Assets: what a browser gets, and how long it may keep it."""
+import re
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.testclient import TestClient
+
+from app import errors
+from app.web import assets
+
+
+def browser() -> TestClient:
+    async def refuse(request: Request, failure: Exception) -> Response:
+        return Response(status_code=404 if isinstance(failure, errors.NotFound) else 500)
+
+    return TestClient(Starlette(routes=assets.routes, exception_handlers={errors.TesseraError: refuse}))
+
+
+def test_an_asset_under_todays_digest_may_be_kept_for_ever():
+    answer = browser().get(assets.url("css/today.css"))
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["content-type"].startswith("text/css")
+
+
+def test_an_asset_under_an_old_digest_is_todays_file_and_is_asked_for_again():
+    answer = browser().get("/static/0123456789ab/js/live.js")
+    assert answer.content == assets.every()["js/live.js"].body
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_a_name_outside_the_folder_does_not_exist():
+    for name in ("css/tokens.css", "../app/main.py", "css/../../app/errors.py", "js/", ""):
+        assert browser().get(f"/static/{assets.digest()}/{name}").status_code == 404
+
+
+def test_a_bundle_loses_its_comments_and_keeps_its_rules():
+    css = assets.compact("/* why */\n.a , .b > .c {\n  color: red;\n  margin: calc(1px + 2px);\n}\n"
+                         "@media (width: 2rem) { a :hover { top: 0 } }\n")
+    assert css == ".a,.b > .c{color:red;margin:calc(1px + 2px)}@media (width:2rem){a :hover{top:0}}"
+
+
+def test_every_style_sheet_is_sent_by_some_page_and_every_bundle_is_used_by_some_page():
+    files = {file.stem for file in (assets.ROOT / "css").iterdir()}
+    assert files == {part for parts in assets.BUNDLES.values() for part in parts}
+    templates = "".join(file.read_text("utf-8") for file in (Path(assets.__file__).parents[1] / "templates").rglob("*.html"))
+    assert set(re.findall(r'{% set kind = "([\w-]+)" %}', templates)) == set(assets.BUNDLES)
+
+
+def test_every_class_of_a_component_that_a_template_uses_has_a_style():
+    """A renamed component leaves no page behind."""
+    styles = "".join(file.read_text("utf-8") for file in (assets.ROOT / "css").iterdir())
+    known = set(re.findall(r"\.([a-z][\w-]*)", styles))
+    for file in (Path(assets.__file__).parents[1] / "templates").rglob("*.html"):
+        for names in re.findall(r'class="([\w -]+)"', file.read_text("utf-8")):
+            for name in names.split():
+                # A block may have no style of its own, only its parts.
+                assert name in known or f".{name}__" in styles, f"{file.name}: .{name}"
+
+
+def test_styles_hold_no_address_of_another_site_and_scripts_import_only_their_neighbours():
+    for name, asset in assets.every().items():
+        text = asset.body.decode()
+        assert not re.findall(r"https?://(?!www\.w3\.org/)", text), name
+        assert not re.findall(r"@import|url\(", text) or not name.startswith("css/"), name

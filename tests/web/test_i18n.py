@@ -1,0 +1,74 @@
+"""Languages: which one a request gets, and that no sentence lacks its Russian."""
+import re
+
+import pytest
+from starlette.requests import Request
+
+from app.web import catalogues, i18n
+
+
+def asking(query: str = "", cookie: str = "", accept: str = "") -> Request:
+    headers = [(b"cookie", cookie.encode()), (b"accept-language", accept.encode())]
+    return Request({"type": "http", "method": "GET", "path": "/", "query_string": query.encode(), "headers": headers})
+
+
+@pytest.mark.parametrize(("request_", "language"), [
+    (asking("lang=ru", "lang=en", "en"), "ru"),
+    (asking("", "lang=ru", "en"), "ru"),
+    (asking("", "", "de,ru;q=0.8,en;q=0.7"), "ru"),
+    (asking("", "", "en-GB"), "en"),
+    (asking("lang=xx", "lang=yy", "tlh"), "en"),
+    (asking("", "", "ru;q=zero, en;q=0.1"), "en"),
+    (asking("", "", "ru;q=0"), "en"),
+    (asking("", "", ",;q=,"), "en"),
+])
+def test_the_switch_comes_before_the_cookie_the_browser_and_english(request_: Request, language: str):
+    assert i18n.language_of(request_) == language
+
+
+def test_where_the_browser_says_nothing_we_know_the_businesss_language_is_used():
+    assert i18n.language_of(asking(accept="de"), default="ru") == "ru"
+
+
+def test_russian_counts_in_three_forms():
+    said = [i18n.translate_plural("ru", "%(num)s point", "%(num)s points", count) for count in (1, 2, 5, 11, 21, 22, 111, -1)]
+    assert said == ["1 балл", "2 балла", "5 баллов", "11 баллов", "21 балл", "22 балла", "111 баллов", "-1 балл"]
+
+
+def test_a_sentence_takes_its_parameters_in_either_language():
+    assert i18n.translate("en", "Hello, %(name)s", name="Anna") == "Hello, Anna"
+    assert i18n.translate("ru", "Hello, %(name)s", name="Анна") == "Здравствуйте, Анна"
+    assert i18n.translate("en", "What a point is called cannot hold a % sign.") == "What a point is called cannot hold a % sign."
+
+
+def test_every_sentence_of_the_sources_and_templates_has_its_russian():
+    """When this fails: `python -m app.web.catalogues`, then translate what it prints."""
+    found = catalogues.extracted()
+    known = catalogues.read("ru")
+    lacking = [message.id for message in found if message.id and (message.id not in known or not known[message.id].string)]
+    assert lacking == []
+    assert list(catalogues.missing(known)) == []
+
+
+def test_no_translation_is_left_over():
+    found = catalogues.extracted()
+    assert [message.id for message in catalogues.read("ru") if message.id and message.id not in found] == []
+
+
+def test_a_translation_uses_the_parameters_of_its_sentence():
+    for message in catalogues.read("ru"):
+        asked = message.id if isinstance(message.id, tuple) else (message.id,)
+        given = message.string if isinstance(message.string, tuple) else (message.string,)
+        names = {name for text in asked for name in re.findall(r"%\((\w+)\)s", text)}
+        for text in given:
+            assert set(re.findall(r"%\((\w+)\)s", text)) == names, message.id
+
+
+def test_the_compiled_catalogue_is_the_committed_one():
+    assert catalogues.po_file("ru").with_suffix(".mo").read_bytes() == catalogues.compiled(catalogues.read("ru"))
+
+
+def test_no_sentence_shouts():
+    for message in catalogues.extracted():
+        for text in message.id if isinstance(message.id, tuple) else (message.id,):
+            assert "!" not in text, text
