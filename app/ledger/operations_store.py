@@ -87,7 +87,7 @@ async def count_receipts(reader: Reader, card_id: int, actor: tuple[str, int | N
     row = await reader.fetch_one(
         "SELECT COUNT(*) AS total, COALESCE(SUM(CASE WHEN o.recorded_at >= :since AND o.actor_kind = :kind"
         " AND COALESCE(o.actor_id, 0) = :actor THEN 1 ELSE 0 END), 0) AS recent FROM operations o"
-        " WHERE o.account_id = (SELECT account_id FROM cards WHERE id = :card_id) AND o.card_id = :card_id AND o.kind = 'sale'"
+        " WHERE o.account_id = (SELECT c.account_id FROM cards c WHERE c.id = :card_id) AND o.card_id = :card_id AND o.kind = 'sale'"
         " AND NOT EXISTS (SELECT 1 FROM operations u WHERE u.of_operation_id = o.id AND u.kind = 'undo')",
         {"card_id": card_id, "kind": actor[0], "actor": actor[1] or 0, "since": since_ms})
     return int(row["total"]), int(row["recent"])

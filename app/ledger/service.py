@@ -96,11 +96,12 @@ async def purse_of(reader: Reader, account_id: int, at: datetime, now: datetime)
     return Purse(lots, at_ms, ended)
 
 
-async def settle(tx: Transaction, purse: Purse, who: Principal, program: programs.Program, card: HasAccount, now: datetime) -> None:
+async def settle(tx: Transaction, who: Principal, purse: Purse, program: programs.Program, account_id: int, card_id: int,
+                 now: datetime) -> None:
     """Take from a locked account what ended before the purse's moment, as an operation of its own, whether or not the job ran."""
     if purse.expire():
-        draft = Draft("expiry", program.id, card.account_id, card.id, purse.at_ms, program.rules_version)
-        await post(tx, _server(who), draft, purse, now)
+        draft = Draft("expiry", program.id, account_id, card_id, purse.at_ms, program.rules_version)
+        await post(tx, system(who.business_id), draft, purse, now)
         purse.next_operation()
 
 
@@ -243,7 +244,3 @@ def _operation(values: dict[str, Any], texts: dict[str, Any], draft: Draft, purs
     shown = {**values, "at": from_ms(values["at"]), "recorded_at": from_ms(values["recorded_at"])}
     del shown["text_hash"]
     return Operation(**shown, texts=texts, changes=changes_of(draft.kind, purse), balances={POINTS: purse.balance}, hash=sealed)
-
-
-def _server(who: Principal) -> Principal:
-    return Principal(who.business_id, who.acting_business_id, "system", name="Tessera")

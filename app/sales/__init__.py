@@ -1,0 +1,1 @@
+"""Quote, sale, undo, refund, adjustment: what a purchase earns and costs."""

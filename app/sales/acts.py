@@ -1,0 +1,54 @@
+"""What all acts of a till share: one effect per idempotency key, and where an act happens."""
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.clock import local_day
+from app.db import Database, Transaction, write_transaction
+from app.errors import NotFound
+from app.idempotency import service as idempotency
+from app.idempotency.rules import Key
+from app.ledger import operations_store
+from app.ledger.operations import Operation
+from app.ledger.service import Receipt
+from app.programs import service as programs
+from app.sales import rules
+from app.web.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an act made. is_replay: the same request was answered before; equal in ids, amounts and balances."""
+
+    operation: Operation
+    is_replay: bool
+
+
+async def once(db: Database, who: Principal, key: Key | None, act: Callable[[Transaction], Awaitable[Operation]],
+               now: datetime) -> Outcome:
+    """Run `act` in a transaction, or give again what the same key and request made before."""
+    async def whole(tx: Transaction) -> Outcome:
+        if kept := await idempotency.claim(tx, who.business_id, key, now):
+            first = await operations_store.find_operation(tx, who.business_id, kept.answer["operation"])
+            if first is None:
+                raise NotFound()
+            return Outcome(replace(first, balances=kept.answer["balances"]), True)
+        operation = await act(tx)
+        await idempotency.keep(tx, who.business_id, key, 201, {"operation": operation.id, "balances": operation.balances})
+        return Outcome(operation, False)
+
+    return await write_transaction(db, whole)
+
+
+async def place(tx: Transaction, who: Principal, program: programs.Program, location_id: int | None, number: str | None,
+                kind: str, at: datetime) -> tuple[int | None, Receipt | None]:
+    """The location of an act (None: nowhere in particular), and its receipt there.
+
+    Raises OtherLocation where who asks is bound to another one, NotFound where it is none of the business's.
+    """
+    if location_id is None:
+        location_id = who.location_id
+    elif who.location_id not in (None, location_id) and not (who.kind == "staff" and who.may("manager")):
+        raise rules.OtherLocation()
+    zone = program.time_zone if location_id is None else await programs.location_zone(tx, who.business_id, location_id)
+    return location_id, Receipt(number, location_id, local_day(at, zone).isoformat(), kind) if number else None
