@@ -86,7 +86,7 @@ def all_routes() -> list[BaseRoute]:
     from app.web import status
 
     rooms = (status, enrolment_pages, card_pages, pass_pages, registrations_api, till_pages, till_api, console_pages)
-    return [*assets.ROUTES, *(route for room in rooms for route in room.routes)]
+    return [*assets.routes, *(route for room in rooms for route in room.routes)]
 
 
 async def _of_session(request: Request, kind: str) -> Principal | None:

@@ -1,9 +1,13 @@
 """`owner MAIL --business NAME`: how a real server begins. Makes a business and its owner, prints a one-time sign-in link."""
 import argparse
+import asyncio
+from functools import partial
 from typing import Any
 
+from app import secrets
 from app.commands import shared
 from app.context import Context
+from app.db import Transaction, write_transaction
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +21,27 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import asyncio
+    return shared.said(asyncio.run(shared.hand_over(shared.fitting_settings(), "owner", act, vars(args))))
 
-    here = shared.fitting_settings()
-    return shared.said(asyncio.run(shared.hand_over(here, "owner", act, vars(args))))
+
+async def act(here: Context, **wanted: Any) -> dict[str, Any]:
+    """A business whose slug exists already is not made twice: the answer says so, and nothing is written."""
+    from app.staff import service as staff
+
+    token = secrets.new_secret()
+    await write_transaction(here.db, partial(_make, here, wanted, token))
+    return {"lines": [f"{wanted['business']} is made. Its owner signs in here, once, within {staff.rules.LINK_SECONDS // 86400} days:",
+                      here.settings.address(f"/console/link/{token}")]}
+
+
+async def _make(here: Context, wanted: dict[str, Any], token: str, tx: Transaction) -> None:
+    from app.console import founding
+    from app.staff import service as staff
+
+    now = here.clock.now()
+    founded = await founding.found(tx, founding.Wish(
+        wanted["slug"] or founding.slug_of(wanted["business"]), wanted["business"], wanted["country"].upper(), wanted["currency"].upper(),
+        wanted["time_zone"], wanted["language"]), now)
+    staff_id = await staff.create_staff(tx, here.ring, founded.business_id, email=wanted["mail"], name=wanted["mail"].partition("@")[0],
+                                        role="owner", language=wanted["language"], now=now)
+    await staff.create_link(tx, here.ring, founded.business_id, staff_id, token, now)

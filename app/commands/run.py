@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from app import logs, settings
-from app.commands import web
+from app.commands import shared, web
 from app.context import Context
 from app.errors import SettingsError
 from app.settings import Settings
@@ -29,9 +29,20 @@ async def set_up(here: Settings) -> AsyncIterator[web.Stage]:
     """The demo around the server: certificates, our APNs, the inbox, the phone. Nothing of it is imported otherwise."""
     from app.demo import equipment, filling, pages, phone_pages
 
+    await _clear_unfinished(here)
     async with equipment.surrounded(here) as (demo, apns):
         yield web.Stage(demo, _greet, prepare=filling.prepare, routes=[*pages.routes, *phone_pages.routes],
                         lifespans=[partial(phone_pages.living, apns=apns)])
+
+
+async def _clear_unfinished(here: Settings) -> None:
+    """A first start that was broken off leaves half a history: a demo's database without its demo.json is made anew."""
+    from app.demo import demo_file
+
+    if demo_file.path(here).exists() or not here.database_file.exists() or not (await shared.load_as_marked(here)).demo:
+        return
+    for ending in ("", "-wal", "-shm"):
+        here.database_file.with_name(here.database_file.name + ending).unlink(missing_ok=True)
 
 
 def _greet(context: Context) -> None:

@@ -2,6 +2,7 @@
 import argparse
 import asyncio
 import contextlib
+import importlib
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -12,13 +13,18 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from app import control, jobs, logs, server, settings, start
-from app.commands import issue, owner, rekey
 from app.context import Context
 from app.schema import migrate
 from app.settings import Settings
 
+
+async def _late(command: str, context: Context, **arguments: Any) -> dict[str, Any]:
+    """A command's act, imported when it is asked for: a start does not pay for it."""
+    return await importlib.import_module(f"app.commands.{command}").act(context, **arguments)
+
+
 # What a command hands to a running server.
-ACTS: Mapping[str, control.Act] = {"owner": owner.act, "issue": issue.act, "rekey": rekey.act}
+ACTS: Mapping[str, control.Act] = {command: partial(_late, command) for command in ("owner", "issue", "rekey")}
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
     logs.configure(here.log)
     if here.is_sqlite:
         return run_alone(here, _plain)
-    listener = server.bind(here.host, here.port)
-    work = partial(serve_beside_others, here, listener)
-    if here.workers > 1:
-        return server.supervise(here.workers, work)
-    asyncio.run(work())
+    with server.bind(here.host, here.port) as listener:
+        work = partial(serve_beside_others, here, listener)
+        if here.workers > 1:
+            return server.supervise(here.workers, work)
+        asyncio.run(work())
     return 0
 
 
@@ -67,7 +73,8 @@ def run_alone(here: Settings, set_up: Callable[[Settings], contextlib.AbstractAs
     lock = start.process_lock(here)
     lock.acquire()
     try:
-        asyncio.run(_serve_alone(here, server.bind(here.host, here.port), set_up))
+        with server.bind(here.host, here.port) as listener:
+            asyncio.run(_serve_alone(here, listener, set_up))
     finally:
         lock.release()
     return 0
@@ -75,10 +82,15 @@ def run_alone(here: Settings, set_up: Callable[[Settings], contextlib.AbstractAs
 
 async def _serve_alone(here: Settings, listener: socket.socket,
                        set_up: Callable[[Settings], contextlib.AbstractAsyncContextManager[Stage]]) -> None:
+    async with set_up(here) as stage:
+        await start.migrate_when_needed(here)
+        await _open_and_serve(stage, listener)
+
+
+async def _open_and_serve(stage: Stage, listener: socket.socket) -> None:
     from app.main import create_app
 
-    await start.migrate_when_needed(here)
-    async with set_up(here) as stage, start.opened(stage.settings) as context:
+    async with start.opened(stage.settings) as context:
         if stage.prepare:
             await stage.prepare(context)
         app = create_app(context, more_routes=stage.routes,

@@ -3,10 +3,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.clock import SystemClock
 from app.demo.certificates import DemoCertificates, make_demo_certificates
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.demo.fakes.apns import FakeApns
 
 PASS_TYPE_IDENTIFIER = "pass.example.tessera.demo"      # noqa: S105  (a name, not a password)
 TEAM_IDENTIFIER = "TESSERADEM"
@@ -36,7 +40,7 @@ def equipped(settings: Settings) -> Settings:
 
 
 @asynccontextmanager
-async def surrounded(settings: Settings) -> AsyncIterator[tuple[Settings, object]]:
+async def surrounded(settings: Settings) -> AsyncIterator[tuple[Settings, "FakeApns"]]:
     """The demo's settings pointing at our APNs, which runs on a free port of this machine as long as the block; and that APNs."""
     from app.demo.fakes.apns import FakeApns
 

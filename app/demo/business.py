@@ -1,0 +1,103 @@
+"""The two businesses of the demo: "Coffee corner", where everything happens, and "Leaf & Line", so that separation can be tried."""
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from app import secrets
+from app.console import founding
+from app.context import Context
+from app.db import Transaction, write_transaction
+from app.designs.rules import CardWords, DesignContent
+from app.programs import service as programs
+from app.programs.rules import PointsRules
+from app.staff import passwords
+from app.staff import service as staff
+from app.web.principal import SCOPES, Principal
+
+ZONE = "Europe/Moscow"
+PASSWORD_LETTERS = 12
+COFFEE_RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, worth_points=1, largest_share_bp=3_000, lot_days=365,
+                           welcome_points=50)
+LEAF_RULES = PointsRules(earn_points=1, earn_per_minor=5_000, worth_minor=100, worth_points=1, earn_mode="whole_steps",
+                         largest_share_bp=5_000, lot_days=None)
+COFFEE = founding.Wish(
+    "coffee", "Coffee corner", "RU", "RUB", ZONE, "ru", texts={"ru": {"name": "Кофейный угол"}}, program_name="Points",
+    program_texts={"ru": {"name": "Баллы"}}, rules=COFFEE_RULES,
+    design=DesignContent(
+        en=CardWords("Coffee corner", "Points", about="Coffee roasted on Tuesdays, two shops on the river. Thank you for coming back."),
+        ru=CardWords("Кофейный угол", "Баллы", about="Жарим по вторникам, две кофейни у реки. Спасибо, что возвращаетесь."),
+        background="#0f4546", label="#f6d8b0", accent="#c98345", language="ru"))
+LEAF = founding.Wish("leaf", "Leaf & Line", "RU", "RUB", ZONE, "en", texts={"ru": {"name": "Лист и линия"}}, rules=LEAF_RULES)
+LOCATIONS = (("Pushkin Street", "На Пушкинской", "Pushkinskaya 12", 55.7632, 37.6062),
+             ("River quay", "На набережной", "Frunzenskaya nab. 8", 55.7312, 37.5921))
+# Name, role, where they work (None: everywhere), the beginning of their address.
+COFFEE_STAFF = (("Вера Осипова", "owner", None, "owner"), ("Глеб Маслов", "manager", None, "manager"),
+                ("Аня Лукина", "cashier", 0, "anya"), ("Марк Дёмин", "cashier", 1, "mark"))
+LEAF_STAFF = (("Nora Field", "owner", None, "owner"), ("Ivo Reed", "cashier", None, "ivo"))
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member of the demo's staff, with the password that opens their door."""
+
+    id: int
+    name: str
+    role: str
+    location_id: int | None
+    email: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """What `history` and `demo.json` need to know. people: the owner first; api_key: with all scopes."""
+
+    id: int
+    program_id: int
+    location_ids: tuple[int, ...]
+    people: tuple[Person, ...]
+    api_key: str
+
+    def who(self, person: Person) -> Principal:
+        """`person` as they stand at a till or sit in the console."""
+        return Principal(self.id, self.id, "staff", person.id, person.name, person.role, location_id=person.location_id)
+
+
+async def found_coffee(here: Context, now: datetime) -> Business:
+    """now: the day on which the shop began with its cards."""
+    return await _found(here, COFFEE, LOCATIONS, COFFEE_STAFF, now)
+
+
+async def found_leaf(here: Context, now: datetime) -> Business:
+    return await _found(here, LEAF, (), LEAF_STAFF, now)
+
+
+async def _found(here: Context, wish: founding.Wish, places: tuple, team: tuple, now: datetime) -> Business:  # type: ignore[type-arg]
+    # Drawn and hashed before the transaction: argon2 takes its time, and an act may run again.
+    plain = [secrets.new_token(PASSWORD_LETTERS) for _ in team]
+    hashed = [await passwords.hash_password(password) for password in plain]
+    founded, location_ids, staff_ids = await write_transaction(here.db, partial(_write, here, wish, places, team, hashed, now))
+    people = tuple(Person(staff_id, name, role, None if place is None else location_ids[place], _address(wish, word), password)
+                   for staff_id, (name, role, place, word), password in zip(staff_ids, team, plain, strict=True))
+    owner = Principal(founded.business_id, founded.business_id, "staff", people[0].id, people[0].name, "owner")
+    _, api_key = await staff.create_key(here.db, here.ring, owner, "Demo script", frozenset(SCOPES), None, now)
+    return Business(founded.business_id, founded.program_id, location_ids, people, api_key)
+
+
+async def _write(here: Context, wish: founding.Wish, places: tuple, team: tuple, hashed: list[str], now: datetime,  # type: ignore[type-arg]
+                 tx: Transaction) -> tuple[founding.Founded, tuple[int, ...], tuple[int, ...]]:
+    founded = await founding.found(tx, wish, now)
+    location_ids = tuple([
+        await programs.create_location(tx, founded.business_id, name=name, texts={"ru": {"name": russian}}, address=address,
+                                       latitude=latitude, longitude=longitude, now=now)
+        for name, russian, address, latitude, longitude in places])
+    staff_ids = tuple([
+        await staff.create_staff(tx, here.ring, founded.business_id, email=_address(wish, word), name=name, role=role,
+                                 location_id=None if place is None else location_ids[place], language=wish.language,
+                                 password_hash=password_hash, now=now)
+        for (name, role, place, word), password_hash in zip(team, hashed, strict=True)])
+    return founded, location_ids, staff_ids
+
+
+def _address(wish: founding.Wish, word: str) -> str:
+    return f"{word}@{wish.slug}.example"
