@@ -1,0 +1,1 @@
+"""The cashier's pages, and the API that cash registers, web shops and back offices call."""
