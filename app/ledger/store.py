@@ -127,7 +127,7 @@ SELECT COALESCE(SUM(-e.amount), 0) FROM operations o JOIN entries e ON e.operati
 WHERE o.account_id = :account_id AND o.id > :operation_id AND o.kind = 'expiry' AND l.operation_id = :operation_id"""
 _BALANCES = "SELECT unit, amount FROM balances WHERE account_id = :account_id"
 _EXPIRING = """
-SELECT expires_at, SUM(remaining) AS amount FROM lots
+SELECT expires_at, CAST(SUM(remaining) AS BIGINT) AS amount FROM lots
 WHERE account_id = :account_id AND remaining > 0 AND expires_at > :now AND expires_at <= :until
 GROUP BY expires_at ORDER BY expires_at LIMIT :limit"""
 

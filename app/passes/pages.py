@@ -29,9 +29,7 @@ async def download(request: Request) -> Response:
     card, strength = found
     if strength != "card":
         raise CodeNeeded()
-    now = here.clock.now()
-    await service.ensure(here, card, now)
-    built = await service.build(here, card.id, now)
+    built = await service.hand_out(here, card, here.clock.now())
     return Response(built.data, media_type=PKPASS, headers={
         "Content-Disposition": 'inline; filename="card.pkpass"', "Cache-Control": "private, no-store",
         "Last-Modified": format_datetime(built.modified_at, usegmt=True)})

@@ -127,6 +127,12 @@ def open_token(ring: KeyRing, pass_id: int, sealed: bytes) -> str:
     return ring.open_text(TOKEN_PURPOSE, sealed, str(pass_id).encode())
 
 
+async def hand_out(here: Context, card: Card, now: datetime) -> BuiltPass:
+    """The pass file of a card, whether or not it had a pass before."""
+    await ensure(here, card, now)
+    return await build(here, card.id, now)
+
+
 async def build(here: Context, card_id: int, now: datetime, *, unless: str | None = None) -> BuiltPass:
     """The newest version of a card's pass, which `ensure` made, signed at `now`.
 
