@@ -91,10 +91,10 @@ def problem(request: Request, status: int, failure: errors.TesseraError) -> Resp
 def _page(request: Request, status: int, failure: errors.TesseraError) -> Response:
     from app.web.templating import render
 
-    return render(request, "layouts/problem.html", {
-        "title": _said(request, TITLES.get(status, "Error")), "detail": _said(request, failure.detail, **failure.params),
-        "fields": [(field, _said(request, detail, **failure.params)) for field, _, detail in failure.fields], "status": status,
-    }, status=status)
+    sentences = [failure.detail] if not failure.fields else [detail for _, _, detail in failure.fields]
+    return render(request, "errors/page.html", {
+        "status": status, "detail": " ".join(_said(request, sentence, **failure.params) for sentence in sentences),
+        "reference": "", "back": ""}, status=status)
 
 
 def _to_sign_in(request: Request, session: str) -> Response:
