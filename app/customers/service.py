@@ -13,7 +13,7 @@ from app.updates import service as updates
 from app.web.principal import Principal
 
 __all__ = ["Consent", "ConsentText", "Customer", "clean_name", "consents_of", "create", "current_texts", "erase", "find_by_email",
-           "find_by_phone", "get", "get_many", "phone_of", "record_consent", "rename", "search"]
+           "find_by_phone", "foreign_text", "get", "get_many", "phone_of", "record_consent", "rename", "search"]
 
 PHONE, NAME, EMAIL = "customer.phone", "customer.name", "customer.email"
 SEARCH_MOST = 50
@@ -148,6 +148,17 @@ async def _kept(tx: Transaction, business_id: int, text: ConsentText) -> Consent
     if text_id is not None:
         return ConsentText(text_id, text.purpose, text.language, text.version, text.text)
     return next(kept for kept in await store.newest_texts(tx, business_id, text.language) if kept.purpose == text.purpose)
+
+
+async def foreign_text(tx: Transaction, business_id: int, purpose: str, label: str, now: datetime) -> ConsentText:
+    """A wording that a web shop showed and keeps itself: we remember its name there. It is never shown as our own."""
+    known = await store.text_of_wording(tx, business_id, purpose, rules.ELSEWHERE, label)
+    while known is None:
+        version = await store.last_version(tx, business_id, purpose, rules.ELSEWHERE) + 1
+        text = ConsentText(0, purpose, rules.ELSEWHERE, version, label)
+        await store.append_text(tx, business_id, text, rules.text_sha256(label), to_ms(now))
+        known = await store.text_of_wording(tx, business_id, purpose, rules.ELSEWHERE, label)
+    return known
 
 
 async def record_consent(tx: Transaction, who: Principal, customer_id: int, purpose: str, granted: bool, text_id: int, channel: str,

@@ -77,6 +77,19 @@ async def append_text(tx: Transaction, business_id: int, text: ConsentText, sha2
          "sha256": sha256, "now": now})
 
 
+async def text_of_wording(reader: Reader, business_id: int, purpose: str, language: str, text: str) -> ConsentText | None:
+    row = await reader.fetch_one(
+        "SELECT id, purpose, language, version, text FROM consent_texts WHERE business_id = :business_id AND purpose = :purpose "
+        "AND language = :language AND text = :text", {"business_id": business_id, "purpose": purpose, "language": language, "text": text})
+    return _text(row) if row else None
+
+
+async def last_version(reader: Reader, business_id: int, purpose: str, language: str) -> int:
+    return await reader.fetch_val(
+        "SELECT COALESCE(MAX(version), 0) FROM consent_texts WHERE business_id = :business_id AND purpose = :purpose "
+        "AND language = :language", {"business_id": business_id, "purpose": purpose, "language": language})
+
+
 async def find_text(reader: Reader, business_id: int, text_id: int) -> ConsentText | None:
     row = await reader.fetch_one("SELECT id, purpose, language, version, text FROM consent_texts WHERE id = :id "
                                  "AND business_id = :business_id", {"id": text_id, "business_id": business_id})

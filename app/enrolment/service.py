@@ -75,7 +75,7 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
     """A till or the API types a number: a provisional card that may be credited at once, and a message with the link.
 
     A number that waits already gets the same enrolment, one that has a card is `already_member`; inside the SMS gap nothing is
-    sent. Raises NotFound (programme), Suppressed, and a kind of TooMany where any other counter refuses: then nothing was written.
+    sent. Raises NotFound (programme, location), Suppressed, a kind of TooMany where any other counter refuses: nothing was written then.
     """
     drawn = await _draw(db, who.business_id, wish.program_id)
 
@@ -86,6 +86,8 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
         if member := await _member(tx, ring, program, wish.e164):
             await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": None, "card": member.id})
             return Told(None, "already_member", member.id, None)
+        if wish.location_id is not None:
+            await programs.get_location(tx, who.business_id, wish.location_id)
         enrolment, is_new = await _join_or_find(tx, ring, who, program, wish, now)
         if enrolment.card_id is None:
             enrolment = await _give_provisional(tx, ring, who, program, enrolment, wish, drawn, now)
@@ -330,6 +332,16 @@ async def expire_due(db: Database, ring: KeyRing, now: datetime) -> int:
             except EnrolmentOver:
                 continue            # activated or cancelled in this very moment
     return total
+
+
+async def end_as_member(tx: Transaction, ring: KeyRing, program: Program, e164: str, card_id: int, now: datetime) -> None:
+    """The number got its card another way (a web shop has the consent): what waits for it is over, its links with it."""
+    waiting = await store.find_waiting(tx, program.id, phones.business_hash(ring, program.business_id, e164))
+    if waiting is None or not await store.end(tx, waiting.id, "activated", to_ms(now), forget=False):
+        return
+    await store.set_card(tx, waiting.id, card_id)
+    await store.consume_all(tx, waiting.id, to_ms(now))
+    await sms.cancel_of_enrolment(tx, waiting.id, now)
 
 
 _EVENTS = {"expired": "enrolment.expired", "cancelled": "enrolment.cancelled", "refused": "enrolment.refused"}

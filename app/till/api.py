@@ -1,0 +1,62 @@
+"""The API's front: who a key is, what the business has, and the list of all calls, from which routes and document are made."""
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from app.programs import service as programs
+from app.till import answers, asking, cards_api, joining_api, sales_api, shapes
+from app.till import openapi as openapi_document
+from app.till.calls import PAGE, PREFIX, Call
+from app.web.requests import context, language, principal, wanted_page
+from app.web.routing import key, public, route
+from app.web.templating import render
+
+
+async def me(request: Request) -> Response:
+    here, who = context(request), principal(request)
+    business = await programs.get_business(here.db, who.business_id)
+    return asking.answered(answers.me(here, who, business, language(request)))
+
+
+async def list_programs(request: Request) -> Response:
+    here, who, limit = context(request), principal(request), wanted_page(request)["limit"]
+    business = await programs.get_business(here.db, who.business_id)
+    found = await programs.list_programs(here.db, who.business_id, after=asking.after(request, "program"), limit=limit + 1)
+    cursor = here.ids.encode("program", found[limit - 1].id) if len(found) > limit else None
+    items = [answers.program(here, one, business.slug, language(request)) for one in found[:limit]]
+    return asking.answered(shapes.ProgramList(items, cursor))
+
+
+async def list_locations(request: Request) -> Response:
+    here, who, limit = context(request), principal(request), wanted_page(request)["limit"]
+    found = await programs.list_locations(here.db, who.business_id, after=asking.after(request, "location"), limit=limit + 1)
+    cursor = here.ids.encode("location", found[limit - 1].id) if len(found) > limit else None
+    return asking.answered(shapes.LocationList([answers.location(here, one, language(request)) for one in found[:limit]], cursor))
+
+
+async def openapi(request: Request) -> Response:
+    """GET /openapi.json"""
+    made = openapi_document.document(CALLS, context(request).settings.url)
+    return Response(made, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+
+async def docs(request: Request) -> Response:
+    """The same document as a page."""
+    made = openapi_document.parsed(CALLS, context(request).settings.url)
+    return render(request, "api/docs.html", {"document": made, "openapi_url": f"{PREFIX}/openapi.json"})
+
+
+CALLS: tuple[Call, ...] = (
+    Call("GET", "/me", "api:me", me, key(), "Business", "What this key is", shapes.Me),
+    Call("GET", "/programs", "api:list_programs", list_programs, key("cards:read"), "Business", "The programmes and their rules",
+         shapes.ProgramList, query=PAGE),
+    Call("GET", "/locations", "api:list_locations", list_locations, key("cards:read"), "Business", "The business's locations",
+         shapes.LocationList, query=PAGE),
+    *cards_api.CALLS, *joining_api.CALLS, *sales_api.CALLS,
+    Call("GET", "/openapi.json", "api:openapi", openapi, public, "Business", "This document", None),
+)
+
+routes: list[BaseRoute] = [
+    *(route(call.address, call.endpoint, who=call.who, name=call.name, methods=[call.method]) for call in CALLS),
+    route("/api/docs", docs, who=public, name="api:docs"),
+]

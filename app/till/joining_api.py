@@ -1,0 +1,69 @@
+"""Enrolments through the API: started, followed, sent again, cancelled."""
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.customers import phones
+from app.customers import rules as customer_rules
+from app.enrolment import service as enrolment
+from app.enrolment.service import Wish
+from app.errors import FieldError, Invalid
+from app.programs import service as programs
+from app.text import N_
+from app.till import answers, asking, shapes
+from app.till.calls import KEY, Call
+from app.web.requests import context, principal
+from app.web.routing import key
+
+NO_PHONE = N_("Send the shopper's mobile number: the message with the link goes there.")
+NO_EMAIL = N_("Invitations go by text message only. Leave the e-mail address out.")
+
+
+async def start(request: Request) -> Response:
+    """POST /enrolments"""
+    here, who, asked = context(request), principal(request), await asking.asked(request, shapes.EnrolmentBody)
+    body, business = asked.body, await programs.get_business(here.db, who.business_id)
+    if body.phone is None:
+        raise Invalid(fields=[FieldError("phone", "required", NO_PHONE)])
+    if body.email is not None:
+        raise Invalid(fields=[FieldError("email", "not_available", NO_EMAIL)])
+    wish = Wish(
+        asking.id_of(request, "program", body.program),
+        phones.parse_phone(body.phone, business.country, {business.country, *here.settings.sms_countries}), "api",
+        body.language or business.language, customer_rules.clean_name(body.name), await asking.location_id(request, body.location))
+    told = await enrolment.start(here.db, here.ring, here.settings, who, wish, here.clock.now(), asked.key)
+    return asking.answered(answers.enrolment(here, told), 202, asked.key)
+
+
+async def get(request: Request) -> Response:
+    here = context(request)
+    told = await enrolment.get(here.db, principal(request).business_id, asking.id_in_path(request, "enrolment"))
+    return asking.answered(answers.enrolment(here, told))
+
+
+async def resend(request: Request) -> Response:
+    here, asked, enrolment_id = context(request), await asking.asked(request, shapes.Nothing), asking.id_in_path(request, "enrolment")
+    told = await enrolment.resend(here.db, here.ring, here.settings, principal(request), enrolment_id, here.clock.now(), asked.key)
+    return asking.answered(answers.enrolment(here, told), 202, asked.key)
+
+
+async def cancel(request: Request) -> Response:
+    here, asked, enrolment_id = context(request), await asking.asked(request, shapes.Nothing), asking.id_in_path(request, "enrolment")
+    told = await enrolment.cancel(here.db, here.ring, principal(request), enrolment_id, here.clock.now(), asked.key)
+    return asking.answered(answers.enrolment(here, told), 200, asked.key)
+
+
+_WRITE = key("cards:write")
+_SMS = ("number_suppressed",)
+
+CALLS = (
+    Call("POST", "/enrolments", "api:start_enrolment", start, _WRITE, "Enrolments",
+         "Sends a link to a phone; the card is provisional until the shopper finishes, and may be credited at once", shapes.Enrolment, 202,
+         shapes.EnrolmentBody, KEY, refusals=(*_SMS, "other_location"), may_text=True),
+    Call("GET", "/enrolments/{id}", "api:get_enrolment", get, key("cards:read", "cards:write"), "Enrolments",
+         "How far an enrolment has come", shapes.Enrolment, kind="enrolment"),
+    Call("POST", "/enrolments/{id}/resend", "api:resend_enrolment", resend, _WRITE, "Enrolments", "Another message with another link",
+         shapes.Enrolment, 202, shapes.Nothing, KEY, "enrolment", refusals=(*_SMS, "enrolment_over"), may_text=True),
+    Call("POST", "/enrolments/{id}/cancel", "api:cancel_enrolment", cancel, _WRITE, "Enrolments",
+         "Ends it: its links die, its points go back", shapes.Enrolment, 200, shapes.Nothing, KEY, "enrolment",
+         refusals=("enrolment_over",)),
+)
