@@ -20,7 +20,7 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of staff; `email` opened, `disabled` when they may no longer sign in."""
+    """A member of staff; `email` opened, `disabled` when they may no longer sign in, seen_at in epoch ms."""
 
     id: int
     business_id: int
@@ -30,6 +30,7 @@ class Staff:
     role: str
     has_password: bool
     disabled: bool
+    seen_at: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ async def list_staff(db: Database, ring: KeyRing, business_id: int) -> list[Staf
 
 def _staff(row: Row, ring: KeyRing) -> Staff:
     return Staff(row["id"], row["business_id"], row["location_id"], row["name"], ring.open_text(EMAIL, row["email_sealed"]), row["role"],
-                 row["password_hash"] is not None, row["disabled_at"] is not None)
+                 row["password_hash"] is not None, row["disabled_at"] is not None, row["seen_at"])
 
 
 async def change_staff(db: Database, who: Principal, staff_id: int, *, name: str, role: str, location_id: int | None,

@@ -4,6 +4,7 @@ from typing import Any
 from app.db import Database, Row, Transaction
 
 Reader = Database | Transaction
+_STAFF = "SELECT s.*, (SELECT MAX(n.seen_at) FROM sessions n WHERE n.staff_id = s.id) AS seen_at FROM staff s "
 
 
 async def append_staff(tx: Transaction, row: dict[str, Any]) -> int | None:
@@ -19,12 +20,12 @@ async def staff_by_email(reader: Reader, email_hash: bytes) -> Row | None:
 
 
 async def staff_of(reader: Reader, business_id: int, staff_id: int) -> Row | None:
-    return await reader.fetch_one("SELECT * FROM staff WHERE id = :id AND business_id = :business_id",
+    return await reader.fetch_one(_STAFF + "WHERE s.id = :id AND s.business_id = :business_id",
                                   {"id": staff_id, "business_id": business_id})
 
 
 async def list_staff(reader: Reader, business_id: int) -> list[Row]:
-    return await reader.fetch_all("SELECT * FROM staff WHERE business_id = :business_id ORDER BY disabled_at IS NOT NULL, name, id",
+    return await reader.fetch_all(_STAFF + "WHERE s.business_id = :business_id ORDER BY s.disabled_at IS NOT NULL, s.name, s.id",
                                   {"business_id": business_id})
 
 

@@ -1,0 +1,61 @@
+"""What every page of the console needs: its frame, its words, and forms that come back with the typed text."""
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app import errors
+from app.programs import service as programs
+from app.web import i18n, routing, templating
+from app.web.forms import check_forgery, csrf_token, read_form
+from app.web.problems import status_of
+from app.web.requests import context, language, principal
+
+KIND = "console"
+MANAGER, OWNER = routing.staff(KIND, "manager"), routing.staff(KIND, "owner")
+
+
+def said(request: Request, message: str, **params: Any) -> str:
+    """A sentence in the page's language."""
+    return i18n.translate(language(request), message, **params)
+
+
+def sentences_of(request: Request, refused: errors.TesseraError) -> dict[str, str]:
+    """field → sentence; "" for what concerns no field."""
+    if not refused.fields:
+        return {"": said(request, refused.detail, **refused.params)}
+    return {field: said(request, sentence, **refused.params) for field, _, sentence in refused.fields}
+
+
+async def page(request: Request, name: str, values: Mapping[str, Any], *, done: str = "", wrong: Mapping[str, str] | None = None,
+               status: int = 200) -> Response:
+    """A page inside the console's frame. wrong: sentences by field; the one of "" stands on top."""
+    here, who = context(request), principal(request)
+    business = await programs.get_business(here.db, who.business_id)
+    return templating.render(request, f"console/{name}.html", {
+        "business_name": business.name_in(language(request)), "staff_name": who.name, "csrf_token": csrf_token(request, KIND),
+        "done": done, "error": (wrong or {}).get("", ""), "errors": dict(wrong or {}), "zone": business.time_zone,
+        "currency": business.currency, "now": here.clock.now(), **values}, status=status)
+
+
+async def form_of(request: Request) -> FormData:
+    """The posted form, after the forgery checks."""
+    form = await read_form(request)
+    check_forgery(request, form, KIND)
+    return form
+
+
+def to(address: str) -> Response:
+    """See other: a reload repeats nothing."""
+    return RedirectResponse(address, 303)
+
+
+def status_for(refused: errors.TesseraError) -> int:
+    return status_of(refused)
+
+
+def own_id(request: Request, kind: str, name: str) -> int:
+    """The row id in the address; a malformed one is one that does not exist."""
+    return context(request).ids.decode(kind, request.path_params[name]) or 0

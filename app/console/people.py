@@ -1,0 +1,174 @@
+"""Who works here, and the keys of programs."""
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import errors, secrets
+from app.audit import service as audit
+from app.clock import from_ms
+from app.console import frame
+from app.db import Transaction, write_transaction
+from app.programs import service as programs
+from app.staff import service as staff
+from app.staff.rules import Staff
+from app.text import N_
+from app.web import routing
+from app.web.forms import text_field
+from app.web.principal import SCOPES
+from app.web.requests import context, language, principal
+
+STAFF, KEYS = "/console/staff", "/console/keys"
+SCOPE_WORDS = {
+    "cards:read": N_("find cards and read them"), "cards:write": N_("issue, block and replace cards"),
+    "sales:write": N_("record sales, refunds and undos"), "reports:read": N_("read operations"),
+    "admin": N_("do all of this, and correct points"),
+}
+
+
+async def _places(request: Request) -> list[tuple[str, str]]:
+    here = context(request)
+    found = await programs.list_locations(here.db, principal(request).business_id)
+    return [(here.ids.encode("location", each.id), each.name_in(language(request))) for each in found if each.closed_at is None]
+
+
+async def _location(request: Request, text: str) -> int | None:
+    """The location that a form names, None for none. Raises NotFound for what is not the business's."""
+    here = context(request)
+    if not text:
+        return None
+    found = await programs.get_location(here.db, principal(request).business_id, here.ids.decode("location", text) or 0)
+    return found.id
+
+
+async def staff_page(request: Request) -> Response:
+    """GET /console/staff"""
+    return await _staff(request)
+
+
+async def _staff(request: Request, typed: dict[str, str] | None = None, *, link: dict[str, str] | None = None,
+                 wrong: dict[str, str] | None = None, status: int = 200) -> Response:
+    here, who = context(request), principal(request)
+    places = await _places(request)
+    people = await staff.list_staff(here.db, here.ring, who.business_id)
+    return await frame.page(request, "staff", {
+        "staff": [_person(request, each, dict(places)) for each in people], "action": STAFF, "places": places, "link": link,
+        "values": typed or {"name": "", "email": "", "role": "cashier", "location": ""}}, wrong=wrong, status=status)
+
+
+def _person(request: Request, person: Staff, places: dict[str, str]) -> dict[str, Any]:
+    here, is_me = context(request), person.id == principal(request).id
+    own = f"{STAFF}/{here.ids.encode('staff', person.id)}"
+    return {"name": person.name, "email": person.email, "role": person.role, "active": not person.disabled, "is_me": is_me,
+            "place": places.get(here.ids.encode("location", person.location_id), "") if person.location_id else "",
+            "seen_at": from_ms(person.seen_at) if person.seen_at else None, "toggle_action": "" if is_me else own + "/access",
+            "link_action": "" if is_me or person.disabled else own + "/link"}
+
+
+async def invite(request: Request) -> Response:
+    """POST /console/staff: somebody new, with a one-time link that is shown once."""
+    here, who, form = context(request), principal(request), await frame.form_of(request)
+    typed = {name: text_field(form, name, 300) for name in ("name", "email", "role", "location")}
+    token, now = secrets.new_secret(), here.clock.now()
+    try:
+        location_id = await _location(request, typed["location"])
+
+        async def act(tx: Transaction) -> None:
+            staff_id = await staff.create_staff(tx, here.ring, who.business_id, email=typed["email"], name=typed["name"],
+                                                role=typed["role"], location_id=location_id, now=now)
+            await staff.create_link(tx, here.ring, who.business_id, staff_id, token, now)
+            await audit.record(tx, who, "staff.invited", "staff", staff_id, {"role": typed["role"]}, now=now)
+
+        await write_transaction(here.db, act)
+    except (errors.Invalid, staff.AddressTaken) as refused:
+        wrong = frame.sentences_of(request, refused)
+        if isinstance(refused, staff.AddressTaken):
+            wrong = {"email": wrong[""]}
+        return await _staff(request, typed, wrong=wrong, status=frame.status_for(refused))
+    return await _staff(request, link=_shown(request, typed["email"], token))
+
+
+def _shown(request: Request, email: str, token: str) -> dict[str, str]:
+    return {"email": email, "url": context(request).settings.address(f"/console/link/{token}")}
+
+
+async def new_link(request: Request) -> Response:
+    """POST /console/staff/{staff}/link: earlier links of theirs end."""
+    here, who = context(request), principal(request)
+    await frame.form_of(request)
+    person = await staff.get_staff(here.db, here.ring, who.business_id, frame.own_id(request, "staff", "staff"))
+    if person.disabled:
+        raise errors.Refused(N_("Give this person access back first."), code="staff_disabled")
+    token, now = secrets.new_secret(), here.clock.now()
+
+    async def act(tx: Transaction) -> None:
+        await staff.create_link(tx, here.ring, who.business_id, person.id, token, now)
+        await audit.record(tx, who, "staff.invited", "staff", person.id, now=now)
+
+    await write_transaction(here.db, act)
+    return await _staff(request, link=_shown(request, person.email, token))
+
+
+async def toggle_access(request: Request) -> Response:
+    """POST /console/staff/{staff}/access: takes it away, which ends every session, or gives it back."""
+    here, who = context(request), principal(request)
+    await frame.form_of(request)
+    person = await staff.get_staff(here.db, here.ring, who.business_id, frame.own_id(request, "staff", "staff"))
+    try:
+        await (staff.enable if person.disabled else staff.disable)(here.db, who, person.id, here.clock.now())
+    except errors.Refused as refused:
+        return await _staff(request, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
+    return frame.to(STAFF)
+
+
+async def keys_page(request: Request) -> Response:
+    """GET /console/keys"""
+    return await _keys(request)
+
+
+async def _keys(request: Request, typed: dict[str, Any] | None = None, *, plain: str = "", wrong: dict[str, str] | None = None,
+                status: int = 200) -> Response:
+    here, places = context(request), await _places(request)
+    names = dict(places)
+    rows = [{"name": each.name, "scopes": sorted(each.scopes), "created_at": from_ms(each.created_at), "active": each.revoked_at is None,
+             "used_at": from_ms(each.used_at) if each.used_at else None,
+             "place": names.get(here.ids.encode("location", each.location_id), "") if each.location_id else "",
+             "revoke_action": f"{KEYS}/{here.ids.encode('api_key', each.id)}/revoke"}
+            for each in await staff.list_keys(here.db, principal(request).business_id)]
+    return await frame.page(request, "keys", {
+        "keys": rows, "action": KEYS, "places": places, "plain": plain, "docs_url": "/api/docs",
+        "scopes": [(scope, frame.said(request, SCOPE_WORDS[scope])) for scope in SCOPES],
+        "values": typed or {"name": "", "scopes": [], "location": ""}}, wrong=wrong, status=status)
+
+
+async def make_key(request: Request) -> Response:
+    """POST /console/keys: the answer is the only time that the key is seen."""
+    here, who, form = context(request), principal(request), await frame.form_of(request)
+    scopes = [scope for scope in form.getlist("scopes") if isinstance(scope, str)]
+    name, location = text_field(form, "name", 300), text_field(form, "location")
+    try:
+        location_id = await _location(request, location)
+        _, plain = await staff.create_key(here.db, here.ring, who, name, frozenset(scopes), location_id, here.clock.now())
+    except errors.Invalid as refused:
+        return await _keys(request, {"name": name, "scopes": scopes, "location": location}, wrong=frame.sentences_of(request, refused),
+                           status=422)
+    return await _keys(request, plain=plain)
+
+
+async def revoke_key(request: Request) -> Response:
+    """POST /console/keys/{key}/revoke"""
+    here = context(request)
+    await frame.form_of(request)
+    await staff.revoke_key(here.db, principal(request), frame.own_id(request, "api_key", "key"), here.clock.now())
+    return frame.to(KEYS)
+
+
+routes = [
+    routing.route(STAFF, staff_page, who=frame.OWNER, name="console:staff"),
+    routing.route(STAFF, invite, who=frame.OWNER, name="console:invite", methods=["POST"]),
+    routing.route(STAFF + "/{staff}/link", new_link, who=frame.OWNER, name="console:staff_link", methods=["POST"]),
+    routing.route(STAFF + "/{staff}/access", toggle_access, who=frame.OWNER, name="console:staff_access", methods=["POST"]),
+    routing.route(KEYS, keys_page, who=frame.OWNER, name="console:keys"),
+    routing.route(KEYS, make_key, who=frame.OWNER, name="console:make_key", methods=["POST"]),
+    routing.route(KEYS + "/{key}/revoke", revoke_key, who=frame.OWNER, name="console:revoke_key", methods=["POST"]),
+]

@@ -1,0 +1,93 @@
+"""The console's door: sign in, a one-time link that sets a password, sign out."""
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app import errors
+from app.console import frame
+from app.staff import rules as staff_rules
+from app.staff import service as staff
+from app.web import routing, templating
+from app.web.cookies import drop_cookie, set_cookie
+from app.web.forms import bound_token, check_origin, csrf_token, read_form, text_field
+from app.web.problems import status_of
+from app.web.requests import client_address, context, principal
+
+SIGN_IN = "/console/sign-in"
+
+
+async def sign_in_page(request: Request) -> Response:
+    """GET /console/sign-in"""
+    return _sign_in(request)
+
+
+def _sign_in(request: Request, email: str = "", error: str = "", status: int = 200) -> Response:
+    return templating.render(request, "console/sign_in.html", {
+        "action": SIGN_IN, "email": email, "error": error, "csrf_token": csrf_token(request, frame.KIND),
+        "demo": context(request).extras.get("demo_console")}, status=status)
+
+
+async def sign_in(request: Request) -> Response:
+    """POST /console/sign-in: a new session, whatever the browser brought along."""
+    here, form = context(request), await read_form(request)
+    check_origin(request)
+    email, password = text_field(form, "email"), form.get("password")
+    try:
+        token, _ = await staff.sign_in(here.db, here.ring, email, password if isinstance(password, str) else "", frame.KIND,
+                                       client_address(request), here.clock.now())
+    except (staff.WrongPassword, errors.TooMany, errors.Forbidden) as refused:
+        answer = _sign_in(request, email, frame.said(request, refused.detail, **refused.params), status_of(refused))
+        if refused.retry_after:
+            answer.headers["Retry-After"] = str(refused.retry_after)
+        return answer
+    return _signed_in(request, token)
+
+
+def _signed_in(request: Request, token: str, kind: str = frame.KIND) -> Response:
+    answer = RedirectResponse("/till" if kind == "till" else "/console", 303)
+    set_cookie(answer, context(request).settings, kind, token, staff_rules.LIFE_SECONDS[kind])
+    return answer
+
+
+async def link_page(request: Request) -> Response:
+    """GET /console/link/{link}: changes nothing; shows whose link it is and asks for a password."""
+    return await _link(request)
+
+
+async def _link(request: Request, error: str = "", status: int = 200) -> Response:
+    here = context(request)
+    _, email = await staff.peek_link(here.db, here.ring, request.path_params["link"], here.clock.now())
+    return templating.render(request, "console/set_password.html", {
+        "action": request.url.path, "email": email, "error": error,
+        "csrf_token": bound_token(request, request.path_params["link"])}, status=status)
+
+
+async def use_link(request: Request) -> Response:
+    """POST /console/link/{link}: sets the password and signs in, once."""
+    here, form = context(request), await read_form(request)
+    check_origin(request)
+    password = form.get("password")
+    try:
+        token, who = await staff.use_link(here.db, here.ring, request.path_params["link"],
+                                          password if isinstance(password, str) else "", here.clock.now())
+    except errors.Invalid as refused:
+        return await _link(request, frame.said(request, refused.fields[0].detail), 422)
+    return _signed_in(request, token, "till" if who.role == "cashier" else frame.KIND)
+
+
+async def sign_out(request: Request) -> Response:
+    """POST /console/sign-out"""
+    here = context(request)
+    await frame.form_of(request)
+    await staff.sign_out(here.db, principal(request), here.clock.now())
+    answer = RedirectResponse(SIGN_IN, 303)
+    drop_cookie(answer, here.settings, frame.KIND)
+    return answer
+
+
+routes = [
+    routing.route(SIGN_IN, sign_in_page, who=routing.public, name="console:sign_in"),
+    routing.route(SIGN_IN, sign_in, who=routing.public, name="console:signing_in", methods=["POST"]),
+    routing.route("/console/link/{link}", link_page, who=routing.link, name="console:link"),
+    routing.route("/console/link/{link}", use_link, who=routing.link, name="console:using_link", methods=["POST"]),
+    routing.route("/console/sign-out", sign_out, who=frame.MANAGER, name="console:sign_out", methods=["POST"]),
+]

@@ -1,0 +1,161 @@
+"""The business itself and its locations."""
+from functools import lru_cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import errors
+from app.audit import service as audit
+from app.console import frame
+from app.db import Transaction, write_transaction
+from app.passes import service as passes
+from app.programs import service as programs
+from app.programs.store import Business, Location, Texts
+from app.text import N_
+from app.web import routing
+from app.web.forms import text_field
+from app.web.requests import context, principal
+
+SETTINGS, LOCATIONS = "/console/settings", "/console/locations"
+OTHER_LABELS = {"en": N_("Name in English"), "ru": N_("Name in Russian")}
+LANGUAGES = ("en", "ru")
+
+
+@lru_cache(maxsize=1)
+def zones() -> list[tuple[str, str]]:
+    """Every time zone that people live in, by its IANA name."""
+    from zoneinfo import available_timezones
+
+    areas = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+    return [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if name.startswith(areas)] + [("UTC", "UTC")]
+
+
+def other_language(business: Business) -> str:
+    """The language that the business's own name is not in."""
+    return "en" if business.language == "ru" else "ru"
+
+
+def with_name(texts: Texts, language: str, name: str) -> Texts:
+    """The texts with the name in `language`, or without it where it is empty."""
+    changed = {key: dict(value) for key, value in texts.items()}
+    if name:
+        changed.setdefault(language, {})["name"] = name
+    else:
+        changed.get(language, {}).pop("name", None)
+    return changed
+
+
+def _check_other_name(name: str) -> None:
+    if len(name) > 100 or not name.isprintable():
+        raise errors.Invalid(fields=[errors.FieldError("other_name", "name", N_("Type a name of 1 to 100 characters."))])
+
+
+async def settings_page(request: Request) -> Response:
+    """GET /console/settings"""
+    done = frame.said(request, N_("Kept.")) if "done" in request.query_params else ""
+    return await _settings(request, done=done)
+
+
+async def _settings(request: Request, typed: dict[str, str] | None = None, *, done: str = "", wrong: dict[str, str] | None = None,
+                    status: int = 200) -> Response:
+    here = context(request)
+    business = await programs.get_business(here.db, principal(request).business_id)
+    other = other_language(business)
+    values = typed or {"name": business.name, "other_name": business.texts.get(other, {}).get("name", ""),
+                       "time_zone": business.time_zone, "language": business.language}
+    facts = [(frame.said(request, N_("Word in addresses")), business.slug), (frame.said(request, N_("Country")), business.country),
+             (frame.said(request, N_("Id for programs")), here.ids.encode("business", business.id))]
+    return await frame.page(request, "settings", {
+        "action": SETTINGS, "values": values, "zones": zones(), "facts": facts, "other_label": frame.said(request, OTHER_LABELS[other])},
+        done=done, wrong=wrong, status=status)
+
+
+async def keep_settings(request: Request) -> Response:
+    """POST /console/settings; cards show the new name."""
+    here, who, form = context(request), principal(request), await frame.form_of(request)
+    typed = {name: text_field(form, name, 300) for name in ("name", "other_name", "time_zone", "language")}
+    business = await programs.get_business(here.db, who.business_id)
+    try:
+        _check_other_name(typed["other_name"])
+        if typed["language"] not in LANGUAGES:
+            raise errors.Invalid(fields=[errors.FieldError("language", "language", N_("Choose English or Russian."))])
+        await programs.change_business(
+            here.db, who, name=typed["name"], texts=with_name(business.texts, other_language(business), typed["other_name"]),
+            time_zone=typed["time_zone"], language=typed["language"], now=here.clock.now())
+    except errors.Invalid as refused:
+        return await _settings(request, typed, wrong=frame.sentences_of(request, refused), status=422)
+    for program in await programs.list_programs(here.db, who.business_id):
+        await passes.touch_program(here.db, who.business_id, program.id, here.clock.now())
+    return frame.to(SETTINGS + "?done=1")
+
+
+async def locations_page(request: Request) -> Response:
+    """GET /console/locations and /console/locations/{location}: the list, and a form for a new one or this one."""
+    done = frame.said(request, N_("Kept.")) if "done" in request.query_params else ""
+    return await _locations(request, await _chosen(request), done=done)
+
+
+async def _chosen(request: Request) -> Location | None:
+    if "location" not in request.path_params:
+        return None
+    return await programs.get_location(context(request).db, principal(request).business_id, frame.own_id(request, "location", "location"))
+
+
+async def _locations(request: Request, chosen: Location | None, typed: dict[str, str] | None = None, *, done: str = "",
+                     wrong: dict[str, str] | None = None, status: int = 200) -> Response:
+    here, who = context(request), principal(request)
+    business = await programs.get_business(here.db, who.business_id)
+    other = other_language(business)
+    values: dict[str, Any] = typed or {
+        "name": chosen.name if chosen else "", "other_name": chosen.texts.get(other, {}).get("name", "") if chosen else "",
+        "address": chosen.address if chosen else "", "time_zone": chosen.time_zone if chosen else business.time_zone}
+    found = await programs.list_locations(here.db, who.business_id)
+    rows = [{"id": here.ids.encode("location", each.id), "name": each.name, "address": each.address, "time_zone": each.time_zone,
+             "edit_url": f"{LOCATIONS}/{here.ids.encode('location', each.id)}"} for each in found]
+    editing = {"id": here.ids.encode("location", chosen.id), "name": chosen.name} if chosen else None
+    return await frame.page(request, "locations", {
+        "locations": rows, "zones": zones(), "editing": editing, "values": values,
+        "action": f"{LOCATIONS}/{editing['id']}" if editing else LOCATIONS, "other_label": frame.said(request, OTHER_LABELS[other])},
+        done=done, wrong=wrong, status=status)
+
+
+async def keep_location(request: Request) -> Response:
+    """POST /console/locations (a new one) and /console/locations/{location}."""
+    here, who, form = context(request), principal(request), await frame.form_of(request)
+    chosen = await _chosen(request)
+    typed = {name: text_field(form, name, 300) for name in ("name", "other_name", "address", "time_zone")}
+    business = await programs.get_business(here.db, who.business_id)
+    zone = typed["time_zone"] if typed["time_zone"] != business.time_zone else None
+    try:
+        _check_other_name(typed["other_name"])
+        texts = with_name(chosen.texts if chosen else {}, other_language(business), typed["other_name"])
+        if chosen is None:
+            await _add_location(request, typed["name"], texts, typed["address"], zone)
+        else:
+            await programs.change_location(here.db, who, chosen.id, name=typed["name"], texts=texts, address=typed["address"],
+                                           time_zone=zone, closed=chosen.closed_at is not None, now=here.clock.now())
+    except errors.Invalid as refused:
+        return await _locations(request, chosen, typed, wrong=frame.sentences_of(request, refused), status=422)
+    return frame.to(LOCATIONS + "?done=1")
+
+
+async def _add_location(request: Request, name: str, texts: Texts, address: str, zone: str | None) -> None:
+    here, who = context(request), principal(request)
+
+    async def act(tx: Transaction) -> None:
+        location_id = await programs.create_location(tx, who.business_id, name=name, texts=texts, address=address, time_zone=zone,
+                                                     now=here.clock.now())
+        await audit.record(tx, who, "location.created", "location", location_id, now=here.clock.now())
+
+    await write_transaction(here.db, act)
+
+
+routes = [
+    routing.route(SETTINGS, settings_page, who=frame.OWNER, name="console:settings"),
+    routing.route(SETTINGS, keep_settings, who=frame.OWNER, name="console:keep_settings", methods=["POST"]),
+    routing.route(LOCATIONS, locations_page, who=frame.MANAGER, name="console:locations"),
+    routing.route(LOCATIONS, keep_location, who=frame.MANAGER, name="console:add_location", methods=["POST"]),
+    routing.route(LOCATIONS + "/{location}", locations_page, who=frame.MANAGER, name="console:location"),
+    routing.route(LOCATIONS + "/{location}", keep_location, who=frame.MANAGER, name="console:keep_location", methods=["POST"]),
+]
