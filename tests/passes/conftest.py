@@ -1,14 +1,16 @@
 """What tests of passes share: a card with everything on it, its design, and certificates (four RSA keys take a quarter of a second)."""
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from app.context import Context
 from app.demo.certificates import DemoCertificates, make_demo_certificates
 from app.designs.prepared import prepare
 from app.designs.rules import CardFace, default_content
 from app.passes.apple import AppleDesign, PassCard, PassLocation
 from app.passes.certificates import PassSigner
+from tests.passes.pockets import Pocket, make_pocket
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PASS_TYPE, TEAM = "pass.demo.tessera.loyalty", "DEMO123456"
@@ -40,3 +42,15 @@ CARD = PassCard(PASS_TYPE, TEAM, "3f1c0a8e-77", "q7Yx0m2Vt5Lw9Rk4Jd8Hs1Bn6Cf3Gz_
 @pytest.fixture(scope="session")
 def design() -> AppleDesign:
     return AppleDesign(prepare(default_content("Coffee corner", "Кофейный угол"), SENTENCES))
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> DemoCertificates:
+    """Certificates of a server whose clock is the shared one."""
+    folder = tmp_path_factory.mktemp("served")
+    return make_demo_certificates(folder, pass_type_identifier=PASS_TYPE, team_identifier=TEAM, now=NOON - timedelta(days=1))
+
+
+@pytest.fixture
+async def pocket(here: Context, served: DemoCertificates) -> Pocket:
+    return await make_pocket(here, served)
