@@ -12,7 +12,7 @@ from app.card_pages import rules, service
 from app.card_pages.service import Opened
 from app.customers import service as customers
 from app.ledger import service as ledger
-from app.ledger.service import Operation
+from app.ledger.operations import Operation
 from app.limits.rules import LimitReached
 from app.passes import service as passes
 from app.programs import rules as program_rules
@@ -77,7 +77,7 @@ def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
 async def _history(request: Request, opened: Opened, language: str) -> list[dict[str, Any]]:
     """Newest first; places only through the card link: the pass link is shown around."""
     here, card = context(request), opened.card
-    operations = await ledger.history(here.db, card.business_id, card.account_id, None, SHOWN_OPERATIONS)
+    operations = await service.history(here.db, opened, SHOWN_OPERATIONS)
     places: dict[int, str] = {}
     if opened.strength == "card":
         places = {place.id: place.name_in(language) for place in await programs.list_locations(here.db, card.business_id)}

@@ -10,6 +10,9 @@ from app.clock import to_ms
 from app.customers import service as customers
 from app.db import Database, Transaction, write_transaction
 from app.errors import FieldError, Forbidden, Invalid, NotFound, Refused
+from app.ledger import operations_store
+from app.ledger.operations import Operation
+from app.ledger.operations_store import Filter
 from app.programs import service as programs
 from app.programs.store import Program
 from app.secrets import KeyRing
@@ -50,6 +53,11 @@ async def open_link(db: Database, ring: KeyRing, token: str) -> Opened:
         raise NotFound()
     card, strength = found
     return Opened(card, await programs.get_program(db, card.business_id, card.program_id), strength)
+
+
+async def history(db: Database, opened: Opened, limit: int) -> list[Operation]:
+    """What happened on the card's account, newest first."""
+    return await operations_store.list_operations(db, Filter(opened.card.business_id, account_id=opened.card.account_id), limit)
 
 
 async def remember(tx: Transaction, ring: KeyRing, business_id: int, card_id: int, secret: str, strength: str, now: datetime) -> None:
@@ -143,11 +151,11 @@ async def set_marketing(db: Database, opened: Opened, granted: bool, language: s
 
 async def change_name(db: Database, ring: KeyRing, opened: Opened, name: str, now: datetime) -> None:
     """The name as the pass will show it; empty takes it away. Raises Invalid (field `name`)."""
-    card = opened.card
-    assert card.customer_id is not None
+    card, customer_id = opened.card, opened.card.customer_id
+    assert customer_id is not None
 
     async def act(tx: Transaction) -> None:
-        await cards.rename_customer(tx, ring, shopper(card.business_id, card.customer_id), card.customer_id, name, now)
+        await cards.rename_customer(tx, ring, shopper(card.business_id, customer_id), customer_id, name, now)
 
     await write_transaction(db, act)
 

@@ -66,6 +66,19 @@ def draw(poster: Poster) -> bytes:
     return out.getvalue()
 
 
+@lru_cache(maxsize=64)
+def code_reads(address: str) -> bool:
+    """Whether another program reads the code of `address` as it is drawn here, level Q, on paper."""
+    import segno
+    import zxingcpp
+    from PIL import Image
+
+    picture = io.BytesIO()
+    segno.make_qr(address, error="q").save(picture, kind="png", scale=4, border=4)
+    found = zxingcpp.read_barcodes(Image.open(picture).convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
+    return [code.text for code in found] == [address]
+
+
 @lru_cache(maxsize=1)
 def _register_fonts() -> None:
     import fontpkg_pt_sans

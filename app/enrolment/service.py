@@ -364,3 +364,8 @@ async def end(tx: Transaction, ring: KeyRing, who: Principal, enrolment: Enrolme
         await cards.forget_cardless(tx, enrolment.business_id, card.customer_id, now)
     await audit.record(tx, who, f"enrolment.{status}", "enrolment", enrolment.id, now=now)
     await updates.emit(tx, enrolment.business_id, _EVENTS[status], now, card_id=enrolment.card_id, enrolment_id=enrolment.id)
+
+
+async def count_by_poster(db: Database, business_id: int) -> list[tuple[str, int]]:
+    """(poster, cards that it brought), the most first; an empty name for the page itself."""
+    return await store.count_by_poster(db, business_id)

@@ -87,3 +87,12 @@ async def overdue(db: Database, now: int, most: int) -> list[Enrolment]:
     rows = await db.fetch_all(f"SELECT {_COLUMNS} FROM enrolments WHERE status = 'pending' AND expires_at <= :now ORDER BY expires_at "
                               "LIMIT :most", {"now": now, "most": most})
     return [_enrolment(row) for row in rows]
+
+
+async def count_by_poster(reader: Reader, business_id: int) -> list[tuple[str, int]]:
+    """(poster, cards that it brought), the most first; an empty name for the page itself."""
+    rows = await reader.fetch_all(
+        "SELECT COALESCE(poster, '') AS name, COUNT(*) AS cards FROM enrolments WHERE business_id = :business_id AND source = 'poster' "
+        "AND status = 'activated' GROUP BY COALESCE(poster, '') ORDER BY COUNT(*) DESC, COALESCE(poster, '') LIMIT 20",
+        {"business_id": business_id})
+    return [(row["name"], row["cards"]) for row in rows]

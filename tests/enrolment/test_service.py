@@ -84,6 +84,8 @@ async def test_another_business_sees_neither_the_enrolment_nor_the_membership(jo
                 service.cancel(here.db, here.ring, other_shop.who, told.id, here.clock.now())):
         with pytest.raises(NotFound):
             await act
+    with pytest.raises(NotFound):
+        await joining.start("+79161110000", location_id=other_shop.location_id)
     await finish(joining)
     here.clock.advance(minutes=2)
     theirs = await joining.start(program_id=other_shop.program_id, who=other_shop.cashier)
