@@ -204,7 +204,7 @@ class Phone:
         if listed.tag is None:
             self._step(N_("Nothing changed"), self._wire.seen)
             return
-        self._step(N_("%(count)s changed"), self._wire.seen, count=len(listed.serials))
+        self._step(N_("Changed passes: %(count)s"), self._wire.seen, count=len(listed.serials))
         if listed.serials and listed.tag == tag:
             await self._complain(service, f"Web service error for {pass_type} ({service}): Response to 'What changed?' request included "
                                           f"{len(listed.serials)} serial numbers but the lastUpdated tag ({tag}) remained the same.")

@@ -171,6 +171,13 @@ class Fetches:
             with contextlib.suppress(Unavailable):
                 await write_transaction(self._db, act)
 
+    async def close(self) -> None:
+        """Write what is left and end."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.flush()
+
     async def _later(self) -> None:
         while self._seen:
             await asyncio.sleep(NOTED_AFTER_SECONDS)

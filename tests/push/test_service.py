@@ -16,6 +16,8 @@ from tests.money import NOON, add_card, make_bed
 from tests.push.conftest import TOPIC, client_for
 
 MINUTE = timedelta(minutes=1)
+# Where no statement is in question, one engine is enough.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class World:
@@ -122,6 +124,7 @@ async def test_a_registrations_own_number_is_not_pushed(world):
     assert world.pushed() == []
 
 
+@on_sqlite
 async def test_the_third_sale_in_a_minute_is_pushed_at_once(world):
     token = await world.phone()
     for _ in range(3):
@@ -131,6 +134,7 @@ async def test_the_third_sale_in_a_minute_is_pushed_at_once(world):
     assert world.pushed() == [token] * 3
 
 
+@on_sqlite
 async def test_the_sixth_change_in_a_minute_waits_for_the_refill_and_takes_the_others_along(world):
     token = await world.phone()
     for _ in range(9):
@@ -144,6 +148,7 @@ async def test_the_sixth_change_in_a_minute_waits_for_the_refill_and_takes_the_o
     assert await push_due(world.here) == 0
 
 
+@on_sqlite
 async def test_a_full_batch_of_waiting_phones_does_not_hide_the_one_that_may_go(world, monkeypatch):
     monkeypatch.setattr(service, "PUSHES_AT_ONCE", 2)
     waiting = [await world.phone() for _ in range(3)]
@@ -197,6 +202,7 @@ async def test_a_bad_token_is_removed_when_others_are_accepted(world):
 
 
 @pytest.mark.goal("F4")
+@on_sqlite
 async def test_a_bad_token_alone_is_our_configuration_and_removes_nobody(world, caplog):
     await world.hold("phone of another environment", "ab" * 32)
     await world.change()
@@ -210,6 +216,7 @@ async def test_a_bad_token_alone_is_our_configuration_and_removes_nobody(world, 
 @pytest.mark.goal("F4")
 @pytest.mark.parametrize(("answer", "rest"), [
     (Answer(429, "TooManyRequests"), 2 * MINUTE), (Answer(503, "ServiceUnavailable"), timedelta(seconds=1))])
+@on_sqlite
 async def test_a_throttled_or_unavailable_push_is_kept_and_sent_later(world, answer, rest):
     token = await world.phone()
     world.fake.faults.answers.append(answer)
@@ -222,6 +229,7 @@ async def test_a_throttled_or_unavailable_push_is_kept_and_sent_later(world, ans
     assert await push_due(world.here) == 1 and world.pushed() == [token]
 
 
+@on_sqlite
 async def test_waits_grow_while_apns_stays_away(world):
     await world.phone()
     world.fake.faults.answers.extend(Answer(503, "Shutdown") for _ in range(4))
@@ -253,6 +261,7 @@ async def test_a_403_stops_everything_of_the_pass_type_says_so_and_goes_on_after
     assert [row["last_reason"] for row in await store.trouble(world.here.db)] == []
 
 
+@on_sqlite
 async def test_our_own_mistake_is_said_and_not_repeated_but_the_next_change_goes_out(world, caplog):
     token = await world.phone()
     world.fake.faults.answers.append(Answer(400, "BadPriority"))
@@ -268,6 +277,7 @@ async def test_our_own_mistake_is_said_and_not_repeated_but_the_next_change_goes
     assert world.pushed() == [token]
 
 
+@on_sqlite
 async def test_without_a_certificate_pushes_wait_and_none_is_lost(world, certificates):
     await service.close(world.here)
     token = await world.phone()
@@ -281,6 +291,7 @@ async def test_without_a_certificate_pushes_wait_and_none_is_lost(world, certifi
 
 @pytest.mark.goal("F3")
 @pytest.mark.parametrize("step", ["claim", "send", "note"])
+@on_sqlite
 async def test_a_sender_killed_at_any_step_tells_every_phone_at_least_once_and_at_most_twice(world, certificates, monkeypatch, step):
     tokens = [await world.phone() for _ in range(3)]
     await world.change()
@@ -325,6 +336,7 @@ async def test_a_reader_killed_before_its_cursor_moved_loses_no_update(world, ce
     assert world.pushed() == [token]
 
 
+@on_sqlite
 async def test_a_change_while_the_push_is_on_its_way_is_pushed_after_it(world, monkeypatch):
     token = await world.phone()
     await world.change()
@@ -377,6 +389,7 @@ async def test_a_phone_that_unregistered_before_its_push_is_left_in_peace(world)
     assert await world.here.db.fetch_val("SELECT COUNT(*) FROM push_targets") == 0
 
 
+@on_sqlite
 async def test_while_apns_is_away_a_run_tries_one_batch_and_leaves_the_rest_their_turn(world, monkeypatch):
     monkeypatch.setattr(service, "PUSHES_AT_ONCE", 2)
     tokens = [await world.phone() for _ in range(5)]
@@ -390,6 +403,7 @@ async def test_while_apns_is_away_a_run_tries_one_batch_and_leaves_the_rest_thei
 
 
 @pytest.mark.goal("F4")
+@on_sqlite
 async def test_a_goaway_in_the_middle_of_a_batch_loses_no_phone_and_tells_none_twice(world):
     tokens = [await world.phone() for _ in range(200)]
     world.fake.faults.goaway = GoAway(received=150, processed=60)
@@ -398,6 +412,7 @@ async def test_a_goaway_in_the_middle_of_a_batch_loses_no_phone_and_tells_none_t
     assert sorted(world.pushed()) == sorted(tokens)
 
 
+@on_sqlite
 async def test_the_answer_of_each_phone_is_kept_for_the_operator(world):
     await world.phone()
     world.fake.faults.answers.append(Answer(503, "ServiceUnavailable"))
