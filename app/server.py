@@ -5,13 +5,14 @@ answer on a kept connection would wait 40 ms for a delayed acknowledgement (Klud
 uvicorn closes no slow connection and caps no header; the protocol below does.
 """
 import asyncio
+import contextlib
 import logging
 import os
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from uvicorn.config import Config
@@ -120,6 +121,18 @@ class OrderlyServer(Server):
     def __init__(self, config: Config, ready: Callable[[], Any], before_shutdown: Callable[[], Any]) -> None:
         super().__init__(config)
         self._ready, self._before_shutdown = ready, before_shutdown
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises the signal again once it has served, which would end us before the database is closed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

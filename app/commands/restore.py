@@ -61,7 +61,7 @@ def _replace(here: Settings, source: Path) -> int:
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     backup.copy_sqlite(source, fresh)
     if here.database_file.exists():
-        kept = here.database_file.with_name(f"tessera.db.before-{SystemClock().now():%Y%m%dT%H%M%SZ}")
+        kept = here.database_file.with_name(f"tessera.db.before-{SystemClock().now():%Y%m%dT%H%M%S.%fZ}")
         # Whole, with what still lies in its -wal.
         os.close(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         backup.copy_sqlite(here.database_file, kept)

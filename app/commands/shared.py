@@ -27,7 +27,11 @@ def marked_settings() -> Settings:
 
 async def load_fitting() -> Settings:
     """As `fitting_settings`, for whoever is on a loop already."""
-    lenient = settings.load(demo=True)
+    try:
+        lenient = settings.load(demo=True)
+    except SettingsError:
+        settings.load()         # tells every mistake, those that a demo may make as well
+        raise
     meta = await _meta(lenient)
     if meta.get("demo") != "1":
         return settings.load()

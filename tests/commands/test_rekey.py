@@ -15,9 +15,10 @@ from app.installation import store as installation_store
 from app.secrets import CannotOpen, KeyRing
 from tests.commands.conftest import Run
 
-SQLITE_COLUMNS = ("SELECT tables.name AS owner, columns.name AS name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns "
-                  "WHERE tables.type = 'table'")
-POSTGRESQL_COLUMNS = ("SELECT table_name AS owner, column_name AS name FROM information_schema.columns WHERE table_schema = current_schema()")
+SQLITE_COLUMNS = ("SELECT held.name AS owner, columns.name AS name FROM sqlite_master AS held, pragma_table_info(held.name) AS columns "
+                  "WHERE held.type = 'table'")
+POSTGRESQL_COLUMNS = ("SELECT table_name AS owner, column_name AS name FROM information_schema.columns "
+                      "WHERE table_schema = current_schema()")
 
 
 async def test_every_sealed_column_of_the_schema_is_in_the_list(here: Context) -> None:
