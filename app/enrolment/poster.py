@@ -75,7 +75,7 @@ def code_reads(address: str) -> bool:
 
     picture = io.BytesIO()
     segno.make_qr(address, error="q").save(picture, kind="png", scale=4, border=4)
-    found = zxingcpp.read_barcodes(Image.open(picture).convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(Image.open(picture).convert("L"), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
     return [code.text for code in found] == [address]
 
 

@@ -1,0 +1,196 @@
+"""Cards and the people who hold them: search, one card, what may be done with it."""
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import errors, secrets
+from app.audit import service as audit
+from app.cards import rules as card_rules
+from app.cards import service as cards
+from app.cards.service import Card
+from app.console import frame
+from app.console.today import rows_of
+from app.customers import service as customers
+from app.db import Transaction, write_transaction
+from app.idempotency.rules import Key, fingerprint
+from app.ledger import service as ledger
+from app.programs import service as programs
+from app.registrations import service as registrations
+from app.reports import service as reports
+from app.reports.service import CardRow
+from app.sales import service as sales
+from app.text import N_
+from app.web import routing
+from app.web.forms import text_field
+from app.web.requests import context, principal
+
+CUSTOMERS, CARDS = "/console/customers", "/console/cards"
+STATUSES, SORTS = ("active", "provisional", "blocked"), ("last", "balance", "visits")
+SOURCES = {"poster": N_("from the poster or link"), "till": N_("from the till"), "api": N_("from a program"),
+           "console": N_("from the console"), "command": N_("from the command line"), "demo": N_("from the demo")}
+SHOWN_OPERATIONS, SOON = 30, timedelta(days=60)
+DONE = {"block": N_("The card is blocked. Its pass is void until you unblock it."), "unblock": N_("The card works again."),
+        "reissue": N_("The card has a new code. The old one stopped working at once."), "adjust": N_("The points are corrected."),
+        "replace": N_("This is the new card. The old one is void; the points came along.")}
+
+
+async def customers_page(request: Request) -> Response:
+    """GET /console/customers"""
+    here, who, query = context(request), principal(request), request.query_params
+    text, status = query.get("q", "").strip()[:64], query.get("status", "") if query.get("status") in STATUSES else ""
+    sort, number = query.get("sort", "last") if query.get("sort") in SORTS else "last", _page_number(query.get("page", "0"))
+    if text:
+        rows, more = await _searched(request, text), False
+    else:
+        rows, more = await reports.list_cards(here.db, who.business_id, status=status or None, sort=sort, page=number)
+    counts = await reports.count_cards(here.db, who.business_id)
+    keep = f"sort={sort}" + (f"&status={status}" if status else "")
+    return await frame.page(request, "customers", {
+        "q": text, "status": status, "sort": sort, "counts": {each: counts.get(each, 0) for each in ("", *STATUSES)},
+        "cards": await _shown(request, rows), "shown": len(rows), "next_url": f"{CUSTOMERS}?{keep}&page={number + 1}" if more else "",
+        "first_url": f"{CUSTOMERS}?{keep}" if number else ""})
+
+
+def _page_number(text: str) -> int:
+    return min(int(text), 100_000) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+
+
+async def _searched(request: Request, text: str) -> list[CardRow]:
+    """Cards by code, number, old number, phone, last four digits or name."""
+    here, who = context(request), principal(request)
+    business = await programs.get_business(here.db, who.business_id)
+    found = await cards.find(here.db, here.ring, who, text, business.country, here.clock.now())
+    ids = [card.id for card in found.cards]
+    for person in await customers.search(here.db, here.ring, who.business_id, text, business.country):
+        ids += [card.id for card in await cards.cards_of_customer(here.db, who.business_id, person.id)]
+    return await reports.cards_of(here.db, who.business_id, list(dict.fromkeys(ids)))
+
+
+async def _shown(request: Request, rows: list[CardRow]) -> list[dict[str, Any]]:
+    here, who = context(request), principal(request)
+    people = await customers.get_many(here.db, here.ring, who.business_id, {row.customer_id for row in rows if row.customer_id is not None})
+    shown = []
+    for row in rows:
+        person = people.get(row.customer_id) if row.customer_id is not None else None
+        shown.append({"url": f"{CARDS}/{here.ids.encode('card', row.id)}", "name": (person.name if person else None) or "",
+                      "phone": (person.phone_masked if person else None) or "", "number_end": row.number[-4:], "status": row.status,
+                      "balance": row.balance, "last_at": row.last_at, "visits": row.visits})
+    return shown
+
+
+async def card_page(request: Request) -> Response:
+    """GET /console/cards/{card}"""
+    done = DONE.get(request.query_params.get("done", ""), "")
+    return await _card(request, await _own_card(request), done=frame.said(request, done) if done else "")
+
+
+async def _own_card(request: Request) -> Card:
+    return await cards.get_card(context(request).db, principal(request).business_id, frame.own_id(request, "card", "card"))
+
+
+async def _card(request: Request, card: Card, *, done: str = "", page_link: str = "", typed: dict[str, str] | None = None,
+                wrong: dict[str, str] | None = None, key: str = "", status: int = 200) -> Response:
+    here, now = context(request), context(request).clock.now()
+    person = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
+    soon = await ledger.expiring(here.db, card.account_id, now, within=SOON, limit=1)
+    history = await sales.list_operations(here.db, principal(request), account_id=card.account_id, limit=SHOWN_OPERATIONS)
+    return await frame.page(request, "card", {
+        "card": {"number": card.number, "status": card.status, "name": (person.name if person else None) or "",
+                 "phone": (person.phone_masked if person else None) or "", "since": card.created_at,
+                 "source": frame.said(request, SOURCES[card.source]) if card.source in SOURCES else "",
+                 "wallets": await registrations.count_devices(here.db, card.business_id, card.id),
+                 "balance": (await ledger.balances(here.db, card.account_id)).get("points", 0)},
+        "expiring": {"points": soon[0].amount, "at": soon[0].at} if soon else None, "page_link": page_link,
+        "consents": await customers.consents_of(here.db, card.business_id, card.customer_id) if card.customer_id else [],
+        "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
+        "actions": _actions(request, card), "key": key or secrets.new_token(22),
+        "points": (typed or {}).get("points", ""), "reason": (typed or {}).get("reason", "")}, done=done, wrong=wrong, status=status)
+
+
+def _actions(request: Request, card: Card) -> dict[str, str]:
+    """What the card's state allows, each with the address that does it."""
+    own = f"{CARDS}/{context(request).ids.encode('card', card.id)}"
+    allowed = {"provisional": ("block", "reissue"), "active": ("adjust", "block", "reissue", "replace", "link"),
+               "blocked": ("unblock", "reissue", "replace")}.get(card.status, ())
+    return {act: f"{own}/{act}" for act in allowed}
+
+
+def _key(request: Request, text: str, *parts: str) -> Key | None:
+    """The form's key: a second press of the same button is the same act."""
+    if not text or len(text) > 40 or not text.replace("-", "").isalnum() or not text.isascii():
+        return None
+    return Key("console-" + text, fingerprint("POST", request.url.path, "\n".join(parts).encode()))
+
+
+Doing = Callable[[Card, Key | None], Awaitable[Card]]
+
+
+async def act_on_card(request: Request) -> Response:
+    """POST /console/cards/{card}/{act}: block, unblock, reissue or replace."""
+    here, who, now = context(request), principal(request), context(request).clock.now()
+    form, card = await frame.form_of(request), await _own_card(request)
+    program = await programs.get_program(here.db, card.business_id, card.program_id)
+    doings: dict[str, Doing] = {
+        "block": lambda card, key: cards.block(here.db, who, card.id, key, now),
+        "unblock": lambda card, key: cards.unblock(here.db, who, card.id, key, now),
+        "reissue": lambda card, key: cards.reissue(here.db, who, card.id, key, now),
+        "replace": lambda card, key: cards.replace(here.db, who, card.id, key, program.number_prefix, now)}
+    act = request.path_params["act"]
+    if act not in doings:
+        raise errors.NotFound()
+    try:
+        changed = await doings[act](card, _key(request, text_field(form, "key", 64)))
+    except errors.Refused as refused:
+        return await _card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
+    return frame.to(f"{CARDS}/{here.ids.encode('card', changed.id)}?done={act}")
+
+
+async def adjust(request: Request) -> Response:
+    """POST /console/cards/{card}/adjust: points added or taken, with a reason; never below zero."""
+    here, form, card = context(request), await frame.form_of(request), await _own_card(request)
+    typed, key = {name: text_field(form, name, 1000) for name in ("points", "reason")}, text_field(form, "key", 64)
+    try:
+        await sales.adjust(here.db, principal(request), card.id, "points", _points(typed["points"]), typed["reason"],
+                           _key(request, key, typed["points"], typed["reason"]), here.clock.now())
+    except (errors.Invalid, errors.Refused) as refused:
+        wrong = frame.sentences_of(request, refused)
+        if "amount" in wrong:
+            wrong["points"] = wrong.pop("amount")
+        return await _card(request, card, typed=typed, wrong=wrong, key=key, status=frame.status_for(refused))
+    return frame.to(f"{CARDS}/{here.ids.encode('card', card.id)}?done=adjust")
+
+
+def _points(text: str) -> int:
+    """A whole number with or without a sign, not zero. Raises Invalid (field `points`)."""
+    plain = "".join(text.split()).replace("−", "-")
+    digits = plain.removeprefix("+").removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 14 and int(digits)):
+        raise errors.Invalid(fields=[errors.FieldError("points", "integer", N_("Type a whole number, such as 50 or -50."))])
+    return -int(digits) if plain.startswith("-") else int(digits)
+
+
+async def make_link(request: Request) -> Response:
+    """POST /console/cards/{card}/link: the address of the card's page, to hand to its shopper; audited."""
+    here, who, now = context(request), principal(request), context(request).clock.now()
+    await frame.form_of(request)
+    card = await _own_card(request)
+    card_rules.check_can_change(card, allow=("active",))
+
+    async def act(tx: Transaction) -> str:
+        await audit.record(tx, who, "card.page_link", "card", card.id, now=now)
+        return await cards.page_link(tx, here.ring, card, "card", now)
+
+    token = await write_transaction(here.db, act)
+    return await _card(request, card, page_link=here.settings.address(f"/c/{token}"))
+
+
+routes = [
+    routing.route(CUSTOMERS, customers_page, who=frame.MANAGER, name="console:customers"),
+    routing.route(CARDS + "/{card}", card_page, who=frame.MANAGER, name="console:card"),
+    routing.route(CARDS + "/{card}/adjust", adjust, who=frame.MANAGER, name="console:adjust", methods=["POST"]),
+    routing.route(CARDS + "/{card}/link", make_link, who=frame.MANAGER, name="console:card_link", methods=["POST"]),
+    routing.route(CARDS + "/{card}/{act}", act_on_card, who=frame.MANAGER, name="console:act_on_card", methods=["POST"]),
+]

@@ -1,0 +1,83 @@
+"""The look of the card: colours and words in a form beside a preview that is drawn from the pass's own description."""
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.cards import service as cards
+from app.console import frame
+from app.console.program import program_of
+from app.designs import rules as design_rules
+from app.designs import service as designs
+from app.designs.rules import CardWords, DesignContent
+from app.errors import Invalid
+from app.passes import service as passes
+from app.text import N_
+from app.web import routing
+from app.web.forms import text_field
+from app.web.requests import context, principal
+
+DESIGN = "/console/design"
+LANGUAGES = ("en", "ru")
+WORDS = ("name", "points", "logo_text", "about")
+COLOURS = ("background", "label", "text", "accent")
+
+
+async def design_page(request: Request) -> Response:
+    """GET /console/design"""
+    program = await program_of(request)
+    done = frame.said(request, N_("Published. Phones get it within minutes.")) if "done" in request.query_params else ""
+    shown = await designs.content_of(context(request).db, program)
+    return await _design(request, shown, values_of(shown), done=done)
+
+
+def values_of(content: DesignContent) -> dict[str, str]:
+    """The design as the form shows it."""
+    values = {f"{language}.{word}": getattr(content.words(language), word) for language in LANGUAGES for word in WORDS}
+    return values | {colour: getattr(content, colour) or "" for colour in COLOURS} | {"language": content.language}
+
+
+async def _design(request: Request, shown: DesignContent, values: dict[str, str], *, done: str = "",
+                  wrong: dict[str, str] | None = None) -> Response:
+    here, program = context(request), await program_of(request)
+    view_en, view_ru = [await passes.sample_of(shown, program, language) for language in LANGUAGES]
+    counts = await cards.count(here.db, program.business_id)
+    return await frame.page(request, "design", {
+        "action": DESIGN, "brand": view_en.css, "view_en": view_en, "view_ru": view_ru, "values": values,
+        "cards_count": counts.get("active", 0) + counts.get("blocked", 0),
+        "corrections": [frame.said(request, each.sentence, **each.params) for each in shown.colours().corrections]},
+        done=done, wrong=wrong, status=422 if wrong else 200)
+
+
+def content_of(values: dict[str, str]) -> DesignContent:
+    """The design that a form means. Raises Invalid, a sentence for each field."""
+    words = {language: CardWords(**{word: values[f"{language}.{word}"].replace("\r\n", "\n") for word in WORDS}) for language in LANGUAGES}
+    colours = {colour: values[colour].lower() or None for colour in COLOURS}
+    content = DesignContent(en=words["en"], ru=words["ru"], background=colours["background"] or "", label=colours["label"] or "",
+                            text=colours["text"], accent=colours["accent"], language="ru" if values["language"] == "ru" else "en")
+    design_rules.validate(content)
+    return content
+
+
+def _typed(form: FormData) -> dict[str, str]:
+    names = [f"{language}.{word}" for language in LANGUAGES for word in WORDS]
+    return {name: text_field(form, name, 5_000) for name in (*names, *COLOURS, "language")}
+
+
+async def publish(request: Request) -> Response:
+    """POST /console/design: a new version, which every phone with the card is told of."""
+    here, form = context(request), await frame.form_of(request)
+    program, typed = await program_of(request), _typed(form)
+    shown = await designs.content_of(here.db, program)
+    try:
+        content = content_of(typed)
+    except Invalid as refused:
+        return await _design(request, shown, typed, wrong=frame.sentences_of(request, refused))
+    if content != shown:
+        await passes.publish_design(here.db, principal(request), program.id, content, here.clock.now())
+    return frame.to(DESIGN + "?done=1")
+
+
+routes = [
+    routing.route(DESIGN, design_page, who=frame.MANAGER, name="console:design"),
+    routing.route(DESIGN, publish, who=frame.MANAGER, name="console:publish", methods=["POST"]),
+]

@@ -1,0 +1,1 @@
+"""Questions a manager asks; reads, never writes."""
