@@ -69,6 +69,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
         middleware=[Middleware(SecurityMiddleware, https=here.settings.is_https)],
         exception_handlers={errors.TesseraError: problems.on_failure, HTTPException: problems.on_http_exception,
                             Exception: problems.on_bug})
+    app.router.redirect_slashes = False     # it would send callers to an address made from the Host header
     app.state.context = here
     app.state.doors = routing.Doors(_of_session, _of_key)
     return app

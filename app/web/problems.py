@@ -9,6 +9,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from app import errors
 from app.text import N_
@@ -56,7 +57,15 @@ async def on_http_exception(request: Request, exc: Exception) -> Response:
     response = answer(request, exc.status_code, errors.TesseraError(detail, code=code))
     for name, value in (exc.headers or {}).items():
         response.headers[name] = value
+    if exc.status_code == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods_of(request)))
     return response
+
+
+def _methods_of(request: Request) -> set[str]:
+    """What the address takes: Starlette knows only the first of the routes that share it."""
+    matching = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(request.url.path)]
+    return {method for route in matching for method in route.methods or ()}
 
 
 async def on_bug(request: Request, exc: Exception) -> Response:

@@ -115,7 +115,7 @@ def _within(text: str, networks: tuple[Network, ...]) -> bool:
 def query_number(request: Request, name: str, default: int, least: int, most: int) -> int:
     """An integer of the query; raises Invalid (422) outside its limits."""
     text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and least <= int(text) <= most):
         raise errors.Invalid(fields=[FieldError(name, "range", N_("This must be a whole number within its limits."))])
     return int(text)
 
