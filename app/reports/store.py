@@ -10,7 +10,7 @@ _CARD = (
     "COALESCE((SELECT MAX(o.at) FROM operations o WHERE o.account_id = c.account_id AND o.kind = 'sale'), 0) AS last_at, "
     "(SELECT COUNT(*) FROM operations o WHERE o.account_id = c.account_id AND o.kind = 'sale') AS visits "
     "FROM cards c JOIN accounts a ON a.id = c.account_id LEFT JOIN balances b ON b.account_id = c.account_id AND b.unit = 'points' ")
-ORDERS = {"last": "last_at DESC, id DESC", "balance": "balance DESC, id DESC", "visits": "visits DESC, id DESC"}
+ORDERS = {"last": "last_at DESC, c.id DESC", "balance": "balance DESC, c.id DESC", "visits": "visits DESC, c.id DESC"}
 BUCKET_MS = 900_000         # a quarter of an hour: every time zone's midnight falls between two of them
 
 
