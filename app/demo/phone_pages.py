@@ -1,8 +1,9 @@
 """The simulated phone's page: its screen, what it just did, and the form that a tap on "Add to Apple Wallet" stands for."""
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,11 +13,11 @@ from app.demo import equipment
 from app.demo.fakes.apns import FakeApns
 from app.demo.phone import Phone, PhoneError, shown
 from app.designs.colours import BLACK, WHITE, BrandColours, derive
-from app.designs.preview import PassView, ViewField
+from app.designs.preview import PassView, ViewField, written
 from app.passes.check import PassContents
 from app.web import events
 from app.web.events import Broker, TooManyStreams
-from app.web.formats import clock_time
+from app.web.formats import clock_time, day_short
 from app.web.forms import check_origin, read_form, text_field
 from app.web.i18n import language_of, translate
 from app.web.requests import context
@@ -121,7 +122,7 @@ def note_of(phone: Phone, language: str, now: datetime) -> dict[str, str] | None
 def view_of(contents: PassContents, language: str) -> PassView:
     """What a phone draws from pass.json alone; numbers stay plain digits."""
     def fields(*places: str) -> tuple[ViewField, ...]:
-        return tuple(ViewField(field["key"], contents.text(field["label"], language), contents.text(shown(field), language), "text",
+        return tuple(ViewField(field["key"], contents.text(field["label"], language), drawn(contents, field, language), "text",
                                field["value"]) for place in places for field in contents.fields(place))
 
     card = contents.card
@@ -131,6 +132,16 @@ def view_of(contents: PassContents, language: str) -> PassView:
         description=contents.text(card["description"], language), header=fields("headerFields"), primary=fields("primaryFields"),
         row=fields("secondaryFields", "auxiliaryFields"), back=fields("backFields"), barcode_message=contents.barcode["message"],
         barcode_text=contents.barcode["altText"], colours=colours_of(contents), is_voided=contents.is_voided)
+
+
+def drawn(contents: PassContents, field: Mapping[str, Any], language: str) -> str:
+    """A field's value as the phone's locale writes it."""
+    value = field["value"]
+    if "currencyCode" in field:
+        return written(value, "money", field["currencyCode"], language)
+    if "dateStyle" in field:
+        return day_short(datetime.fromisoformat(value).date(), language)
+    return contents.text(shown(field), language)
 
 
 def colours_of(contents: PassContents) -> BrandColours:

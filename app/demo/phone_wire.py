@@ -154,7 +154,7 @@ def http_date(text: str) -> str:
 def short(address: str) -> str:
     """The address as a log may show it: without host, and without the part that is a secret or only long."""
     parts = urlsplit(address)
-    segments = ["…" if len(segment) > 24 and not segment.startswith("pass.") else segment for segment in parts.path.split("/")]
+    segments = ["…" if len(segment) > 20 and not segment.startswith("pass.") else segment for segment in parts.path.split("/")]
     if len(segments) > 2 and segments[1] == "c":
         segments[2] = "…"
     return "/".join(segments) + (f"?{parts.query}" if parts.query else "")

@@ -17,7 +17,9 @@ export async function refresh() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (answer.ok) {
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // Its style element carries another answer's nonce, and the browser would report it although nothing of it is put in.
+      const text = (await answer.text()).replace(/<style[^]*?<\/style>/g, "");
+      const fresh = new DOMParser().parseFromString(text, "text/html");
       for (const old of document.querySelectorAll("[data-live]")) {
         const next = fresh.querySelector(`[data-live="${old.dataset.live}"]`);
         if (next && next.innerHTML !== old.innerHTML) old.innerHTML = next.innerHTML;
