@@ -66,8 +66,9 @@ def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
     """Where the page's buttons and scripts go. Through the pass link, which people share, a wallet asks for a code first."""
     here, kind = context(request), rules.device(request.headers.get("user-agent", ""))
     apple = _path(request, "/card.pkpass") if opened.strength == "card" else _path(request, "/confirm?to=wallet")
+    available = ["apple"] if here.settings.apple_certificate else []
     return {
-        "wallets": [(wallet, apple) for wallet in rules.wallets_for(kind, ["apple"])], "google_action": "",
+        "wallets": [(wallet, apple) for wallet in rules.wallets_for(kind, available)], "google_action": "",
         "handover_url": here.settings.address(_path(request)) if kind == "desktop" else "",
         "page_url": _path(request), "events_url": _path(request, "/events"), "worker_url": _path(request, "/sw.js"),
         "manifest_url": _path(request, "/manifest.webmanifest"), "details_url": _path(request, "/details"), "lost_url": "",

@@ -6,6 +6,7 @@ import pytest
 
 from app.db import write_transaction
 from app.sms import service as sms
+from tests import engines
 from tests.enrolment.joining import ANNA, TERMS, Joining
 
 JOIN = "/e/coffee/points"
@@ -15,6 +16,12 @@ PREVIEWS = [
     "Discordbot/2.0", "LinkedInBot/1.0", "Googlebot/2.1", "bingbot/2.0", "YandexBot/3.0", "Applebot/0.1", "SkypeUriPreview Preview/0.5",
     "vkShare; +http://vk.com/dev/Share", "Viber/13", "GoogleImageProxy", "Barracuda Sentinel", "Mimecast", "Microsoft Office/16 SafeLinks",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/604.1", "curl/8.5"]
+
+
+@pytest.fixture
+def database_url(tmp_path):
+    """What pages add is the same on both engines; what stands behind them is tested on both."""
+    return engines.sqlite_url(tmp_path, migrated=True)
 
 
 @pytest.fixture
