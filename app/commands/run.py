@@ -19,8 +19,8 @@ def run(args: argparse.Namespace) -> int:
     here = settings.load(demo=True)
     if not here.is_sqlite:
         raise SettingsError("The demo keeps its data in a folder of its own: unset DATABASE_URL.")
-    # A person reads this terminal: addresses and trouble, not a line a request.
-    logs.configure("warning" if here.log == "info" else here.log)
+    # A person reads this terminal: addresses and our mistakes, not a line a request.
+    logs.configure("error" if here.log == "info" else here.log)
     return web.run_alone(here, set_up)
 
 

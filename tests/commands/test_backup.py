@@ -32,8 +32,8 @@ async def shop_with_a_card(here: Context) -> tuple[int, int]:
         program = await programs.get_program(tx, shop.business_id, shop.program_id)
         customer_id = await customers.create(tx, here.ring, shop.business_id, e164="+79001234567", language="ru", now=now)
         account_id = await ledger.open_account(tx, shop.business_id, shop.program_id, customer_id, now)
-        card = await cards.issue(tx, here.ring, system(shop.business_id), program_id=shop.program_id, account_id=account_id, status="active",
-                                 source="command", numbers=IssuedNumbers.draw(program.number_prefix), now=now)
+        card = await cards.issue(tx, here.ring, system(shop.business_id), program_id=shop.program_id, account_id=account_id,
+                                 status="active", source="command", numbers=IssuedNumbers.draw(program.number_prefix), now=now)
         await ledger.welcome(tx, system(shop.business_id), program, card, now)
         values = {"business": shop.business_id, "card": card.id, "blob": b"x"}
         kind = await tx.fetch_val("INSERT INTO pass_types(short_id, pass_type_identifier, team_identifier, created_at) "
@@ -44,9 +44,9 @@ async def shop_with_a_card(here: Context) -> tuple[int, int]:
         await tx.execute("INSERT INTO registrations(business_id, pass_id, pass_type_id, device_library_identifier, push_token, created_at, "
                          "renewed_at) VALUES (:business, :held, :kind, 'd', 'p', 0, 0)",
                          {"business": shop.business_id, "held": held, "kind": kind})
-        await tx.execute("INSERT INTO messages(business_id, card_id, purpose, phone_sealed, phone_server_hash, text_sealed, language, segments, "
-                         "state, due_at, created_at) VALUES (:business, :card, 'activation', :blob, :blob, :blob, 'ru', 1, 'queued', 0, 0)",
-                         values)
+        await tx.execute("INSERT INTO messages(business_id, card_id, purpose, phone_sealed, phone_server_hash, text_sealed, language, "
+                         "segments, state, due_at, created_at) "
+                         "VALUES (:business, :card, 'activation', :blob, :blob, :blob, 'ru', 1, 'queued', 0, 0)", values)
         return shop.business_id, card.id
 
     return await write_transaction(here.db, act)
