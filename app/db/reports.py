@@ -41,7 +41,7 @@ class Reports:
         self._returning: set[asyncio.Task[None]] = set()
 
     async def take(self) -> Report:
-        """A snapshot that begins now. Raises WriterBusy where all have been taken for `wait_seconds`."""
+        """A snapshot that begins with its first read, as on PostgreSQL. Raises WriterBusy where all have been taken for `wait_seconds`."""
         try:
             await asyncio.wait_for(self._gate.acquire(), self._options.wait_seconds)
         except TimeoutError:
@@ -52,8 +52,6 @@ class Reports:
             if report.connection._connection is None:
                 await report.connection
             await report.connection.execute_fetchall("BEGIN")
-            # BEGIN alone takes no snapshot: the first read does.
-            await report.connection.execute_fetchall("SELECT 1 FROM sqlite_master LIMIT 1")
         except BaseException:
             await self.give_back(report)
             raise

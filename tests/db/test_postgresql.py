@@ -89,7 +89,7 @@ async def test_two_transactions_in_each_others_way_both_get_through(post: Open):
             await tx.execute("UPDATE account SET balance = balance + 1 WHERE id = :id", {"id": second})
         return act
     await asyncio.gather(write_transaction(db, act(1, 2)), write_transaction(db, act(2, 1)))
-    assert len(runs) == 3 and [row["balance"] for row in await db.fetch_all("SELECT balance FROM account ORDER BY id")] == [2, 2]
+    assert len(runs) >= 3 and [row["balance"] for row in await db.fetch_all("SELECT balance FROM account ORDER BY id")] == [2, 2]
 
 
 async def test_who_waits_for_a_row_longer_than_the_limit_is_refused(post: Open):
