@@ -151,6 +151,7 @@ class Fetches:
         self._db = db
         self._seen: dict[int, tuple[int, datetime]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
 
     def note(self, pass_id: int, number: int, now: datetime) -> None:
         """The pass was handed out, or found current, as of update `number`. Returns at once."""
@@ -159,17 +160,18 @@ class Fetches:
             self._task = asyncio.get_running_loop().create_task(self._later())
 
     async def flush(self) -> None:
-        """Write what was noted; after it `seen` is in the rows."""
-        batch, self._seen = self._seen, {}
+        """Write what was noted; when this returns, all of it is in the rows."""
+        async with self._turn:
+            batch, self._seen = self._seen, {}
 
-        async def act(tx: Transaction) -> None:
-            for pass_id, (number, now) in batch.items():
-                await store.note_fetched(tx, pass_id, number, to_ms(now))
+            async def act(tx: Transaction) -> None:
+                for pass_id, (number, now) in batch.items():
+                    await store.note_fetched(tx, pass_id, number, to_ms(now))
 
-        if batch:
-            # A database that is busy or full keeps answering devices; the note is not worth an error.
-            with contextlib.suppress(Unavailable):
-                await write_transaction(self._db, act)
+            if batch:
+                # A database that is busy or full keeps answering devices; the note is not worth an error.
+                with contextlib.suppress(Unavailable):
+                    await write_transaction(self._db, act)
 
     async def close(self) -> None:
         """Write what is left and end."""
