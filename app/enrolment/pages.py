@@ -16,7 +16,6 @@ from app.enrolment.service import Wish
 from app.limits import service as limits
 from app.limits.rules import Limit, LimitReached
 from app.passes import service as passes
-from app.programs import rules as program_rules
 from app.programs import service as programs
 from app.programs.store import Program
 from app.text import N_
@@ -64,9 +63,9 @@ async def _enrol_page(request: Request, program: Program, phone: str = "", error
     here = context(request)
     language = i18n.language_of(request, program.language)
     view = await passes.sample_view(here.db, program, language)
-    said = program_rules.explain(program.rules, program.currency, language)
+    headline, sentences = rules.promise(program.rules, program.currency, language)
     return templating.render(request, "enrolment/enrol.html", {
-        "business_name": program.business_name_in(language), "headline": said[0], "promise": said[1:4], "view": view, "brand": view.css,
+        "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,
         "action": _address(request), "phone": phone, "prefix": phones.prefix(program.country), "error": error,
     }, status=422 if error else 200, default_language=program.language)
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from app.programs import words
+from app.programs.rules import PointsRules, explain
+
 # The provisional card lives this long whatever its links do; each link lives less, and a new one can always be asked for.
 LIFE = timedelta(days=30)
 LINK_DAYS = 7
@@ -63,6 +66,17 @@ def poster_subject(program_id: int, poster: str) -> str:
 def is_alive(enrolment: Enrolment, link: Link, now_ms: int) -> bool:
     """Whether a POST through this link would finish this enrolment now."""
     return enrolment.status == "pending" and link.consumed_at is None and now_ms < min(link.expires_at, enrolment.expires_at)
+
+
+def promise(rules: PointsRules, currency: str, language: str) -> tuple[str, list[str]]:
+    """(what the programme gives, short enough for a headline; up to three sentences below it), made from the settings alone."""
+    said = explain(rules, currency, language)
+    if not rules.earn_points:
+        return said[0], said[1:4]
+    gain, step = words.points(rules.earn_points, language), words.money(rules.earn_per_minor, currency, language)
+    headline = f"{gain} за каждые {step}" if language == "ru" else f"{gain} for every {step}"
+    # A gift is worth more to say than how long points live.
+    return headline, [said[1], said[2], said[4] if rules.welcome_points else said[3]]
 
 
 _OVER = {"activated": "activated", "expired": "expired", "cancelled": "cancelled", "refused": "cancelled"}

@@ -4,6 +4,7 @@ import pytest
 
 from app.enrolment import rules
 from app.enrolment.rules import Enrolment, Link
+from app.programs.rules import PointsRules
 
 DAY = 86_400_000
 
@@ -14,6 +15,19 @@ def enrolment(status: str = "pending", expires_at: int = 30 * DAY) -> Enrolment:
 
 def link(consumed_at: int | None = None, expires_at: int = 7 * DAY) -> Link:
     return Link(1, 1, 0, expires_at, consumed_at)
+
+
+def test_the_headline_says_what_a_purchase_gives_and_the_gift_is_not_left_out():
+    program = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5000, welcome_points=50)
+    headline, sentences = rules.promise(program, "RUB", "ru")
+    assert headline.replace("\u00a0", " ") == "5 баллов за каждые 100 ₽"
+    assert [sentence.replace("\u00a0", " ") for sentence in sentences] == [
+        "1 балл — 1 ₽ скидки.", "Баллами можно оплатить до 50 % чека.", "50 баллов в подарок при вступлении."]
+
+
+def test_a_programme_that_gives_nothing_for_purchases_promises_nothing():
+    program = PointsRules(earn_points=0, earn_per_minor=10_000, worth_minor=100)
+    assert rules.promise(program, "RUB", "en")[0] == "Purchases give no points at the moment."
 
 
 @pytest.mark.parametrize(("settings", "days"), [({}, 7), ({"link_days": 1}, 1), ({"link_days": 30}, 30), ({"link_days": 31}, 7),
