@@ -35,7 +35,7 @@ class Address:
 
 async def authorise(db: Database, ring: KeyRing, address: Address) -> HeldPass:
     """The pass that the address names. Raises Unauthenticated, the same for an unknown serial and a wrong token."""
-    is_readable = rules.is_identifier(address.pass_type_identifier) and rules.is_identifier(address.serial_number)
+    is_readable = all(map(rules.is_identifier, (address.short_id, address.pass_type_identifier, address.serial_number)))
     held = await store.find_pass(db, address.short_id, address.pass_type_identifier, address.serial_number) if is_readable else None
     token = passes.open_token(ring, held.id, held.token_sealed) if held else NOBODY
     # Both sides hashed: compared in constant time whatever bytes and lengths a stranger sends.
@@ -99,7 +99,7 @@ async def end_token(tx: Transaction, pass_type_id: int, push_token: str, until: 
 
 async def list_changed(db: Database, short_id: str, device: str, pass_type: str, tag: str | None) -> dict[str, object] | None:
     """The answer to "what changed since the tag?" for this device alone; None: nothing, or nobody we know."""
-    if not rules.is_identifier(device) or not rules.is_identifier(pass_type):
+    if not all(map(rules.is_identifier, (short_id, device, pass_type))):
         return None
     return rules.listing(await store.changed(db, short_id, device, pass_type, rules.seen_number(tag)))
 
@@ -114,7 +114,7 @@ async def keep_logs(db: Database, short_id: str, lines: list[str], sender: str, 
 
     sender: a keyed hash of the caller's address. Raises LimitReached above 60 reports a minute from one.
     """
-    pass_type_id = await store.find_pass_type(db, short_id)
+    pass_type_id = await store.find_pass_type(db, short_id) if rules.is_identifier(short_id) else None
     if pass_type_id is None:
         return 0
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import random
 
 import pytest
 
@@ -298,3 +299,31 @@ async def test_odd_devices_get_documented_answers_only(phone, device):
     assert statuses <= {200, 201, 204, 400, 404, 405}
 
 
+
+
+ODD = ["", "%00", "a%00b", "..", "%2e%2e", "%2F", "x" * 300, "%D0%BF", "%ff", "'--", "%F0%9F%8D%B0", "0", "-1", "9" * 40, " ", "+", "{}"]
+ODD_TOKENS = [b"", b"ApplePass", b"ApplePass ", b"Basic eHg6eQ==", b"ApplePass \xff", b"ApplePass " + b"a" * 4000]
+ODD_BODIES = [b"", b"{}", b"[]", b"null", b"\x00", b'{"pushToken": "\\u0000"}', b'{"pushToken": "\\ud800"}', b"[" * 60_000,
+              b'{"pushToken": "' + b"a" * 60_000 + b'"}', b'{"logs": ["\\u0000", "\\ud800"]}', b'{"logs": null}']
+# 307 is the router's answer to a slash too many, which no device sends.
+DOCUMENTED = {"POST": {200, 201, 307, 400, 401, 404, 405, 429}, "DELETE": {200, 307, 401, 404, 405},
+              "GET": {200, 204, 304, 307, 401, 404, 405}}
+
+
+@pytest.mark.goal("B2")
+async def test_whatever_strangers_send_is_answered_as_documented(phone):
+    chance = random.Random(27)
+
+    def some(true: str) -> str:
+        return chance.choice([true, true, chance.choice(ODD)])
+
+    for _ in range(200):
+        base, listing = f"/apple/{some(SHORT)}/v1", f"devices/{some(DEVICE)}/registrations/{some(TOPIC)}"
+        path = chance.choice([f"{base}/{listing}/{some(phone.serial)}", f"{base}/passes/{some(TOPIC)}/{some(phone.serial)}",
+                              f"{base}/{listing}?passesUpdatedSince={chance.choice(ODD)}", f"{base}/log"])
+        headers = {"Authorization": chance.choice([f"ApplePass {phone.token}".encode(), chance.choice(ODD_TOKENS)]),
+                   "If-Modified-Since": chance.choice([b"", b"junk", b"Sun, 22 Nov 2026 09:00:00 GMT", b"\xff" * 50])}
+        method = chance.choice(["GET", "POST", "DELETE"])
+        body = chance.choice(ODD_BODIES) if method == "POST" else None
+        answer = await phone.http.request(method, path, headers=headers, content=body)
+        assert answer.status_code in DOCUMENTED[method], (method, path, answer.status_code)
