@@ -36,6 +36,8 @@ TABLE = (
     ("TESSERA_SMS_PRICE", "0", "what one SMS part costs, in minor units of the business's currency"),
     ("TESSERA_SMS_DAY_CAP", "100000", "most that SMS may cost a business in a day, minor units"),
     ("TESSERA_SMS_MONTH_CAP", "1000000", "most that SMS may cost a business in a month, minor units"),
+    ("TESSERA_SMS_SERVER_DAY_CAP", "1000000", "most that SMS of all businesses together may cost in a day (UTC), minor units"),
+    ("TESSERA_SMS_SERVER_MONTH_CAP", "10000000", "most that SMS of all businesses together may cost in a month (UTC), minor units"),
     ("TESSERA_WORKERS", "1", "web processes; more than one only with PostgreSQL"),
     ("TESSERA_LOG", "info", "debug, info, warning or error"),
 )
@@ -71,6 +73,8 @@ class Settings:
     sms_price_minor: int
     sms_day_cap_minor: int
     sms_month_cap_minor: int
+    sms_server_day_cap_minor: int
+    sms_server_month_cap_minor: int
     workers: int
     log: str
 
@@ -118,6 +122,8 @@ def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Set
         sms_price_minor=reader.number("TESSERA_SMS_PRICE", 0, 10**6),
         sms_day_cap_minor=reader.number("TESSERA_SMS_DAY_CAP", 0, 10**12),
         sms_month_cap_minor=reader.number("TESSERA_SMS_MONTH_CAP", 0, 10**12),
+        sms_server_day_cap_minor=reader.number("TESSERA_SMS_SERVER_DAY_CAP", 0, 10**12),
+        sms_server_month_cap_minor=reader.number("TESSERA_SMS_SERVER_MONTH_CAP", 0, 10**12),
         workers=reader.number("TESSERA_WORKERS", 1, 64),
         log=reader.choice("TESSERA_LOG", ("debug", "info", "warning", "error")),
     )

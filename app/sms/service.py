@@ -144,28 +144,25 @@ async def note_used(tx: Transaction, ring: KeyRing, e164: str, location_id: int 
 
 
 async def _reserve(tx: Transaction, settings: Settings, business: Business, cost_minor: int, now: datetime) -> None:
-    """Reserves the message's cost in the day and the month of the business, before anything is sent."""
+    """Reserves the message's cost in the day and the month of the business and of the server, before anything is sent."""
     if not cost_minor:
         return
-    caps = (settings.sms_day_cap_minor, settings.sms_month_cap_minor)
-    for period, cap in zip(_periods(business, now), caps, strict=True):
-        spent = await store.reserve(tx, _scope(business.id), period, cost_minor, cap)
+    caps = (settings.sms_day_cap_minor, settings.sms_month_cap_minor, settings.sms_server_day_cap_minor,
+            settings.sms_server_month_cap_minor)
+    for (scope, period), cap in zip(_purses(business, now), caps, strict=True):
+        spent = await store.reserve(tx, scope, period, cost_minor, cap)
         if spent is None:
             raise CapReached(retry_after=3600)
         if (spent - cost_minor) * 10_000 < cap * ALERT_SHARE_BP <= spent * 10_000:
-            details = {"period": period, "spent_minor": spent, "cap_minor": cap}
+            details = {"scope": scope, "period": period, "spent_minor": spent, "cap_minor": cap}
             await audit.record(tx, system(business.id), "sms.spend_alert", details=details, now=now)
-            log.warning("business %s has spent 80 %% of its cap for messages in %s", business.id, period)
+            log.warning("%s has spent 80 %% of its cap for messages in %s", scope, period)
 
 
-def _scope(business_id: int) -> str:
-    return f"business:{business_id}"
-
-
-def _periods(business: Business, at: datetime) -> tuple[str, str]:
-    """The business's local day and month."""
-    day = local_day(at, business.time_zone).isoformat()
-    return day, day[:7]
+def _purses(business: Business, at: datetime) -> list[tuple[str, str]]:
+    """(scope, period) of what a message is paid from: the business's local day and month, the server's day and month in UTC."""
+    days = ((f"business:{business.id}", local_day(at, business.time_zone).isoformat()), ("server", local_day(at, "UTC").isoformat()))
+    return [(scope, day[:length]) for scope, day in days for length in (10, 7)]
 
 
 async def deliver_due(db: Database, ring: KeyRing, gateways: Gateways, clock: Clock, chance: Callable[[], float] = random.random) -> int:
@@ -224,8 +221,8 @@ async def _settle(db: Database, business: Business, message: Message, step: rule
                   "provider_id": result.provider_id, "sent_at": to_ms(now) if step.state == "accepted" else None,
                   "final_at": to_ms(now) if step.state in rules.FINAL or step.state == "unknown" else None, "reserved_minor": cost_minor}
         if await store.record_try(tx, message.id, values, wipe=over) and cost_minor != message.reserved_minor:
-            for period in _periods(business, from_ms(message.created_at)):
-                await store.settle(tx, _scope(business.id), period, cost_minor - message.reserved_minor)
+            for scope, period in _purses(business, from_ms(message.created_at)):
+                await store.settle(tx, scope, period, cost_minor - message.reserved_minor)
         for name in stopped or ():
             await audit.record(tx, system(business.id), "sms.gateway_stopped", details={"gateway": name, "why": result.kind}, now=now)
 

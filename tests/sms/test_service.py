@@ -163,8 +163,17 @@ async def test_the_money_caps_hold_to_the_last_unit_however_many_ask_at_once(pos
     assert await allowed(post.queue(number(block)) for block in range(30)) == 14
     post.clock.advance(days=1)
     assert await allowed(post.queue(number(100 + block)) for block in range(30)) == 7
-    spent = {row["period"]: row["reserved_minor"] for row in await post.db.fetch_all("SELECT period, reserved_minor FROM sms_spend")}
-    assert spent == {"2026-11-22": 98, "2026-11-23": 49, "2026-11": 147}
+    rows = await post.db.fetch_all("SELECT scope, period, reserved_minor FROM sms_spend")
+    spent = {(row["scope"].partition(":")[0], row["period"]): row["reserved_minor"] for row in rows}
+    assert spent == {(scope, period): minor for scope in ("business", "server")
+                     for period, minor in (("2026-11-22", 98), ("2026-11-23", 49), ("2026-11", 147))}
+
+
+async def test_the_servers_own_cap_holds_for_all_businesses_together(post, db, clock):
+    post.settings = replace(post.settings, sms_price_minor=10, sms_server_day_cap_minor=50)
+    other = Post(db, post.ring, post.settings, clock, await write_transaction(db, lambda tx: programs.create_business(
+        tx, slug="leaf", name="Leaf", country="RU", currency="RUB", time_zone="Europe/Moscow", language="en", now=clock.now())))
+    assert await allowed([one.queue(number(block)) for block in range(10) for one in (post, other) if block % 2 == (one is post)]) == 5
 
 
 async def test_at_80_per_cent_of_a_cap_the_audit_says_so_once(post):
