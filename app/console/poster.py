@@ -37,7 +37,8 @@ async def poster_page(request: Request) -> Response:
     sources = await enrolment.count_by_poster(here.db, principal(request).business_id)
     address, shown = await _addresses(request, program, values["source"])
     return await frame.page(request, "poster", {
-        "brand": view.css, "view": view, "values": values, "enrol_url": address, "short_url": shown,
+        "brand": view.css, "view": view, "values": values,
+        "words": poster.WORDS[values["poster_language"]], "enrol_url": address, "short_url": shown,
         "sizes": [(size, frame.said(request, words)) for size, words in SIZE_WORDS.items()],
         "pdf_url": f"{POSTER}/poster.pdf?{urlencode(values)}", "code_reads": await run_in_threadpool(poster.code_reads, address),
         "sources": [{"name": name or frame.said(request, N_("The link without a name")), "cards": count} for name, count in sources]})
