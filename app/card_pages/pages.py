@@ -18,6 +18,7 @@ from app.passes import service as passes
 from app.programs import rules as program_rules
 from app.programs import service as programs
 from app.text import N_
+from app.updates import service as updates
 from app.web import assets, events, i18n, templating
 from app.web.cookies import cookie, set_cookie
 from app.web.forms import bound_token, check_site, read_form, text_field
@@ -48,7 +49,8 @@ async def show(request: Request) -> Response:
     """GET /c/{token}"""
     here, opened = context(request), await _open(request)
     card, program, language = opened.card, opened.program, _language(request, opened)
-    now = here.clock.now()
+    # Asked before anything is read: the stream tells at once of what changes meanwhile.
+    now, seen = here.clock.now(), await updates.newest_of(here.db, card.id)
     view = await passes.view(here.db, here.ring, card, program, language, now)
     soon = await ledger.expiring(here.db, card.account_id, now, within=SOON, limit=1)
     customer = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
@@ -58,7 +60,8 @@ async def show(request: Request) -> Response:
         "status": card.status, "balance": (await ledger.balances(here.db, card.account_id)).get("points", 0), "currency": program.currency,
         "expiring": {"points": soon[0].amount, "at": soon[0].at} if soon else None,
         "history": await _history(request, opened, language), "rules": program_rules.explain(program.rules, program.currency, language),
-        "stopped": request.query_params.get("done") == "stop", **await _consents(request, opened), **_addresses(request, opened),
+        "stopped": request.query_params.get("done") == "stop", **await _consents(request, opened),
+        **_addresses(request, opened), "events_url": _path(request, f"/events?after={seen}"),
     }, default_language=program.language)
 
 
@@ -70,7 +73,7 @@ def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
     return {
         "wallets": [(wallet, apple) for wallet in rules.wallets_for(kind, available)], "google_action": "",
         "handover_url": here.settings.address(_path(request)) if kind == "desktop" else "",
-        "page_url": _path(request), "events_url": _path(request, "/events"), "worker_url": _path(request, "/sw.js"),
+        "page_url": _path(request), "worker_url": _path(request, "/sw.js"),
         "manifest_url": _path(request, "/manifest.webmanifest"), "details_url": _path(request, "/details"), "lost_url": "",
     }
 
@@ -232,16 +235,19 @@ async def worker(request: Request) -> Response:
 
 
 async def stream(request: Request) -> Response:
-    """GET /c/{token}/events: `changed` whenever the card did."""
-    opened = await _open(request)
-    broker, topic = context(request).extras["broker"], f"card:{opened.card.id}"
+    """GET /c/{token}/events?after={number}: `changed` whenever the card did, at once where it did since that number."""
+    here, opened = context(request), await _open(request)
+    broker, topic = here.extras["broker"], f"card:{opened.card.id}"
     broker.check_room(topic)
-    return events.stream_response(_lines(broker.stream(topic)))
+    after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    newest = await updates.newest_of(here.db, opened.card.id)
+    missed = newest if after.isascii() and after.isdigit() and newest > int(after[:19]) else None
+    return events.stream_response(_lines(broker.stream(topic), missed))
 
 
-async def _lines(numbers: AsyncIterator[int | None]) -> AsyncIterator[bytes]:
-    """A comment at once, so that the browser knows the stream is open; then an event a change, a comment a heartbeat."""
-    yield events.COMMENT
+async def _lines(numbers: AsyncIterator[int | None], missed: int | None) -> AsyncIterator[bytes]:
+    """Something at once, so that the browser knows the stream is open; then an event a change, a comment a heartbeat."""
+    yield events.COMMENT if missed is None else events.event("changed", {}, missed)
     with contextlib.suppress(events.TooManyStreams):
         async for number in numbers:
             yield events.COMMENT if number is None else events.event("changed", {}, number)

@@ -10,9 +10,10 @@ from app.db import Database, Transaction, write_transaction
 from app.errors import Unavailable
 from app.text import N_
 from app.updates import store
-from app.updates.store import Update, find_cursor, move_cursor, newest, since
+from app.updates.store import Update, find_cursor, move_cursor, newest, newest_of, since
 
-__all__ = ["Update", "append", "emit", "find_cursor", "lift", "move_cursor", "newest", "number_pending", "since", "wait_for_number"]
+__all__ = ["Update", "append", "emit", "find_cursor", "lift", "move_cursor", "newest", "newest_of", "number_pending", "since",
+           "wait_for_number"]
 
 NUMBERED = "updates"            # channel: numbered rows exist
 WAITING = "update_queue"        # channel: rows wait to be numbered

@@ -78,6 +78,11 @@ async def newest(db: Database | Transaction) -> int:
     return await db.fetch_val(f"SELECT {_NEWEST}")
 
 
+async def newest_of(db: Database | Transaction, card_id: int) -> int:
+    """The newest number of a card; 0 before its first."""
+    return await db.fetch_val("SELECT number FROM latest_updates WHERE card_id = :card_id", {"card_id": card_id}) or 0
+
+
 async def since(db: Database | Transaction, number: int, limit: int) -> list[Update]:
     return [Update(*row) for row in await db.fetch_all(_SINCE, {"number": number, "limit": limit})]
 

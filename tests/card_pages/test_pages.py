@@ -246,6 +246,18 @@ async def test_a_sale_reaches_the_open_page_and_a_fifth_page_is_refused(client, 
     await numbers.aclose()
 
 
+async def test_a_stream_tells_at_once_what_changed_before_it_was_opened(client, here, card, links, shop, joining):
+    page = (await client.get(links["card"])).text
+    events_url = re.search(r'data-events="([^"]+)"', page)[1]
+    await joining.credit(card)
+    here.extras["broker"].close()               # the stream ends after what it has to tell
+    missed = await client.get(events_url)
+    assert missed.headers["content-type"].startswith("text/event-stream") and "event: changed" in missed.text
+    number = re.search(r"id: (\d+)", missed.text)[1]
+    for known in ({"last-event-id": number}, {"last-event-id": "9" * 40}, {"last-event-id": "nonsense"}):
+        assert "event: changed" not in (await client.get(events_url, headers=known)).text
+
+
 async def test_texts_of_people_are_shown_literally(client, joining, here, shop):
     evil = await make_card(here, shop, phone="+79035556677", name="<img src=x onerror=alert(1)> {{7*7}} ' OR 1=1 --")
     token = await write_transaction(here.db, lambda tx: cards.page_link(tx, here.ring, evil, "card", here.clock.now()))
