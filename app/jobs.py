@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tessera.jobs")
 
+FIRST_SECONDS = 0.3             # a start answers first, then looks what was left behind
 GRACE_SECONDS = 10.0            # a stopping process waits this long for work that has begun
 LEAD_AGAIN_SECONDS = 5.0        # how often a process without the lead asks for it
 SECOND, MINUTE, HOUR = 1.0, 60.0, 3600.0
@@ -124,29 +125,38 @@ def _gateways(here: Context) -> "Gateways":
 @contextlib.asynccontextmanager
 async def running(here: Context, jobs: Sequence[Job] | None = None) -> AsyncIterator[list[Work]]:
     """Runs the timetable in this process from entry to exit."""
-    from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
     works = [Work(job, here) for job in (timetable() if jobs is None else jobs)]
     here.extras["jobs"] = works
-    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}, timezone="UTC")
     for work in works:
-        scheduler.add_job(_tick, "interval", args=[work], seconds=work.job.every, id=work.name, next_run_time=None)
         for channel in work.job.channels:
             await here.db.listen(channel, work.wake)
-    scheduler.start()
-    for work in works:
-        scheduler.get_job(work.name).resume()
-        work.wake()                 # what a stop or a crash left behind does not wait for the first tick
+    clock = asyncio.create_task(_keep_time(works))
     try:
         yield works
     finally:
-        scheduler.pause()
+        clock.cancel()
+        await asyncio.wait([clock])
         for work in works:
             for channel in work.job.channels:
                 await here.db.forget(channel, work.wake)
         await asyncio.gather(*(work.stop() for work in works))
-        scheduler.shutdown(wait=False)
         await _hang_up(here)
+
+
+async def _keep_time(works: Sequence[Work]) -> None:
+    """Wakes each work at its interval until cancelled; begins when the process has answered for the first time."""
+    await asyncio.sleep(FIRST_SECONDS)
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}, timezone="UTC")
+    for work in works:
+        scheduler.add_job(_tick, "interval", args=[work], seconds=work.job.every, id=work.name)
+        work.wake()                 # what a stop or a crash left behind does not wait for the first tick
+    scheduler.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        scheduler.shutdown(wait=False)
 
 
 async def _hang_up(here: Context) -> None:

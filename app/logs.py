@@ -6,15 +6,19 @@ from datetime import UTC, datetime
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 # Libraries that speak at every turn; what they have to say at INFO is in our own lines already.
-QUIET = ("apscheduler", "uvicorn.error", "httpx2", "httpcore2", "hpack", "alembic", "asyncio")
+QUIET = ("apscheduler", "databases", "uvicorn.error", "httpx2", "httpcore2", "hpack", "alembic", "asyncio")
 
 
 class JsonLines(logging.Formatter):
-    """time, level, logger, message, and the trace of an exception; line breaks inside stay escaped (no forged lines)."""
+    """at, level, log, message, the `fields` that a record brings, and the trace of an exception.
+
+    Line breaks inside stay escaped, so that nobody forges a line.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line = {"at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                 "level": record.levelname.lower(), "log": record.name, "message": record.getMessage()}
+        line |= getattr(record, "fields", {})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -54,6 +54,20 @@ class Message:
     texts: dict[str, str]
 
 
+class LateTransport(httpx2.AsyncBaseTransport):
+    """The usual transport, made with the first request: reading the machine's roots would be a tenth of a demo's start."""
+
+    _made: httpx2.AsyncHTTPTransport | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._made = self._made or httpx2.AsyncHTTPTransport(trust_env=False)
+        return await self._made.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        if self._made is not None:
+            await self._made.aclose()
+
+
 class Phone:
     """One device.
 
@@ -73,7 +87,7 @@ class Phone:
         self.changed = changed or (lambda: None)
         self._root_pem, self._clock, self._retry_seconds = root_pem, clock or SystemClock(), tuple(retry_seconds)
         # The environment's proxies are the server's business, not the phone's.
-        self._http = httpx2.AsyncClient(transport=transport, timeout=30.0, trust_env=False)
+        self._http = httpx2.AsyncClient(transport=transport or LateTransport(), timeout=30.0, trust_env=False)
         self._wire = Wire(self._http, self.memory.device_library_identifier)
         self._turn = asyncio.Lock()
         self._told: set[str] = set()

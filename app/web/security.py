@@ -88,4 +88,4 @@ def _log_line(scope: Scope, status: int, seconds: float) -> None:
     principal = scope.get("state", {}).get("principal")
     if principal is not None:
         line["business"], line["actor"] = principal.business_id, f"{principal.kind}:{principal.id}"
-    log.info("%s", json.dumps(line, ensure_ascii=True))
+    log.info("request", extra={"fields": line})
