@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import socket
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from app.push import apns as apns_module
 from app.push.apns import ApnsClient, split_address
 from app.push.apns_connection import Limits, read_body
 from app.push.rules import Kind
-from tests.push.conftest import QUICK, TOPIC, client_for
+from tests.push.conftest import QUICK, SHARP, TOPIC, client_for
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOMORROW = NOON + timedelta(days=1)
@@ -165,7 +166,8 @@ async def test_bodies_wait_for_a_server_that_opens_its_window_two_bytes_at_a_tim
 
 
 @pytest.mark.goal("F4")
-async def test_a_connection_that_went_silent_is_noticed_and_replaced(apns, client):
+async def test_a_connection_that_went_silent_is_noticed_and_replaced(apns, certificates):
+    client = client_for(apns, certificates, SHARP)
     await push(client, apns.issue_token())
     apns.faults.is_silent = True
     result = await push(client, apns.issue_token())
@@ -173,6 +175,7 @@ async def test_a_connection_that_went_silent_is_noticed_and_replaced(apns, clien
     apns.faults.is_silent = False
     assert (await push(client, apns.issue_token())).kind is Kind.ACCEPTED
     assert apns.connections == 2
+    await client.close()
 
 
 def test_a_dead_connection_is_noticed_within_thirty_seconds_with_the_limits_we_ship():
@@ -181,7 +184,7 @@ def test_a_dead_connection_is_noticed_within_thirty_seconds_with_the_limits_we_s
 
 
 async def test_a_server_that_answers_pings_but_never_the_push_is_given_up_and_its_stream_given_back(apns, certificates):
-    client = client_for(apns, certificates, Limits(answer=0.2, silence=0.05, pong=0.05, tick=0.02, attempt_gap=0.01))
+    client = client_for(apns, certificates, replace(QUICK, answer=0.7, silence=0.05))
     apns.faults.goaway = GoAway(received=2, processed=2)
     assert (await push(client, apns.issue_token())).reason == "NoAnswer"
     assert apns.connections == 1
@@ -203,21 +206,21 @@ async def test_a_caller_that_goes_away_leaves_no_stream_behind(apns, certificate
     await client.close()
 
 
-async def test_a_connection_long_at_rest_is_closed_and_the_next_push_opens_another(apns, certificates):
-    client = client_for(apns, certificates, Limits(idle=0.05, tick=0.01, attempt_gap=0.01))
+async def test_a_connection_long_at_rest_is_closed_and_the_next_push_opens_another(apns, client):
     await push(client, apns.issue_token())
-    await client._connection.lost
+    resting = client._connection
+    resting._limits = replace(QUICK, idle=0.0)
+    await resting.lost
     assert (await push(client, apns.issue_token())).kind is Kind.ACCEPTED
     assert apns.connections == 2
-    await client.close()
 
 
-async def test_a_connection_at_rest_is_kept_alive_by_pings(apns, certificates):
-    client = client_for(apns, certificates, Limits(keep_alive=0.03, pong=0.05, tick=0.01, attempt_gap=0.01))
+async def test_a_connection_at_rest_is_kept_alive_by_pings(apns, client):
     await push(client, apns.issue_token())
+    resting = client._connection
     apns.faults.is_silent = True
-    await client._connection.lost  # noticed although nothing was asked
-    await client.close()
+    resting._limits = replace(QUICK, keep_alive=0.0, pong=0.05)
+    await resting.lost  # noticed although nothing was asked
 
 
 @pytest.mark.goal("F4")
@@ -240,7 +243,7 @@ async def test_attempts_to_connect_never_come_faster_than_the_pace_and_slow_down
 
 
 async def test_with_the_limits_we_ship_a_second_attempt_waits_a_second(apns, certificates):
-    client = client_for(apns, certificates, Limits(patience=0.5))
+    client = client_for(apns, certificates, Limits(patience=0.1))
     apns.faults.is_closing = True
     assert (await push(client, apns.issue_token())).kind is Kind.UNAVAILABLE
     apns.faults.is_closing = False
