@@ -46,7 +46,8 @@ SCOPES = [
     ("GET", "/programs", {"cards:read"}), ("GET", "/locations", {"cards:read"}), ("GET", "/cards?code=1", {"cards:read", "sales:write"}),
     ("GET", "/cards/x", {"cards:read", "sales:write"}), ("GET", "/cards/x/operations", {"cards:read", "sales:write"}),
     ("GET", "/enrolments/x", {"cards:read", "cards:write"}), ("POST", "/enrolments", {"cards:write"}), ("POST", "/cards", {"cards:write"}),
-    ("POST", "/cards/x/block", {"cards:write"}), ("POST", "/cards/x/page-links", {"cards:write"}), ("POST", "/cards/x/reissue", {"cards:write"}),
+    ("POST", "/cards/x/block", {"cards:write"}), ("POST", "/cards/x/page-links", {"cards:write"}),
+    ("POST", "/cards/x/reissue", {"cards:write"}), ("POST", "/cards/x/replace", {"cards:write"}),
     ("POST", "/cards/x/adjustments", set()), ("POST", "/sales/quote", {"sales:write"}), ("POST", "/sales", {"sales:write"}),
     ("POST", "/sales/x/undo", {"sales:write"}), ("POST", "/sales/x/refunds", {"sales:write"}),
     ("GET", "/operations", {"sales:write", "reports:read"}), ("GET", "/operations/x", {"sales:write", "reports:read"})]
@@ -142,7 +143,7 @@ async def test_headers_over_16_kib_are_refused(till):
 
 
 async def test_an_unknown_field_anywhere_is_refused_by_name(till, here, shop):
-    card, before = await make_card(here, shop), None
+    card = await make_card(here, shop)
     before = await written(here)
     base = {"card": till.id("card", card.id), "amount": 100}
     for extra, field in [({"balance": 5}, "balance"), ({"redeem": {"points": 0, "money": 1}}, "redeem.money"),
@@ -151,7 +152,8 @@ async def test_an_unknown_field_anywhere_is_refused_by_name(till, here, shop):
         assert answer.status_code == 422
         assert [(wrong["field"], wrong["code"]) for wrong in answer.json()["errors"]] == [(field, "unknown_field")]
     for field in ("business_id", "role", "created_at", "consent_at", "status"):
-        assert (await till.post("/cards", {"program": till.program, "customer": {}, "consent": {"terms": True}, field: 1})).status_code == 422
+        answer = await till.post("/cards", {"program": till.program, "customer": {}, "consent": {"terms": True}, field: 1})
+        assert answer.status_code == 422
     assert await written(here) == before
 
 
@@ -178,8 +180,8 @@ async def test_an_amount_is_a_whole_number_above_zero_or_nothing_happens(till, h
 @pytest.mark.parametrize("points", ["0.5", "-1", "true", '"5"', str(2**63), "1e309"])
 async def test_points_are_whole_numbers_too(till, here, shop, points):
     card = await make_card(here, shop, points=500)
-    before = await written(here)
-    answer = await till.post("/sales", f'{{"card": "{till.id("card", card.id)}", "amount": 1000, "redeem": {{"points": {points}}}}}'.encode())
+    before, name = await written(here), till.id("card", card.id)
+    answer = await till.post("/sales", f'{{"card": "{name}", "amount": 1000, "redeem": {{"points": {points}}}}}'.encode())
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "redeem.points")
     assert await written(here) == before
 
