@@ -5,6 +5,8 @@ PY := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
+NODE_MODULES := $(VENV)/node/node_modules
+
 TEST_TOOLS := chromium fonts-liberation zbar-tools poppler-utils openssl
 BENCH_TOOLS := wrk nghttp2-client
 
@@ -30,12 +32,16 @@ check: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev bench-tools
 	$(PY) -m bench
 
-# Second opinions on a pass, from programs that we did not write.
-interop: $(VENV)/installed-dev tools
-	$(PY) -m pytest -m interop
+# Second opinions on a pass, from makers that we did not write.
+interop: $(VENV)/installed-dev $(NODE_MODULES)
+	TESSERA_NODE_MODULES=$(abspath $(NODE_MODULES)) $(PY) -m pytest -m interop tests/interop
+
+$(NODE_MODULES):
+	@command -v npm >/dev/null || { $(call apt,nodejs npm); }
+	npm install --silent --no-fund --no-audit --no-save --prefix $(@D) passkit-generator@3.6.1 @walletpass/pass-js@6.9.8
 
 nightly: check tools
-	HYPOTHESIS_PROFILE=nightly $(PY) -m pytest -m "nightly or not nightly"
+	TESSERA_NIGHTLY=1 TESSERA_KILL_CYCLES=500 $(PY) -m pytest
 
 translations: $(VENV)/installed-dev
 	$(PY) -m app.web.catalogues
