@@ -57,6 +57,7 @@ async def examine() -> list[Line]:
             lines.append(Line("ok", "The key ring fits the database, and the schema fits this program."))
             lines += [line async for line in database(context)]
             lines += apple(here, context.clock.now())
+            lines += [line async for line in pushes(context)]
     except (SettingsError, TesseraError) as exc:
         lines.append(Line("fail", str(exc)))
     return [*lines, *gateways(here), *[line async for line in public_address(here)]]
@@ -112,6 +113,16 @@ def apple(here: Settings, now: datetime) -> Iterator[Line]:
     levels = {"good": "ok", "soon": "warn", "wrong": "fail"}
     for finding in signer.findings(now):
         yield Line(levels[finding.level], finding.sentence)
+
+
+async def pushes(context: Context) -> AsyncIterator[Line]:
+    """What Apple's push servers refuse."""
+    from app.push import service as push
+
+    for trouble in await push.troubles(context.db):
+        yield Line("fail" if trouble.needs_person else "warn", trouble.sentence,
+                   "Phones learn of changes late. Is the certificate the right one and still valid, and can this machine reach "
+                   f"{context.settings.apns}?" if trouble.needs_person else "They are tried again by themselves.")
 
 
 def gateways(here: Settings) -> Iterator[Line]:

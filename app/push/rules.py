@@ -68,6 +68,13 @@ def kind_of(status: int, reason: str) -> Kind:
     return Kind.BUG
 
 
+def needs_person(status: int, reason: str) -> bool:
+    """Whether waiting alone mends nothing: a refused request or certificate, also one that TLS refused before any status."""
+    if status == 0:
+        return reason in ("NoCertificate", "ServerCertificate") or reason in CONFIGURATION_REASONS or "ALERT" in reason
+    return kind_of(status, reason) in (Kind.CONFIGURATION, Kind.BUG, Kind.BAD_TOKEN)
+
+
 def ends_registration(renewed_at: datetime, gone_at: datetime | None, sent_at: datetime) -> bool:
     """Whether a 410 about a token ends a registration that named this token at `renewed_at`.
 

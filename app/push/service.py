@@ -7,11 +7,12 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.context import Context
-from app.db import Transaction, write_transaction
+from app.db import Database, Transaction, write_transaction
 from app.errors import SettingsError
 from app.passes.certificates import PassSigner
 from app.push import rules, store
@@ -33,6 +34,13 @@ KEPT_BY_APNS = timedelta(days=1)
 CONFIGURATION_PAUSE = timedelta(minutes=20)
 REPEATS_EVERY = timedelta(minutes=1)
 REPEATS_AT_ONCE = 500
+
+
+class Trouble(NamedTuple):
+    """needs_person: waiting alone mends nothing; sentence: what happened."""
+
+    needs_person: bool
+    sentence: str
 
 
 class Pusher:
@@ -187,6 +195,16 @@ async def _note_one(tx: Transaction, target: Target, result: PushResult, jitter:
         await store.note_failed(tx, target, result.status, result.reason, now + wait)
     else:
         await store.give_up(tx, target, result.status, result.reason)
+
+
+async def troubles(db: Database) -> list[Trouble]:
+    """What phones' newest pushes met other than acceptance, the commonest first, in sentences for an operator."""
+    found = []
+    for row in await store.trouble(db):
+        needs_person = rules.needs_person(row["last_status"], row["last_reason"])
+        answer = f"{row['last_status'] or 'nothing'} {row['last_reason']}".strip()
+        found.append(Trouble(needs_person, f"Pushes of {row['pass_type_identifier']} to {row['phones']} phones got {answer} from APNs."))
+    return found
 
 
 def _alert(results: Sequence[tuple[Target, PushResult]]) -> None:

@@ -10,6 +10,7 @@ from app.push.rules import (
     full_bucket,
     is_token_at_fault,
     kind_of,
+    needs_person,
     next_free_at,
     refilled,
     repeat_at,
@@ -47,6 +48,13 @@ MINUTE = timedelta(minutes=1)
 ])
 def test_every_answer_of_apns_has_its_meaning(status, reason, kind):
     assert kind_of(status, reason) is kind
+
+
+@pytest.mark.parametrize(("status", "reason", "is_needed"), [
+    (403, "BadCertificate", True), (400, "BadPriority", True), (0, "NoCertificate", True), (0, "SSLV3_ALERT_CERTIFICATE_EXPIRED", True),
+    (0, "ConnectionLost", False), (0, "Backoff", False), (503, "Shutdown", False), (429, "TooManyRequests", False)])
+def test_an_operator_is_needed_where_waiting_mends_nothing(status, reason, is_needed):
+    assert needs_person(status, reason) is is_needed
 
 
 def test_a_410_ends_a_registration_made_before_its_timestamp():

@@ -380,6 +380,21 @@ async def test_a_fetched_version_is_not_pushed_again_and_the_next_one_starts_ane
     assert await push_due(world.here) == 1
 
 
+@pytest.mark.goal("F4")
+@pytest.mark.parametrize(("answer", "needs_person"), [(Answer(403, "BadCertificate"), True), (Answer(503, "Shutdown"), False)])
+@on_sqlite
+async def test_an_operator_is_told_what_apns_refuses_until_it_accepts_again(world, caplog, answer, needs_person):
+    await world.phone()
+    world.fake.faults.answers.append(answer)
+    await world.change()
+    await push_due(world.here)
+    [trouble] = await service.troubles(world.here.db)
+    assert trouble.needs_person is needs_person and answer.reason in trouble.sentence and TOPIC in trouble.sentence
+    world.here.clock.advance(minutes=20)
+    await push_due(world.here)
+    assert await service.troubles(world.here.db) == []
+
+
 async def test_a_phone_that_unregistered_before_its_push_is_left_in_peace(world):
     await world.phone()
     await world.change()
