@@ -1,32 +1,32 @@
-"""The audit log, as its business reads it."""
+"""The audit log, as its business reads it: who did what to whom, in words."""
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.audit import service as audit
+from app.cards import service as cards
 from app.clock import from_ms
-from app.console import frame
+from app.console import frame, words
+from app.errors import NotFound
+from app.programs import service as programs
+from app.sales import service as sales
 from app.staff import service as staff
 from app.text import N_
-from app.web import routing
-from app.web.requests import context, principal
+from app.web import formats, routing
+from app.web.requests import context, language, principal
 
+AUDIT = "/console/audit"
 AUDIT_ROWS = 50
-SUBJECTS = {"card", "operation", "program", "location", "customer", "enrolment", "api_key", "staff"}
-WORDS = {
-    "staff.signed_in": N_("signed in"), "staff.signed_out": N_("signed out"), "staff.password_set": N_("set a password"),
-    "staff.invited": N_("made a sign-in link"), "staff.changed": N_("changed somebody's work"), "staff.disabled": N_("took access away"),
-    "staff.enabled": N_("gave access back"), "staff.location_chosen": N_("chose where the till stands"),
-    "api_key.created": N_("made an API key"), "api_key.revoked": N_("revoked an API key"), "business.changed": N_("changed the business"),
-    "location.created": N_("added a location"), "location.changed": N_("changed a location"),
-    "program.rules_changed": N_("changed the rules"),
-    "design.published": N_("published a design"), "card.block": N_("blocked a card"), "card.unblock": N_("unblocked a card"),
-    "card.reissue": N_("gave a card a new code"), "card.replace": N_("replaced a card"),
-    "card.page_link": N_("made a link to a card's page"),
-    "card.reserved_tried": N_("tried a number that was never issued"), "sale.adjustment": N_("corrected points"),
-    "operation.adjustment": N_("corrected points"),
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an act was about, as a reader knows it: its name, and its page or ""."""
+
+    name: str = ""
+    url: str = ""
 
 
 async def audit_page(request: Request) -> Response:
@@ -34,11 +34,13 @@ async def audit_page(request: Request) -> Response:
     here, who = context(request), principal(request)
     before = here.ids.decode("event", request.query_params.get("before", ""))
     found = await audit.list_entries(here.db, who.business_id, before=before, limit=AUDIT_ROWS + 1)
-    names = await actors(request)
-    rows = [_audit_row(request, entry, names) for entry in found[:AUDIT_ROWS]]
+    names, currency = await actors(request), (await programs.get_business(here.db, who.business_id)).currency
+    subjects = await _subjects(request, found[:AUDIT_ROWS], names)
+    rows = [_row(request, entry, names, subjects.get((entry.subject_kind, entry.subject_id), Subject()), currency)
+            for entry in found[:AUDIT_ROWS]]
     more = here.ids.encode("event", found[AUDIT_ROWS - 1].id) if len(found) > AUDIT_ROWS else ""
     return await frame.page(request, "audit", {
-        "rows": rows, "next_url": f"/console/audit?before={more}" if more else "", "first_url": "/console/audit" if before else ""})
+        "rows": rows, "next_url": f"{AUDIT}?before={more}" if more else "", "first_url": AUDIT if before else ""})
 
 
 async def actors(request: Request) -> dict[tuple[str, int | None], str]:
@@ -52,16 +54,54 @@ async def actors(request: Request) -> dict[tuple[str, int | None], str]:
     return names
 
 
-def _audit_row(request: Request, entry: audit.AuditEntry, names: dict[tuple[str, int | None], str]) -> dict[str, Any]:
-    here = context(request)
-    others = {"shopper": N_("the shopper"), "system": N_("Tessera")}
-    who = names.get((entry.actor_kind, entry.actor_id)) or frame.said(request, others.get(entry.actor_kind, N_("somebody")))
-    subject = ""
-    if entry.subject_kind in SUBJECTS and entry.subject_id is not None:
-        subject = here.ids.encode(entry.subject_kind, entry.subject_id)
-    return {"at": from_ms(entry.at), "who": who, "action": entry.action, "subject": subject,
-            "words": frame.said(request, WORDS[entry.action]) if entry.action in WORDS else "",
-            "details": [(name, value) for name, value in entry.details.items() if isinstance(value, str | int)]}
+async def _subjects(request: Request, entries: list[audit.AuditEntry],
+                    names: dict[tuple[str, int | None], str]) -> dict[tuple[str | None, int | None], Subject]:
+    """(kind, id) → what the acts of a page were about; what is not found has no name."""
+    here, who = context(request), principal(request)
+    found: dict[tuple[str | None, int | None], Subject] = {key: Subject(name) for key, name in names.items()}
+    for place in await programs.list_locations(here.db, who.business_id):
+        found["location", place.id] = Subject(place.name_in(language(request)))
+    for kind, row_id in {(entry.subject_kind, entry.subject_id) for entry in entries}:
+        if kind in ("card", "operation") and row_id is not None:
+            found[kind, row_id] = await _card_of(request, kind, row_id)
+    return found
 
 
-routes = [routing.route("/console/audit", audit_page, who=frame.MANAGER, name="console:audit")]
+async def _card_of(request: Request, kind: str, row_id: int) -> Subject:
+    here, who = context(request), principal(request)
+    try:
+        card_id = row_id if kind == "card" else (await sales.get_operation(here.db, who, row_id)).card_id
+        card = await cards.get_card(here.db, who.business_id, card_id)
+    except NotFound:
+        return Subject()
+    return Subject("…" + card.number[-4:], f"/console/cards/{here.ids.encode('card', card.id)}")
+
+
+def _row(request: Request, entry: audit.AuditEntry, names: dict[tuple[str, int | None], str], subject: Subject,
+         currency: str) -> dict[str, Any]:
+    who = names.get((entry.actor_kind, entry.actor_id)) or frame.said(request, words.ACTORS.get(entry.actor_kind, N_("somebody")))
+    is_own = (entry.subject_kind, entry.subject_id) == (entry.actor_kind, entry.actor_id)
+    return {"at": from_ms(entry.at), "who": who, "action": entry.action, "subject": "" if is_own else subject.name, "url": subject.url,
+            "words": frame.said(request, words.ACTIONS[entry.action]) if entry.action in words.ACTIONS else "",
+            "details": ", ".join(_details(request, entry.details, currency))}
+
+
+def _details(request: Request, details: dict[str, Any], currency: str) -> list[str]:
+    """The details that say something to a person; ids of rows do not."""
+    said = []
+    for name, known in (("role", words.ROLES), ("session", words.SESSIONS), ("source", words.SOURCES)):
+        if details.get(name) in known:
+            said.append(frame.said(request, known[details[name]]))
+    if isinstance(number := details.get("version"), int):
+        said.append(frame.said(request, N_("Version %(number)s"), number=number))
+    if isinstance(points := details.get("points"), int):
+        said.append(formats.signed(points))
+    for name in ("amount", "spent_minor"):
+        if isinstance(amount := details.get(name), int):
+            said.append(formats.money(amount, currency, language(request)))
+    if details.get("closed"):
+        said.append(frame.said(request, N_("closed")))
+    return said + [str(details[name]) for name in ("scopes", "gateway", "why") if details.get(name)]
+
+
+routes = [routing.route(AUDIT, audit_page, who=frame.MANAGER, name="console:audit")]

@@ -11,10 +11,11 @@ from app.audit import service as audit
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
-from app.console import frame
+from app.console import frame, words
 from app.console.today import rows_of
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
+from app.enrolment import service as enrolment
 from app.idempotency.rules import Key, fingerprint
 from app.ledger import service as ledger
 from app.programs import service as programs
@@ -29,16 +30,15 @@ from app.web.requests import context, principal
 
 CUSTOMERS, CARDS = "/console/customers", "/console/cards"
 STATUSES, SORTS = ("active", "provisional", "blocked"), ("last", "balance", "visits")
-SOURCES = {"poster": N_("from the poster or link"), "till": N_("from the till"), "api": N_("from a program"),
-           "console": N_("from the console"), "command": N_("from the command line"), "demo": N_("from the demo")}
 SHOWN_OPERATIONS, SOON = 30, timedelta(days=60)
 DONE = {"block": N_("The card is blocked. Its pass is void until you unblock it."), "unblock": N_("The card works again."),
         "reissue": N_("The card has a new code. The old one stopped working at once."), "adjust": N_("The points are corrected."),
-        "replace": N_("This is the new card. The old one is void; the points came along.")}
+        "replace": N_("This is the new card. The old one is void; the points came along."),
+        "resend": N_("A new link is on its way to the number.")}
 
 
 async def customers_page(request: Request) -> Response:
-    """GET /console/customers"""
+    """GET /console/customers: all cards by ?status=, ?sort= and ?page=, or those that ?q= finds."""
     here, who, query = context(request), principal(request), request.query_params
     text, status = query.get("q", "").strip()[:64], query.get("status", "") if query.get("status") in STATUSES else ""
     sort, number = query.get("sort", "last") if query.get("sort") in SORTS else "last", _page_number(query.get("page", "0"))
@@ -100,7 +100,7 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
     return await frame.page(request, "card", {
         "card": {"number": card.number, "status": card.status, "name": (person.name if person else None) or "",
                  "phone": (person.phone_masked if person else None) or "", "since": card.created_at,
-                 "source": frame.said(request, SOURCES[card.source]) if card.source in SOURCES else "",
+                 "source": frame.said(request, words.SOURCES[card.source]) if card.source in words.SOURCES else "",
                  "wallets": await registrations.count_devices(here.db, card.business_id, card.id),
                  "balance": (await ledger.balances(here.db, card.account_id)).get("points", 0)},
         "expiring": {"points": soon[0].amount, "at": soon[0].at} if soon else None, "page_link": page_link,
@@ -113,7 +113,7 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
 def _actions(request: Request, card: Card) -> dict[str, str]:
     """What the card's state allows, each with the address that does it."""
     own = f"{CARDS}/{context(request).ids.encode('card', card.id)}"
-    allowed = {"provisional": ("block", "reissue"), "active": ("adjust", "block", "reissue", "replace", "link"),
+    allowed = {"provisional": ("resend", "block", "reissue"), "active": ("adjust", "block", "reissue", "replace", "link"),
                "blocked": ("unblock", "reissue", "replace")}.get(card.status, ())
     return {act: f"{own}/{act}" for act in allowed}
 
@@ -151,7 +151,7 @@ async def act_on_card(request: Request) -> Response:
 async def adjust(request: Request) -> Response:
     """POST /console/cards/{card}/adjust: points added or taken, with a reason; never below zero."""
     here, form, card = context(request), await frame.form_of(request), await _own_card(request)
-    typed, key = {name: text_field(form, name, 1000) for name in ("points", "reason")}, text_field(form, "key", 64)
+    typed, key = frame.texts(form, "points", "reason"), text_field(form, "key", 64)
     try:
         await sales.adjust(here.db, principal(request), card.id, "points", _points(typed["points"]), typed["reason"],
                            _key(request, key, typed["points"], typed["reason"]), here.clock.now())
@@ -177,7 +177,10 @@ async def make_link(request: Request) -> Response:
     here, who, now = context(request), principal(request), context(request).clock.now()
     await frame.form_of(request)
     card = await _own_card(request)
-    card_rules.check_can_change(card, allow=("active",))
+    try:
+        card_rules.check_can_change(card, allow=("active",))
+    except errors.Refused as refused:
+        return await _card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
 
     async def act(tx: Transaction) -> str:
         await audit.record(tx, who, "card.page_link", "card", card.id, now=now)
@@ -187,10 +190,23 @@ async def make_link(request: Request) -> Response:
     return await _card(request, card, page_link=here.settings.address(f"/c/{token}"))
 
 
+async def resend(request: Request) -> Response:
+    """POST /console/cards/{card}/resend: another message with another link, for a card that still waits for its shopper."""
+    here, who, now = context(request), principal(request), context(request).clock.now()
+    await frame.form_of(request)
+    card = await _own_card(request)
+    try:
+        await enrolment.resend(here.db, here.ring, here.settings, who, await enrolment.id_of_card(here.db, card), now)
+    except (errors.Refused, errors.TooMany, errors.Unavailable) as refused:
+        return await _card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
+    return frame.to(f"{CARDS}/{here.ids.encode('card', card.id)}?done=resend")
+
+
 routes = [
     routing.route(CUSTOMERS, customers_page, who=frame.MANAGER, name="console:customers"),
     routing.route(CARDS + "/{card}", card_page, who=frame.MANAGER, name="console:card"),
     routing.route(CARDS + "/{card}/adjust", adjust, who=frame.MANAGER, name="console:adjust", methods=["POST"]),
     routing.route(CARDS + "/{card}/link", make_link, who=frame.MANAGER, name="console:card_link", methods=["POST"]),
+    routing.route(CARDS + "/{card}/resend", resend, who=frame.MANAGER, name="console:resend", methods=["POST"]),
     routing.route(CARDS + "/{card}/{act}", act_on_card, who=frame.MANAGER, name="console:act_on_card", methods=["POST"]),
 ]

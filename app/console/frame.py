@@ -35,9 +35,9 @@ async def page(request: Request, name: str, values: Mapping[str, Any], *, done: 
     here, who = context(request), principal(request)
     business = await programs.get_business(here.db, who.business_id)
     return templating.render(request, f"console/{name}.html", {
-        "business_name": business.name_in(language(request)), "staff_name": who.name, "csrf_token": csrf_token(request, KIND),
-        "done": done, "error": (wrong or {}).get("", ""), "errors": dict(wrong or {}), "zone": business.time_zone,
-        "currency": business.currency, "now": here.clock.now(), **values}, status=status)
+        "business_name": business.name_in(language(request)), "staff_name": who.name, "is_owner": who.may("owner"),
+        "csrf_token": csrf_token(request, KIND), "done": done, "error": (wrong or {}).get("", ""), "errors": dict(wrong or {}),
+        "zone": business.time_zone, "currency": business.currency, "now": here.clock.now(), **values}, status=status)
 
 
 async def form_of(request: Request) -> FormData:
@@ -45,6 +45,11 @@ async def form_of(request: Request) -> FormData:
     form = await read_form(request)
     check_forgery(request, form, KIND)
     return form
+
+
+def texts(form: FormData, *names: str) -> dict[str, str]:
+    """These fields as they were typed, without the spaces around them. Their rooms say what is too long; here nothing typed is lost."""
+    return {name: value.strip() if isinstance(value := form.get(name, ""), str) else "" for name in names}
 
 
 def to(address: str) -> Response:

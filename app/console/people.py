@@ -7,23 +7,20 @@ from starlette.responses import Response
 from app import errors, secrets
 from app.audit import service as audit
 from app.clock import from_ms
-from app.console import frame
+from app.console import frame, words
 from app.db import Transaction, write_transaction
 from app.programs import service as programs
 from app.staff import service as staff
 from app.staff.rules import Staff
 from app.text import N_
 from app.web import routing
-from app.web.forms import text_field
 from app.web.principal import SCOPES
 from app.web.requests import context, language, principal
 
 STAFF, KEYS = "/console/staff", "/console/keys"
-SCOPE_WORDS = {
-    "cards:read": N_("find cards and read them"), "cards:write": N_("issue, block and replace cards"),
-    "sales:write": N_("record sales, refunds and undos"), "reports:read": N_("read operations"),
-    "admin": N_("do all of this, and correct points"),
-}
+STAFF_DONE = {"disabled": N_("Access is taken away. Every session of theirs has ended."),
+              "enabled": N_("They may sign in again, with the password that they had.")}
+KEYS_DONE = {"revoked": N_("The key is revoked. Programs that use it are refused from now on.")}
 
 
 async def _places(request: Request) -> list[tuple[str, str]]:
@@ -43,17 +40,23 @@ async def _location(request: Request, text: str) -> int | None:
 
 async def staff_page(request: Request) -> Response:
     """GET /console/staff"""
-    return await _staff(request)
+    return await _staff(request, done=_done(request, STAFF_DONE))
 
 
-async def _staff(request: Request, typed: dict[str, str] | None = None, *, link: dict[str, str] | None = None,
+def _done(request: Request, sentences: dict[str, str]) -> str:
+    done = sentences.get(request.query_params.get("done", ""), "")
+    return frame.said(request, done) if done else ""
+
+
+async def _staff(request: Request, typed: dict[str, str] | None = None, *, link: dict[str, str] | None = None, done: str = "",
                  wrong: dict[str, str] | None = None, status: int = 200) -> Response:
     here, who = context(request), principal(request)
     places = await _places(request)
     people = await staff.list_staff(here.db, here.ring, who.business_id)
     return await frame.page(request, "staff", {
         "staff": [_person(request, each, dict(places)) for each in people], "action": STAFF, "places": places, "link": link,
-        "values": typed or {"name": "", "email": "", "role": "cashier", "location": ""}}, wrong=wrong, status=status)
+        "values": typed or {"name": "", "email": "", "role": "cashier", "location": ""}}, done=done, wrong=wrong,
+        status=status)
 
 
 def _person(request: Request, person: Staff, places: dict[str, str]) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def _person(request: Request, person: Staff, places: dict[str, str]) -> dict[str
 async def invite(request: Request) -> Response:
     """POST /console/staff: somebody new, with a one-time link that is shown once."""
     here, who, form = context(request), principal(request), await frame.form_of(request)
-    typed = {name: text_field(form, name, 300) for name in ("name", "email", "role", "location")}
+    typed = frame.texts(form, "name", "email", "role", "location")
     token, now = secrets.new_secret(), here.clock.now()
     try:
         location_id = await _location(request, typed["location"])
@@ -98,7 +101,7 @@ async def new_link(request: Request) -> Response:
     await frame.form_of(request)
     person = await staff.get_staff(here.db, here.ring, who.business_id, frame.own_id(request, "staff", "staff"))
     if person.disabled:
-        raise errors.Refused(N_("Give this person access back first."), code="staff_disabled")
+        return await _staff(request, wrong={"": frame.said(request, N_("Give this person access back first."))}, status=409)
     token, now = secrets.new_secret(), here.clock.now()
 
     async def act(tx: Transaction) -> None:
@@ -118,16 +121,16 @@ async def toggle_access(request: Request) -> Response:
         await (staff.enable if person.disabled else staff.disable)(here.db, who, person.id, here.clock.now())
     except errors.Refused as refused:
         return await _staff(request, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
-    return frame.to(STAFF)
+    return frame.to(STAFF + "?done=" + ("enabled" if person.disabled else "disabled"))
 
 
 async def keys_page(request: Request) -> Response:
     """GET /console/keys"""
-    return await _keys(request)
+    return await _keys(request, done=_done(request, KEYS_DONE))
 
 
-async def _keys(request: Request, typed: dict[str, Any] | None = None, *, plain: str = "", wrong: dict[str, str] | None = None,
-                status: int = 200) -> Response:
+async def _keys(request: Request, typed: dict[str, Any] | None = None, *, plain: str = "", done: str = "",
+                wrong: dict[str, str] | None = None, status: int = 200) -> Response:
     here, places = context(request), await _places(request)
     names = dict(places)
     rows = [{"name": each.name, "scopes": sorted(each.scopes), "created_at": from_ms(each.created_at), "active": each.revoked_at is None,
@@ -137,21 +140,21 @@ async def _keys(request: Request, typed: dict[str, Any] | None = None, *, plain:
             for each in await staff.list_keys(here.db, principal(request).business_id)]
     return await frame.page(request, "keys", {
         "keys": rows, "action": KEYS, "places": places, "plain": plain, "docs_url": "/api/docs",
-        "scopes": [(scope, frame.said(request, SCOPE_WORDS[scope])) for scope in SCOPES],
-        "values": typed or {"name": "", "scopes": [], "location": ""}}, wrong=wrong, status=status)
+        "scopes": [(scope, frame.said(request, words.SCOPES[scope])) for scope in SCOPES],
+        "values": typed or {"name": "", "scopes": [], "location": ""}}, done=done, wrong=wrong,
+        status=status)
 
 
 async def make_key(request: Request) -> Response:
     """POST /console/keys: the answer is the only time that the key is seen."""
     here, who, form = context(request), principal(request), await frame.form_of(request)
     scopes = [scope for scope in form.getlist("scopes") if isinstance(scope, str)]
-    name, location = text_field(form, "name", 300), text_field(form, "location")
+    typed: dict[str, Any] = {**frame.texts(form, "name", "location"), "scopes": scopes}
     try:
-        location_id = await _location(request, location)
-        _, plain = await staff.create_key(here.db, here.ring, who, name, frozenset(scopes), location_id, here.clock.now())
+        location_id = await _location(request, typed["location"])
+        _, plain = await staff.create_key(here.db, here.ring, who, typed["name"], frozenset(scopes), location_id, here.clock.now())
     except errors.Invalid as refused:
-        return await _keys(request, {"name": name, "scopes": scopes, "location": location}, wrong=frame.sentences_of(request, refused),
-                           status=422)
+        return await _keys(request, typed, wrong=frame.sentences_of(request, refused), status=422)
     return await _keys(request, plain=plain)
 
 
@@ -160,7 +163,7 @@ async def revoke_key(request: Request) -> Response:
     here = context(request)
     await frame.form_of(request)
     await staff.revoke_key(here.db, principal(request), frame.own_id(request, "api_key", "key"), here.clock.now())
-    return frame.to(KEYS)
+    return frame.to(KEYS + "?done=revoked")
 
 
 routes = [

@@ -1,7 +1,6 @@
 """The enrolment link and its poster: chosen in a form whose every choice has an address, seen, downloaded as PDF."""
 import re
 import unicodedata
-from typing import Any
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -17,48 +16,81 @@ from app.enrolment import service as enrolment
 from app.enrolment.poster import Poster
 from app.errors import FieldError, Invalid
 from app.passes import service as passes
-from app.programs import rules as program_rules
 from app.programs import service as programs
+from app.programs import words
 from app.programs.store import Program
 from app.text import N_
 from app.web import routing
-from app.web.requests import context, language, principal
+from app.web.requests import context, principal
 
 POSTER = "/console/poster"
 SIZE_WORDS = {"a4": "A4", "a5": "A5", "table": N_("Table")}
 HEADLINE_MOST, SOURCE_MOST = 80, 40
+LANGUAGES = ("en", "ru")
+CHOICES = ("headline", "size", "poster_language", "source")
 
 
 async def poster_page(request: Request) -> Response:
-    """GET /console/poster"""
+    """GET /console/poster: the choices of the address, seen; wrong ones come back with a sentence beside the poster as it would be."""
     here, program = context(request), await program_of(request)
-    values = _values(request, program)
-    view = await passes.sample_view(here.db, program, values["poster_language"])
+    values, wrong = _choices(request, program), {}
+    try:
+        _check(values)
+    except Invalid as refused:
+        wrong = frame.sentences_of(request, refused)
+    shown = {name: value for name, value in values.items() if name not in wrong}
+    shown = {**_defaults(program, shown.get("poster_language", program.language)), **shown}
+    view = await passes.sample_view(here.db, program, shown["poster_language"])
     sources = await enrolment.count_by_poster(here.db, principal(request).business_id)
-    address, shown = await _addresses(request, program, values["source"])
+    address, typed_address = await _addresses(request, program, shown["source"])
     return await frame.page(request, "poster", {
-        "brand": view.css, "view": view, "values": values,
-        "words": poster.WORDS[values["poster_language"]], "enrol_url": address, "short_url": shown,
-        "sizes": [(size, frame.said(request, words)) for size, words in SIZE_WORDS.items()],
-        "pdf_url": f"{POSTER}/poster.pdf?{urlencode(values)}", "code_reads": await run_in_threadpool(poster.code_reads, address),
-        "sources": [{"name": name or frame.said(request, N_("The link without a name")), "cards": count} for name, count in sources]})
+        "brand": view.css, "view": view, "values": values, "shown": shown, "words": poster.WORDS[shown["poster_language"]],
+        "enrol_url": address, "short_url": typed_address,
+        "sizes": [(size, frame.said(request, said)) for size, said in SIZE_WORDS.items()],
+        "pdf_url": "" if wrong else f"{POSTER}/poster.pdf?{urlencode(values)}",
+        "code_reads": await run_in_threadpool(poster.code_reads, address),
+        "sources": [{"name": name or frame.said(request, N_("The link without a name")), "cards": count} for name, count in sources]},
+        wrong=wrong, status=422 if wrong else 200)
 
 
-def _values(request: Request, program: Program) -> dict[str, str]:
-    """The choices in the address, checked; what is missing is filled in. Raises Invalid."""
+def _choices(request: Request, program: Program) -> dict[str, str]:
+    """The choices in the address as they were typed; what is missing is filled in."""
     query = request.query_params
-    in_language = query.get("poster_language", program.language if program.language in ("en", "ru") else language(request))
-    size, headline = query.get("size", "a4"), " ".join(query.get("headline", "").split())
-    source = " ".join(unicodedata.normalize("NFC", query.get("source", "")).split())
-    if in_language not in ("en", "ru") or size not in SIZE_WORDS:
-        raise Invalid(fields=[FieldError("size", "choice", N_("Choose one of the sizes and languages that are offered."))])
-    if len(headline) > HEADLINE_MOST or len(source) > SOURCE_MOST or not (headline + source).isprintable():
-        raise Invalid(fields=[FieldError("headline", "too_long", N_("A headline has at most 80 letters, a place at most 40."))])
-    if not headline:
-        # The first sentence of the rules, without its full stop: what a passer-by wants to know.
-        headline = program_rules.explain(program.rules, program.currency, in_language)[0].rstrip(".").replace("\u00a0", " ")
-        headline = headline if len(headline) <= HEADLINE_MOST else program.name_in(in_language)
-    return {"headline": headline, "size": size, "poster_language": in_language, "source": source}
+    values = {name: " ".join(unicodedata.normalize("NFC", query[name]).split()) for name in CHOICES if query.get(name)}
+    known = _defaults(program, values.get("poster_language", program.language))
+    # A headline that nobody touched follows the language.
+    if values.get("headline") in [headline_of(program, language) for language in LANGUAGES]:
+        del values["headline"]
+    return known | values
+
+
+def _defaults(program: Program, language: str) -> dict[str, str]:
+    language = language if language in LANGUAGES else LANGUAGES[0]
+    return {"headline": headline_of(program, language), "size": "a4", "poster_language": language, "source": ""}
+
+
+def headline_of(program: Program, language: str) -> str:
+    """What a passer-by wants to know, in one line made from the rules: "5 points for every 100 ₽"."""
+    rules = program.rules
+    if not rules.earn_points:
+        return program.business_name_in(language)[:HEADLINE_MOST]
+    gain, step = words.points(rules.earn_points, language), words.money(rules.earn_per_minor, program.currency, language)
+    said = f"{gain} за каждые {step}" if language == "ru" else f"{gain} for every {step}"
+    return said.replace(words.SPACE, " ")
+
+
+def _check(values: dict[str, str]) -> None:
+    """Raises Invalid, a sentence for each choice."""
+    wrong = []
+    for name, offered in (("size", tuple(SIZE_WORDS)), ("poster_language", LANGUAGES)):
+        if values[name] not in offered:
+            wrong.append(FieldError(name, "choice", N_("Choose one of the sizes and languages that are offered.")))
+    for name, most, sentence in (("headline", HEADLINE_MOST, N_("A headline has at most 80 letters.")),
+                                 ("source", SOURCE_MOST, N_("The name of a place has at most 40 letters."))):
+        if len(values[name]) > most or not values[name].isprintable():
+            wrong.append(FieldError(name, "too_long", sentence))
+    if wrong:
+        raise Invalid(fields=wrong)
 
 
 async def _addresses(request: Request, program: Program, source: str) -> tuple[str, str]:
@@ -72,7 +104,8 @@ async def _addresses(request: Request, program: Program, source: str) -> tuple[s
 async def poster_pdf(request: Request) -> Response:
     """GET /console/poster/poster.pdf with the same choices."""
     here, program = context(request), await program_of(request)
-    values: dict[str, Any] = _values(request, program)
+    values = _choices(request, program)
+    _check(values)
     content = await designs.content_of(here.db, program)
     address, shown = await _addresses(request, program, values["source"])
     sheet = Poster(content.words(values["poster_language"]).name, values["headline"], address, shown, values["poster_language"],

@@ -14,12 +14,12 @@ from app.programs import service as programs
 from app.programs.store import Business, Location, Texts
 from app.text import N_
 from app.web import routing
-from app.web.forms import text_field
-from app.web.requests import context, principal
+from app.web.requests import context, language, principal
 
 SETTINGS, LOCATIONS = "/console/settings", "/console/locations"
 OTHER_LABELS = {"en": N_("Name in English"), "ru": N_("Name in Russian")}
 LANGUAGES = ("en", "ru")
+LONGEST_ADDRESS = 200
 
 
 @lru_cache(maxsize=1)
@@ -36,19 +36,34 @@ def other_language(business: Business) -> str:
     return "en" if business.language == "ru" else "ru"
 
 
-def with_name(texts: Texts, language: str, name: str) -> Texts:
-    """The texts with the name in `language`, or without it where it is empty."""
+def names_of(named: Business | Location, business: Business) -> dict[str, str]:
+    """The form's two names: in the business's language, and in the other one where it differs."""
+    own, other = named.name_in(business.language), named.name_in(other_language(business))
+    return {"name": own, "other_name": other if other != own else ""}
+
+
+def with_names(texts: Texts, business: Business, typed: dict[str, str]) -> Texts:
+    """The texts with both typed names. The business's own is written too: it stays what it is when the language changes."""
     changed = {key: dict(value) for key, value in texts.items()}
-    if name:
-        changed.setdefault(language, {})["name"] = name
+    changed.setdefault(business.language, {})["name"] = typed["name"]
+    if typed["other_name"]:
+        changed.setdefault(other_language(business), {})["name"] = typed["other_name"]
     else:
-        changed.get(language, {}).pop("name", None)
+        changed.get(other_language(business), {}).pop("name", None)
     return changed
 
 
-def _check_other_name(name: str) -> None:
-    if len(name) > 100 or not name.isprintable():
-        raise errors.Invalid(fields=[errors.FieldError("other_name", "name", N_("Type a name of 1 to 100 characters."))])
+def _check(typed: dict[str, str]) -> None:
+    """What no room knows of. Raises Invalid."""
+    wrong = []
+    if len(typed["other_name"]) > 100 or not typed["other_name"].isprintable():
+        wrong.append(errors.FieldError("other_name", "name", N_("Type a name of 1 to 100 characters.")))
+    if typed.get("language", "en") not in LANGUAGES:
+        wrong.append(errors.FieldError("language", "language", N_("Choose English or Russian.")))
+    if len(address := typed.get("address", "")) > LONGEST_ADDRESS or not address.isprintable():
+        wrong.append(errors.FieldError("address", "address", N_("Type an address of at most 200 characters.")))
+    if wrong:
+        raise errors.Invalid(fields=wrong)
 
 
 async def settings_page(request: Request) -> Response:
@@ -62,8 +77,7 @@ async def _settings(request: Request, typed: dict[str, str] | None = None, *, do
     here = context(request)
     business = await programs.get_business(here.db, principal(request).business_id)
     other = other_language(business)
-    values = typed or {"name": business.name, "other_name": business.texts.get(other, {}).get("name", ""),
-                       "time_zone": business.time_zone, "language": business.language}
+    values = typed or {**names_of(business, business), "time_zone": business.time_zone, "language": business.language}
     facts = [(frame.said(request, N_("Word in addresses")), business.slug), (frame.said(request, N_("Country")), business.country),
              (frame.said(request, N_("Id for programs")), here.ids.encode("business", business.id))]
     return await frame.page(request, "settings", {
@@ -74,15 +88,12 @@ async def _settings(request: Request, typed: dict[str, str] | None = None, *, do
 async def keep_settings(request: Request) -> Response:
     """POST /console/settings; cards show the new name."""
     here, who, form = context(request), principal(request), await frame.form_of(request)
-    typed = {name: text_field(form, name, 300) for name in ("name", "other_name", "time_zone", "language")}
+    typed = frame.texts(form, "name", "other_name", "time_zone", "language")
     business = await programs.get_business(here.db, who.business_id)
     try:
-        _check_other_name(typed["other_name"])
-        if typed["language"] not in LANGUAGES:
-            raise errors.Invalid(fields=[errors.FieldError("language", "language", N_("Choose English or Russian."))])
-        await programs.change_business(
-            here.db, who, name=typed["name"], texts=with_name(business.texts, other_language(business), typed["other_name"]),
-            time_zone=typed["time_zone"], language=typed["language"], now=here.clock.now())
+        _check(typed)
+        await programs.change_business(here.db, who, name=typed["name"], texts=with_names(business.texts, business, typed),
+                                       time_zone=typed["time_zone"], language=typed["language"], now=here.clock.now())
     except errors.Invalid as refused:
         return await _settings(request, typed, wrong=frame.sentences_of(request, refused), status=422)
     for program in await programs.list_programs(here.db, who.business_id):
@@ -106,14 +117,15 @@ async def _locations(request: Request, chosen: Location | None, typed: dict[str,
                      wrong: dict[str, str] | None = None, status: int = 200) -> Response:
     here, who = context(request), principal(request)
     business = await programs.get_business(here.db, who.business_id)
-    other = other_language(business)
+    other, said = other_language(business), language(request)
     values: dict[str, Any] = typed or {
-        "name": chosen.name if chosen else "", "other_name": chosen.texts.get(other, {}).get("name", "") if chosen else "",
-        "address": chosen.address if chosen else "", "time_zone": chosen.time_zone if chosen else business.time_zone}
+        **(names_of(chosen, business) if chosen else {"name": "", "other_name": ""}), "address": chosen.address if chosen else "",
+        "time_zone": chosen.time_zone if chosen else business.time_zone, "closed": "1" if chosen and chosen.closed_at is not None else ""}
     found = await programs.list_locations(here.db, who.business_id)
-    rows = [{"id": here.ids.encode("location", each.id), "name": each.name, "address": each.address, "time_zone": each.time_zone,
+    rows = [{"id": here.ids.encode("location", each.id), "name": each.name_in(said), "address": each.address,
+             "time_zone": each.time_zone, "is_closed": each.closed_at is not None,
              "edit_url": f"{LOCATIONS}/{here.ids.encode('location', each.id)}"} for each in found]
-    editing = {"id": here.ids.encode("location", chosen.id), "name": chosen.name} if chosen else None
+    editing = {"id": here.ids.encode("location", chosen.id), "name": chosen.name_in(said)} if chosen else None
     return await frame.page(request, "locations", {
         "locations": rows, "zones": zones(), "editing": editing, "values": values,
         "action": f"{LOCATIONS}/{editing['id']}" if editing else LOCATIONS, "other_label": frame.said(request, OTHER_LABELS[other])},
@@ -124,17 +136,17 @@ async def keep_location(request: Request) -> Response:
     """POST /console/locations (a new one) and /console/locations/{location}."""
     here, who, form = context(request), principal(request), await frame.form_of(request)
     chosen = await _chosen(request)
-    typed = {name: text_field(form, name, 300) for name in ("name", "other_name", "address", "time_zone")}
+    typed = frame.texts(form, "name", "other_name", "address", "time_zone", "closed")
     business = await programs.get_business(here.db, who.business_id)
     zone = typed["time_zone"] if typed["time_zone"] != business.time_zone else None
     try:
-        _check_other_name(typed["other_name"])
-        texts = with_name(chosen.texts if chosen else {}, other_language(business), typed["other_name"])
+        _check(typed)
+        texts = with_names(chosen.texts if chosen else {}, business, typed)
         if chosen is None:
             await _add_location(request, typed["name"], texts, typed["address"], zone)
         else:
             await programs.change_location(here.db, who, chosen.id, name=typed["name"], texts=texts, address=typed["address"],
-                                           time_zone=zone, closed=chosen.closed_at is not None, now=here.clock.now())
+                                           time_zone=zone, closed=bool(typed["closed"]), now=here.clock.now())
     except errors.Invalid as refused:
         return await _locations(request, chosen, typed, wrong=frame.sentences_of(request, refused), status=422)
     return frame.to(LOCATIONS + "?done=1")

@@ -250,6 +250,14 @@ async def get(db: Database, business_id: int, enrolment_id: int) -> Told:
     return await _told(db, await _get(db, business_id, enrolment_id))
 
 
+async def id_of_card(db: Database, card: Card) -> int:
+    """The enrolment that a provisional card waits in; raises EnrolmentOver where none does."""
+    found = await store.find_pending_of_card(db, card.business_id, card.id)
+    if found is None:
+        raise EnrolmentOver()
+    return found
+
+
 async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal, enrolment_id: int, now: datetime,
                  key: Key | None = None) -> Told:
     """Another message with another link. Raises NotFound, EnrolmentOver, and what sms.queue raises, the gap's LimitReached included."""

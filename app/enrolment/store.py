@@ -42,6 +42,12 @@ async def find(reader: Reader, business_id: int, enrolment_id: int) -> Enrolment
     return row and _enrolment(row)
 
 
+async def find_pending_of_card(reader: Reader, business_id: int, card_id: int) -> int | None:
+    return await reader.fetch_val(
+        "SELECT id FROM enrolments WHERE business_id = :business_id AND card_id = :card_id AND status = 'pending'",
+        {"business_id": business_id, "card_id": card_id})
+
+
 async def find_by_token(reader: Reader, token_hash: bytes) -> tuple[Enrolment, Link] | None:
     """The enrolment of a link in whatever state, and the link."""
     row = await reader.fetch_one(

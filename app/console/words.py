@@ -1,0 +1,35 @@
+"""What stable codes are called on the console's pages. A code without a word here is shown as it is."""
+from app.text import N_
+
+# Audit actions, as "who … what": verbs in English; the Russian ones are nouns, which fit every name.
+ACTIONS = {
+    "staff.signed_in": N_("signed in"), "staff.signed_out": N_("signed out"), "staff.password_set": N_("set a password"),
+    "staff.invited": N_("made a sign-in link"), "staff.changed": N_("changed somebody's work"), "staff.disabled": N_("took access away"),
+    "staff.enabled": N_("gave access back"), "staff.location_chosen": N_("chose where the till stands"),
+    "api_key.created": N_("made an API key"), "api_key.revoked": N_("revoked an API key"),
+    "business.changed": N_("changed the business"), "location.created": N_("added a location"),
+    "location.changed": N_("changed a location"), "program.rules_changed": N_("changed the rules"),
+    "program.renamed": N_("renamed the programme"), "design.published": N_("published a design"),
+    "card.issue": N_("issued a card"), "card.block": N_("blocked a card"), "card.unblock": N_("unblocked a card"),
+    "card.reissue": N_("gave a card a new code"), "card.replace": N_("replaced a card"), "card.adjust": N_("corrected points"),
+    "card.page_link": N_("made a link to a card's page"), "card.links_revoked": N_("ended the links to a card's page"),
+    "card.reserved_tried": N_("tried a number that was never issued"),
+    "sale.undo": N_("took a purchase back"), "sale.refund": N_("recorded a refund"),
+    "enrolment.started": N_("sent a link to a shopper"), "enrolment.resent": N_("sent a link once more"),
+    "enrolment.cancelled": N_("cancelled an enrolment"), "enrolment.refused": N_("said that the number is not theirs"),
+    "enrolment.expired": N_("ended an enrolment that nobody answered"),
+    "sms.spend_alert": N_("warned: messages have cost most of what they may"), "sms.gateway_stopped": N_("stopped an SMS gateway"),
+    "sms.refused": N_("stopped sending messages for a while"),
+}
+ACTORS = {"shopper": N_("the shopper"), "system": N_("Tessera"), "device": N_("a phone")}
+ROLES = {"cashier": N_("cashier"), "manager": N_("manager"), "owner": N_("owner")}
+SESSIONS = {"till": N_("at the till"), "console": N_("in the console")}
+# Where a card or an enrolment came from.
+SOURCES = {"poster": N_("from the poster or link"), "link": N_("from the poster or link"), "till": N_("from the till"),
+           "api": N_("from a program"), "console": N_("from the console"), "command": N_("from the command line"),
+           "demo": N_("from the demo")}
+SCOPES = {
+    "cards:read": N_("find cards and read them"), "cards:write": N_("issue, block and replace cards"),
+    "sales:write": N_("record sales, refunds and undos"), "reports:read": N_("read operations"),
+    "admin": N_("do all of this, and correct points"),
+}
