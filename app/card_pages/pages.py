@@ -13,11 +13,9 @@ from app.card_pages.service import Opened
 from app.customers import service as customers
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
-from app.limits.rules import LimitReached
 from app.passes import service as passes
 from app.programs import rules as program_rules
 from app.programs import service as programs
-from app.text import N_
 from app.updates import service as updates
 from app.web import assets, events, i18n, templating
 from app.web.cookies import cookie, set_cookie
@@ -28,8 +26,6 @@ from app.web.routing import link, route
 SHOWN_OPERATIONS = 50
 AGAIN_SECONDS = 60
 SOON = timedelta(days=30)
-TOO_SOON = N_("A message went out a moment ago. Wait a minute, then ask again.")
-TOO_OFTEN = N_("No more codes can be sent to this number now. Try again tomorrow.")
 
 
 async def _open(request: Request) -> Opened:
@@ -139,8 +135,6 @@ async def send_code(request: Request) -> Response:
     language = _language(request, opened)
     try:
         await service.send_code(here.db, here.ring, here.settings, opened, language, client_address(request), here.clock.now())
-    except LimitReached as refusal:
-        return await _confirm_page(request, opened, i18n.translate(language, TOO_SOON if refusal.in_gap else TOO_OFTEN))
     except (errors.TooMany, errors.Refused) as refusal:
         return await _confirm_page(request, opened, i18n.translate(language, refusal.detail, **refusal.params))
     return RedirectResponse(_path(request, f"/confirm?to={rules.way(request.query_params.get('to', ''))}"), 303)

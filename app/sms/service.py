@@ -36,6 +36,17 @@ ALERT_SHARE_BP = 8000
 ALARMS = ("sms_paused", "sms_cap_reached")
 
 
+# What a cashier or a shopper is told when a counter refuses; the gap has a sentence of its own.
+TOO_SOON = N_("A message went to this number a moment ago. Wait a minute before the next one.")
+TOO_MANY = {
+    "sms.phone": N_("This number got as many messages as it may for now. Look for the last one, or try again tomorrow."),
+    "sms.block": N_("Too many messages went to numbers like this one today. Try again tomorrow."),
+    "sms.staff": N_("You sent many messages this hour. Wait a little before the next one."),
+    "sms.location": N_("This shop sent as many messages as it may for now. Try again later."),
+    "sms.business": N_("This shop sent as many messages as it may for now. Try again later."),
+}
+
+
 class Suppressed(Refused):
     """The person behind this number wants no messages from this business."""
 
@@ -92,7 +103,7 @@ async def queue(tx: Transaction, ring: KeyRing, settings: Settings, who: Princip
     if await store.is_suppressed(tx, business.id, phone_hash):
         raise Suppressed()
     asker = _asker(ring, settings, who, order, phone_hash)
-    await limits.hit(tx, allowances.limits_for(asker, allowances.allowance_of(business.settings)), now)
+    await _count(tx, asker, business, now)
     if order.purpose == "activation":
         await _refuse_paused(tx, asker, now)
     text = rules.compose(order.purpose, order.language, order.brand, order.link)
@@ -105,6 +116,15 @@ async def queue(tx: Transaction, ring: KeyRing, settings: Settings, who: Princip
         "phone_sealed": ring.seal_text("sms.phone", order.e164, _bound(business.id)), "phone_server_hash": phone_hash,
         "phone_hint": order.e164[-2:], "text_sealed": ring.seal_text("sms.text", text, _bound(business.id)),
         "language": order.language, "segments": parts, "reserved_minor": cost_minor, "now": to_ms(now)})
+
+
+async def _count(tx: Transaction, asker: Asker, business: Business, now: datetime) -> None:
+    """One message more in all counters, or LimitReached with a sentence that fits the counter."""
+    try:
+        await limits.hit(tx, allowances.limits_for(asker, allowances.allowance_of(business.settings)), now)
+    except LimitReached as refusal:
+        refusal.detail = TOO_SOON if refusal.in_gap else TOO_MANY.get(refusal.limit.scope, refusal.detail)
+        raise
 
 
 def _bound(business_id: int) -> bytes:
