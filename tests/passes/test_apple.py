@@ -74,7 +74,7 @@ def test_at_most_three_fields_share_the_row_and_the_rest_is_on_the_back(design):
 
 def test_the_last_good_day_is_the_same_in_every_zone(design):
     [_, expires] = built(design)["storeCard"]["auxiliaryFields"]
-    assert expires == {"key": "expires", "value": "2026-11-30T12:00:00Z", "label": "Good until", "dateStyle": "PKDateStyleMedium",
+    assert expires == {"key": "expires", "value": "2026-11-30T12:00:00Z", "label": "On", "dateStyle": "PKDateStyleMedium",
                        "timeStyle": "PKDateStyleNone", "ignoresTimeZone": True}
 
 

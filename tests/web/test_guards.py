@@ -83,7 +83,8 @@ async def web(ring: KeyRing, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient
                 routing.route("/address.json", address, who=routing.public, name="t:address"),
                 routing.route("/api/broken", broken, who=routing.public, name="t:broken")],
         middleware=[Middleware(SecurityMiddleware, https=True)],
-        exception_handlers={errors.TesseraError: problems.on_failure, HTTPException: problems.on_http_exception, Exception: problems.on_bug})
+        exception_handlers={errors.TesseraError: problems.on_failure, HTTPException: problems.on_http_exception,
+                            Exception: problems.on_bug})
     settings = load({"TESSERA_URL": HOST, "TESSERA_DATA": str(tmp_path), "TESSERA_PROXIES": "10.0.0.0/8"})
     app.state.context = Context(settings, None, ring, None, None)  # type: ignore[arg-type]
     app.state.doors = routing.Doors(of_session, of_key)
