@@ -13,6 +13,7 @@ from app.errors import SettingsError, TesseraError
 from app.settings import Settings
 
 ASK_SECONDS = 5.0
+DEVICE_LINES = 3
 CLOCK_SLACK = timedelta(minutes=2)
 
 
@@ -58,6 +59,7 @@ async def examine() -> list[Line]:
             lines += [line async for line in database(context)]
             lines += apple(here, context.clock.now())
             lines += [line async for line in pushes(context)]
+            lines += [line async for line in devices(context)]
     except (SettingsError, TesseraError) as exc:
         lines.append(Line("fail", str(exc)))
     return [*lines, *gateways(here), *[line async for line in public_address(here)]]
@@ -123,6 +125,15 @@ async def pushes(context: Context) -> AsyncIterator[Line]:
         yield Line("fail" if trouble.needs_person else "warn", trouble.sentence,
                    "Phones learn of changes late. Is the certificate the right one and still valid, and can this machine reach "
                    f"{context.settings.apns}?" if trouble.needs_person else "They are tried again by themselves.")
+
+
+async def devices(context: Context) -> AsyncIterator[Line]:
+    """What phones complain of: they tell their owners nothing."""
+    from app.registrations import service as registrations
+
+    for log in await registrations.recent_logs(context.db, context.clock.now(), DEVICE_LINES):
+        yield Line("warn", f"A phone reported: {log.message}", "Phones report what keeps a pass from updating; "
+                   f"`{log.serial_number or log.pass_type_identifier}` is the pass that it is about.")
 
 
 def gateways(here: Settings) -> Iterator[Line]:

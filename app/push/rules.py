@@ -75,13 +75,13 @@ def needs_person(status: int, reason: str) -> bool:
     return kind_of(status, reason) in (Kind.CONFIGURATION, Kind.BUG, Kind.BAD_TOKEN)
 
 
-def ends_registration(renewed_at: datetime, gone_at: datetime | None, sent_at: datetime) -> bool:
-    """Whether a 410 about a token ends a registration that named this token at `renewed_at`.
+def ended_until(gone_at: datetime | None, now: datetime) -> datetime:
+    """Registrations that named a token at or before this moment end with it; gone_at: the 410's timestamp, if it had one.
 
     A phone that was wiped and set up again may register with the token it had: what it said after APNs' news stands
-    (Develatio/django-walletpass#38). Without a timestamp the news is as old as the push itself.
+    (Develatio/django-walletpass#38). News from the future is a clock of ours that is behind.
     """
-    return renewed_at <= (gone_at or sent_at)
+    return min(gone_at or now, now)
 
 
 def is_token_at_fault(rejected_at: datetime, accepted_at: datetime | None) -> bool:

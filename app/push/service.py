@@ -184,7 +184,7 @@ async def _note_one(tx: Transaction, target: Target, result: PushResult, jitter:
         await store.note_sent(tx, target, result.status, result.reason, now)
     elif kind in (Kind.GONE, Kind.BAD_TOKEN):
         # Renewed since: the phone spoke to us after APNs learnt that the token had ended, so it is told again.
-        if await registrations.end_token(tx, target.pass_type_id, target.push_token, result.timestamp or now, now):
+        if await registrations.end_token(tx, target.pass_type_id, target.push_token, rules.ended_until(result.timestamp, now), now):
             await store.forget(tx, target)
         else:
             await store.note_failed(tx, target, result.status, result.reason, now + rules.backoff(target.tries + 1, jitter))

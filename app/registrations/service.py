@@ -12,7 +12,7 @@ from app.limits import service as limits
 from app.limits.rules import Limit
 from app.passes import service as passes
 from app.registrations import rules, store
-from app.registrations.store import HeldPass
+from app.registrations.store import DeviceLog, HeldPass
 from app.secrets import KeyRing, same
 from app.text import N_
 from app.updates import service as updates
@@ -131,6 +131,11 @@ async def keep_logs(db: Database, short_id: str, lines: list[str], sender: str, 
         return kept
 
     return await write_transaction(db, act)
+
+
+async def recent_logs(db: Database, now: datetime, limit: int) -> list[DeviceLog]:
+    """What devices reported in the last day, newest first: the best there is to find out why a pass does not update."""
+    return await store.logs(db, to_ms(now - timedelta(days=1)), limit)
 
 
 async def prune_logs(db: Database, now: datetime) -> int:

@@ -24,6 +24,16 @@ class HeldPass:
     token_sealed: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceLog:
+    """A line of a device's report. received_at: epoch ms; serial_number: of the pass that it speaks of, if any."""
+
+    received_at: int
+    pass_type_identifier: str
+    serial_number: str | None
+    message: str
+
+
 _HELD = """
 SELECT p.id, p.business_id, p.card_id, p.pass_type_id, p.authentication_token_sealed FROM passes p
 JOIN pass_types t ON t.id = p.pass_type_id
@@ -63,9 +73,8 @@ INSERT INTO device_logs(pass_type_id, serial_number, message, received_at)
 VALUES (:pass_type_id, CAST(:serial_number AS TEXT), :message, :now)"""
 _LOGGED = "SELECT COALESCE(SUM(LENGTH(message)), 0) FROM device_logs WHERE received_at > :since"
 _LOGS = """
-SELECT d.received_at, d.serial_number, d.message, t.pass_type_identifier FROM device_logs d JOIN pass_types t ON t.id = d.pass_type_id
-JOIN passes p ON p.pass_type_id = t.id AND p.serial_number = d.serial_number
-WHERE p.business_id = :business_id ORDER BY d.id DESC LIMIT :limit"""
+SELECT d.received_at, t.pass_type_identifier, d.serial_number, d.message FROM device_logs d JOIN pass_types t ON t.id = d.pass_type_id
+WHERE d.received_at > :since ORDER BY d.received_at DESC, d.id DESC LIMIT :limit"""
 _PRUNE_LOGS = """
 DELETE FROM device_logs WHERE id IN (SELECT id FROM device_logs WHERE received_at < :before ORDER BY id LIMIT :limit) RETURNING id"""
 
@@ -136,10 +145,9 @@ async def logged_since(tx: Transaction, since_ms: int) -> int:
     return int(await tx.fetch_val(_LOGGED, {"since": since_ms}))
 
 
-async def logs(db: Database, business_id: int, limit: int) -> list[tuple[int, str, str]]:
-    """(received_at, serial number, message), newest first, about this business's passes."""
-    rows = await db.fetch_all(_LOGS, {"business_id": business_id, "limit": limit})
-    return [(row["received_at"], row["serial_number"], row["message"]) for row in rows]
+async def logs(db: Database, since_ms: int, limit: int) -> list[DeviceLog]:
+    """What devices reported after `since_ms`, newest first."""
+    return [DeviceLog(*row) for row in await db.fetch_all(_LOGS, {"since": since_ms, "limit": limit})]
 
 
 async def prune_logs(tx: Transaction, before_ms: int, limit: int) -> int:

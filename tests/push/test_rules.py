@@ -6,7 +6,7 @@ from app.push.rules import (
     Bucket,
     Kind,
     backoff,
-    ends_registration,
+    ended_until,
     full_bucket,
     is_token_at_fault,
     kind_of,
@@ -57,17 +57,12 @@ def test_an_operator_is_needed_where_waiting_mends_nothing(status, reason, is_ne
     assert needs_person(status, reason) is is_needed
 
 
-def test_a_410_ends_a_registration_made_before_its_timestamp():
-    assert ends_registration(renewed_at=NOON - MINUTE, gone_at=NOON, sent_at=NOON + MINUTE)
+def test_a_410_speaks_of_what_was_registered_until_its_timestamp():
+    assert ended_until(NOON - MINUTE, now=NOON) == NOON - MINUTE
 
 
-def test_a_410_leaves_a_registration_renewed_after_its_timestamp():
-    assert not ends_registration(renewed_at=NOON + MINUTE, gone_at=NOON, sent_at=NOON + 2 * MINUTE)
-
-
-def test_a_410_without_a_timestamp_counts_as_old_as_the_push():
-    assert ends_registration(renewed_at=NOON, gone_at=None, sent_at=NOON)
-    assert not ends_registration(renewed_at=NOON + MINUTE, gone_at=None, sent_at=NOON)
+def test_a_410_without_a_timestamp_or_with_one_from_the_future_speaks_of_now():
+    assert ended_until(None, now=NOON) == ended_until(NOON + MINUTE, now=NOON) == NOON
 
 
 def test_a_bad_token_is_believed_only_when_another_token_was_accepted_lately():

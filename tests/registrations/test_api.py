@@ -5,7 +5,7 @@ import random
 import pytest
 
 from app.clock import to_ms
-from app.registrations import service, store
+from app.registrations import service
 from tests.registrations.conftest import DEVICE, PUSH_TOKEN, SHORT, TOPIC, auth
 
 OTHER_PHONE = "another-device"
@@ -213,8 +213,10 @@ async def test_devices_are_counted_per_card(phone, here):
 async def test_a_report_is_kept_with_the_serial_it_speaks_of(phone, here):
     line = f"[2026-11-22 04:00:00 +0000] Get pass task (pass type {TOPIC}, serial number {phone.serial}, …) encountered error: <b>x</b>\x00"
     assert (await phone.log([line])).status_code == 200
-    [(_, serial, message)] = await store.logs(here.db, phone.business_id, 10)
-    assert serial == phone.serial and message.endswith("<b>x</b>")
+    [log] = await service.recent_logs(here.db, here.clock.now(), 10)
+    assert log.serial_number == phone.serial and log.message.endswith("<b>x</b>")
+    here.clock.advance(days=2)
+    assert await service.recent_logs(here.db, here.clock.now(), 10) == []
 
 
 @pytest.mark.goal("B2")
