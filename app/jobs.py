@@ -99,6 +99,7 @@ def timetable() -> Sequence[Job]:
     from app.push import service as push
     from app.registrations import service as registrations
     from app.sms import service as sms
+    from app.staff import service as staff
 
     return (
         Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, _gateways(here), here.clock), ("messages",)),
@@ -107,6 +108,7 @@ def timetable() -> Sequence[Job]:
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
+        Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
         Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),
         Job("forget device logs", HOUR, lambda here: registrations.prune_logs(here.db, here.clock.now())),

@@ -11,11 +11,13 @@ from app import secrets, settings, start
 from app.cards import service as cards
 from app.cards.rules import IssuedNumbers
 from app.commands import restore
+from app.commands.backup import postgresql_program
 from app.commands.store import HIGHEST_NUMBER
 from app.console import founding
 from app.context import Context
 from app.customers import service as customers
 from app.db import ProcessLock, Transaction, write_transaction
+from app.errors import SettingsError
 from app.ledger import service as ledger
 from app.programs import service as programs
 from app.updates import service as updates
@@ -206,3 +208,27 @@ async def test_on_postgresql_too_a_restore_tells_devices_and_cancels_messages(he
     newest = await updates.newest(here.db)
     assert newest > 50 + 2**32
     assert {row.card_id for row in await updates.since(here.db, 2**32, 10)} == {card_id}
+
+
+def fake_program(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for one of PostgreSQL's programs that notes how it was called; returns the note."""
+    note = folder / f"{name}.note"
+    program = folder / name
+    program.write_text(f'#!/bin/sh\necho "$@" > {note}\necho "$PGPASSWORD" >> {note}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return note
+
+
+def test_a_database_password_never_stands_in_the_process_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = fake_program(tmp_path, "pg_dump", monkeypatch)
+    postgresql_program("pg_dump", "postgresql://shop:s3cr%40t@db.internal:5433/tessera?sslmode=require", "--format=custom")
+    called, password = note.read_text().splitlines()
+    assert called == "--format=custom --dbname=postgresql://shop@db.internal:5433/tessera?sslmode=require"
+    assert password == "s3cr@t"
+
+
+def test_without_postgresqls_programs_the_way_to_them_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SettingsError, match="postgresql-client"):
+        postgresql_program("pg_dump", "postgresql://h/d")
