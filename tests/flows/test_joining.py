@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 from uvicorn import Config, Server
 
@@ -143,6 +144,56 @@ async def test_a_browser_joins_and_takes_its_consent_back(browser, site, scripts
     await page.click("form[action$='/stop'] button")
     await expect(page.locator("#agreed")).to_contain_text("No more messages")
     assert origins[2] == "null"
+    await context.close()
+
+
+async def faults(page: Page) -> list[str]:
+    """What axe finds, how heavy the page is beyond its limit, and requests to other hosts."""
+    found = [f"{page.url}: {one['id']}" for one in (await Axe().run(page)).response["violations"]]
+    weight = await page.evaluate("performance.getEntries().reduce((sum, entry) => sum + (entry.encodedBodySize || 0), 0)")
+    hosts = await page.evaluate("performance.getEntriesByType('resource').map(entry => new URL(entry.name).host)")
+    if weight > 60 * 1024:
+        found.append(f"{page.url}: {weight} bytes")
+    return found + [f"{page.url}: asks {host}" for host in hosts if host not in page.url]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
+async def test_every_page_on_the_way_is_light_and_open_to_everybody(browser, site, scheme, width):
+    context = await browser.new_context(locale="ru-RU", color_scheme=scheme, viewport={"width": width, "height": 844},
+                                        reduced_motion="reduce")
+    page = await context.new_page()
+    found: list[str] = []
+    await page.goto(f"{site.address}/e/coffee")
+    found += await faults(page)
+    await page.fill("input[name=phone]", "12345")
+    await page.click("form button.button--brand")
+    found += await faults(page)
+    await page.fill("input[name=phone]", ANNA)
+    await page.click("form button.button--brand")
+    found += await faults(page)
+    link = await site.link()
+    await page.goto(link)
+    found += await faults(page)
+    await page.fill("input[name=name]", "Анна")
+    await page.check("input[name=terms]")
+    await page.click("form button.button--brand")
+    await page.wait_for_url(f"{site.address}/c/*")
+    found += await faults(page)
+    card = page.url
+    await page.goto(f"{card}/details")
+    found += await faults(page)
+    site.joining.here.clock.advance(minutes=1)
+    await page.click("form[action*='/code'] button")
+    found += await faults(page)
+    await page.fill("input[name=code]", await site.link())
+    await page.click("form button.button--brand")
+    await page.wait_for_url(f"{card}/details")
+    found += await faults(page)
+    await context.clear_cookies()
+    await page.goto(link)
+    found += await faults(page)
+    assert found == []
     await context.close()
 
 
