@@ -1,0 +1,224 @@
+"""Every page of the demo in a real browser: it answers, fits, is quiet, and axe finds nothing, in both languages and both schemes."""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
+
+pytestmark = pytest.mark.browser
+# axe takes half a second a page: it judges one narrow and one wide view, the others are only measured.
+JUDGED = [(390, "light", "ru"), (1280, "dark", "en")]
+VIEWS = [*JUDGED, (320, "dark", "ru"), (1280, "light", "ru")]
+OPEN = ["/e/coffee", "/e/leaf", "/demo/phone", "/demo/sms", "/console/sign-in", "/till/sign-in", "/api/docs", "/a/abcdefghjkmnpq",
+        "/nowhere"]
+TILL = ["/till", "/till/sales", "/till/enrol"]
+CONSOLE = ["/console", *(f"/console/{name}" for name in (
+    "customers", "customers?q=zzz", "operations", "operations?kind=refund", "design", "program", "poster", "settings", "locations", "staff",
+    "keys", "audit"))]
+PAGES = [("", path) for path in OPEN] + [("till", path) for path in TILL] + [("console", path) for path in CONSOLE]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The demo as `make run` starts it, on a folder and a port of its own; its demo.json."""
+    data = tmp_path_factory.mktemp("demo")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    surroundings = {**os.environ, "TESSERA_DATA": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([sys.executable, "-m", "app", "run", "--demo"], cwd=Path(__file__).parents[2], env=surroundings, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        assert running.stdout is not None
+        assert any("SMS inbox" in line for line in running.stdout)      # the last of the addresses: it answers now
+        yield json.loads((data / "demo.json").read_text())
+        running.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def doors(demo: dict[str, Any], browser: Browser) -> dict[str, Any]:
+    """The cookies of somebody who is signed in to the till and to the console."""
+    states: dict[str, Any] = {"": None}
+    for kind in ("till", "console"):
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(demo[kind]["url"])
+        page.fill("[name=email]", demo[kind]["email"])
+        page.fill("[name=password]", demo[kind]["password"])
+        with page.expect_navigation():
+            page.click("form button.button--primary")
+        states[kind] = context.storage_state()
+        context.close()
+    return states
+
+
+def looked_at(browser: Browser, view: tuple[int, str, str], state: Any) -> BrowserContext:
+    width, scheme, language = view
+    # Motion is off, so that axe judges the colours at rest; the policy is tested elsewhere and would keep axe out.
+    return browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language, reduced_motion="reduce",
+                               bypass_csp=True, storage_state=state)
+
+
+def faults(page: Page, judged: bool) -> list[str]:
+    violations = Axe().run(page).response["violations"] if judged else []
+    found = [f"{fault['id']}: {fault['nodes'][0]['html'][:160]}" for fault in violations]
+    sideways = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    return found + ([f"{sideways} px too wide"] if sideways > 0 else [])
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("door", ["", "till", "console"])
+def test_every_page_fits_and_is_accessible(demo, browser, doors, view, door):
+    context = looked_at(browser, view, doors[door])
+    page = context.new_page()
+    wrong = {}
+    for path in [path for whose, path in PAGES if whose == door]:
+        answer = page.goto(demo["url"] + path)
+        assert answer is not None
+        found = faults(page, view in JUDGED)
+        if answer.status >= 500 or page.get_attribute("html", "lang") != view[2]:
+            found.append(f"status {answer.status}, {page.get_attribute('html', 'lang')}")
+        if found:
+            wrong[path] = found
+    context.close()
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(("door", "path"), PAGES, ids=str)
+def test_no_page_breaks_its_own_policy_or_asks_another_site(demo, browser, doors, door, path):
+    context = browser.new_context(storage_state=doors[door])
+    page = context.new_page()
+    told: list[str] = []
+    asked: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            told.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda failure: told.append(str(failure)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(demo["url"] + path)
+    context.close()
+    assert told == []
+    assert [url for url in asked if not url.startswith((demo["url"], "data:", "blob:"))] == []
+
+
+def card_page(demo: dict[str, Any], page: Page) -> str:
+    """Joins with a fresh number and gives the address of the card's page."""
+    page.goto(demo["enrol"])
+    page.fill("[name=phone]", f"+7916{page.evaluate('String(Date.now()).slice(-7)')}")
+    with page.expect_navigation():
+        page.click("form button.button--brand")
+    page.wait_for_function("async address => (await (await fetch(address)).json()).length > 0", arg=demo["sms"])
+    page.goto(page.request.get(demo["sms"]).json()[-1]["links"][0])
+    page.fill("[name=name]", "Анна")
+    page.check("[name=terms]")
+    with page.expect_navigation(url=re.compile("/c/")):
+        page.click("form button.button--brand")
+    return page.url
+
+
+def test_a_card_works_in_the_pocket_at_the_till_and_without_network(demo, browser, doors):
+    """The third promise of the card page: live, and still there when the network is not."""
+    context = browser.new_context()
+    page = context.new_page()
+    address = card_page(demo, page)
+    expect(page.locator("[data-live-state]")).to_be_visible()
+    code = page.locator(".pass__code span").inner_text().replace(" ", "")
+    before = page.locator("[data-live=balance] .figure").inner_text()
+
+    behind = browser.new_context(storage_state=doors["till"])
+    till = behind.new_page()
+    till.goto(demo["url"] + "/till")
+    till.fill("[name=code]", code)
+    with till.expect_navigation():
+        till.keyboard.press("Enter")
+    for key in "490":
+        till.click(f"[data-key='{key}']")
+    expect(till.locator("[data-earn]")).to_have_text(re.compile(r"^\+\d+$"))
+    promised = till.locator("[data-earn]").inner_text()
+    with till.expect_navigation():
+        till.click("[name=act][value=earn]")
+    expect(till.locator("[name=act][value=undo]")).to_contain_text(promised)
+    expect(page.locator("[data-live=balance] .figure")).not_to_have_text(before)
+
+    page.wait_for_function("navigator.serviceWorker.ready.then(worker => worker.active.state === 'activated')")
+    context.set_offline(True)
+    page.goto(address)
+    expect(page.locator(".pass__code svg")).to_be_visible()
+    expect(page.locator("[data-offline]")).to_be_visible()
+    context.close()
+    behind.close()
+
+
+def test_a_shoppers_pages_ask_for_at_most_60_kb(demo, browser):
+    context = browser.new_context()
+    page = context.new_page()
+    sizes: dict[str, int] = {}
+
+    def weigh(route: Route) -> None:
+        answer = route.fetch()
+        sizes[route.request.url] = len(answer.body())
+        route.fulfill(response=answer)
+
+    address = card_page(demo, page)
+    context.close()
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.route(re.compile("^(?!.*/events$)"), weigh)
+    for url in (demo["enrol"], address):
+        sizes.clear()
+        page.goto(url)
+        page.wait_for_load_state("load")
+        assert sum(sizes.values()) <= 60 * 1024, (url, sizes)
+    context.close()
+
+
+def test_the_camera_is_offered_only_where_the_browser_reads_codes(demo, browser, doors):
+    """Some browsers have the class and read nothing with it."""
+    for formats, offered in (("[]", False), ("['qr_code']", True)):
+        context = browser.new_context(storage_state=doors["till"])
+        context.add_init_script(f"window.BarcodeDetector = class {{ static async getSupportedFormats() {{ return {formats}; }} }};"
+                                "Object.defineProperty(navigator, 'mediaDevices', {value: {getUserMedia() {}}});")
+        page = context.new_page()
+        page.goto(demo["url"] + "/till")
+        page.wait_for_load_state("load")
+        expect(page.locator("[data-camera]")).to_be_visible() if offered else expect(page.locator("[data-camera]")).to_be_hidden()
+        context.close()
+
+
+def test_the_till_works_without_scripts(demo, browser, doors):
+    with_scripts = browser.new_context()
+    address = card_page(demo, with_scripts.new_page())
+    page = with_scripts.pages[0]
+    code = page.locator(".pass__code span").inner_text()
+    with_scripts.close()
+    context = browser.new_context(storage_state=doors["till"], java_script_enabled=False)
+    page = context.new_page()
+    page.goto(demo["url"] + "/till")
+    page.fill("[name=code]", code)
+    page.click("form.hand__code button")
+    page.fill("[name=amount]", "250,50")
+    page.click("[name=act][value=earn]")
+    page.click("[name=act][value=undo]")
+    assert page.locator("[name=act][value=undo]").count() == 0
+    page.goto(address)
+    expect(page.locator("[data-live=balance] .figure")).to_be_visible()
+    context.close()
