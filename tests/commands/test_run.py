@@ -1,6 +1,7 @@
 """The demo as a person starts it: a real process, told to stop as Ctrl+C or a host does."""
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -65,9 +66,28 @@ def started(data: Path) -> Iterator[Server]:
         process.communicate()
 
 
+@dataclass
+class FirstStart:
+    """What a first start left behind after its orderly end."""
+
+    data: Path
+    said: str
+    url: str
+    code: int
+    told: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> FirstStart:
     with started(tmp_path_factory.mktemp("demo") / "data") as server:
+        told = server.told()
+        return FirstStart(server.data, server.said, server.url, server.stop(), told)
+
+
+@pytest.fixture(scope="module")
+def demo(first_start: FirstStart) -> Iterator[Server]:
+    """A second start on the same data."""
+    with started(first_start.data) as server:
         yield server
 
 
@@ -157,29 +177,31 @@ def test_commands_work_beside_the_running_demo(demo: Server, tmp_path: Path) -> 
 
 
 @pytest.mark.goal("F12")
-def test_it_stops_in_order_and_a_second_start_keeps_everything_on_another_port(tmp_path: Path) -> None:
-    with started(tmp_path / "data") as first:
-        kept = first.told()
-        assert first.stop() == 0
-    assert sorted(path.name for path in first.data.glob("tessera.db*")) == ["tessera.db", "tessera.db.lock"]
-    assert not (first.data / "control.sock").exists()
-    with started(tmp_path / "data") as second:
-        told = second.told()
-        assert "Filling in" not in second.said
-        assert told["url"] == second.url != first.url
-        assert told["enrol"] == f"{second.url}/e/coffee"
-        for same in ("business", "program", "api_key", "apple", "other"):
-            assert told[same] == kept[same]
-        assert told["console"]["password"] == kept["console"]["password"]
+def test_it_stops_in_order_and_a_second_start_keeps_everything_on_another_port(first_start: FirstStart, demo: Server) -> None:
+    assert first_start.code == 0
+    assert "Filling in" in first_start.said
+    assert "Filling in" not in demo.said
+    told = demo.told()
+    assert told["url"] == demo.url != first_start.url
+    assert told["enrol"] == f"{demo.url}/e/coffee"
+    for same in ("business", "program", "api_key", "apple", "other"):
+        assert told[same] == first_start.told[same]
+    assert told["console"]["password"] == first_start.told["console"]["password"]
 
 
-def test_a_first_start_that_was_broken_off_is_made_anew(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with started(data) as first:
-        before = first.told()
-        first.process.kill()
-        first.process.wait(20)
-    (data / "demo.json").unlink()
-    with started(data) as second:
-        assert second.told()["api_key"] != before["api_key"]
-        assert get(second, "/ready").status_code == 200
+def test_an_orderly_end_leaves_one_whole_file_and_no_socket(first_start: FirstStart, tmp_path: Path) -> None:
+    shutil.copytree(first_start.data, tmp_path / "data", ignore=shutil.ignore_patterns("control.sock"))
+    with started(tmp_path / "data") as server:
+        assert (server.data / "control.sock").is_socket()
+        assert server.stop() == 0
+    assert sorted(path.name for path in server.data.glob("tessera.db*")) == ["tessera.db", "tessera.db.lock"]
+    assert not (server.data / "control.sock").exists()
+
+
+def test_a_first_start_that_was_broken_off_is_made_anew(first_start: FirstStart, tmp_path: Path) -> None:
+    """demo.json is written last, so a folder without it is a half one."""
+    shutil.copytree(first_start.data, tmp_path / "data", ignore=shutil.ignore_patterns("control.sock", "demo.json"))
+    with started(tmp_path / "data") as anew:
+        assert "Filling in" in anew.said
+        assert anew.told()["api_key"] != first_start.told["api_key"]
+        assert get(anew, "/ready").status_code == 200
