@@ -97,17 +97,23 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
     person = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
     soon = await ledger.expiring(here.db, card.account_id, now, within=SOON, limit=1)
     history = await sales.list_operations(here.db, principal(request), account_id=card.account_id, limit=SHOWN_OPERATIONS)
+    successor = await cards.get_card(here.db, card.business_id, card.replaced_by) if card.replaced_by else None
     return await frame.page(request, "card", {
         "card": {"number": card.number, "status": card.status, "name": (person.name if person else None) or "",
                  "phone": (person.phone_masked if person else None) or "", "since": card.created_at,
                  "source": frame.said(request, words.SOURCES[card.source]) if card.source in words.SOURCES else "",
                  "wallets": await registrations.count_devices(here.db, card.business_id, card.id),
+                 "successor": _link_of(request, successor) if successor else None,
                  "balance": (await ledger.balances(here.db, card.account_id)).get("points", 0)},
         "expiring": {"points": soon[0].amount, "at": soon[0].at} if soon else None, "page_link": page_link,
         "consents": await customers.consents_of(here.db, card.business_id, card.customer_id) if card.customer_id else [],
         "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
         "actions": _actions(request, card), "key": key or secrets.new_token(22),
         "points": (typed or {}).get("points", ""), "reason": (typed or {}).get("reason", "")}, done=done, wrong=wrong, status=status)
+
+
+def _link_of(request: Request, card: Card) -> dict[str, str]:
+    return {"url": f"{CARDS}/{context(request).ids.encode('card', card.id)}", "number_end": card.number[-4:]}
 
 
 def _actions(request: Request, card: Card) -> dict[str, str]:

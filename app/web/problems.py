@@ -32,6 +32,8 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
     404: ("not_found", errors.NotFound.detail), 405: ("method_not_allowed", N_("This address does not take that method.")),
     413: ("too_large", errors.TooLarge.detail), 400: ("malformed", errors.Malformed.detail),
 }
+# Where staff find their way again; a shopper's link has no other page.
+START_OF = {"console": "/console", "till": "/till"}
 OUR_MISTAKE = N_("Something broke on our side. It has been noted; nothing was half done. Try again in a moment.")
 
 
@@ -103,7 +105,7 @@ def _page(request: Request, status: int, failure: errors.TesseraError) -> Respon
     sentences = [failure.detail] if not failure.fields else [detail for _, _, detail in failure.fields]
     return render(request, "errors/page.html", {
         "status": status, "detail": " ".join(_said(request, sentence, **failure.params) for sentence in sentences),
-        "reference": "", "back": ""}, status=status)
+        "reference": "", "back": START_OF.get(request.url.path.split("/")[1], "")}, status=status)
 
 
 def _to_sign_in(request: Request, session: str) -> Response:
