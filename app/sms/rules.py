@@ -62,7 +62,7 @@ _SENTENCES = {
     "code": {"ru": "{brand}: код {link}", "en": "{brand}: code {link}"},
 }
 _SHORT = "{brand}: {link}"
-PURPOSES = tuple(_SENTENCES)
+LEAST_BRAND = 4
 
 
 def compose(purpose: str, language: str, brand: str, link: str) -> str:
@@ -75,9 +75,10 @@ def compose(purpose: str, language: str, brand: str, link: str) -> str:
     if size_of(full).parts == 1:
         return full
     name = plain(brand)
-    while name and size_of(_SHORT.format(brand=name, link=link)).parts > 1:
+    # A stump of a name tells nobody who is writing: then two parts are the lesser evil.
+    while len(name) >= LEAST_BRAND and size_of(_SHORT.format(brand=name, link=link)).parts > 1:
         name = name[:-1].rstrip()
-    return _SHORT.format(brand=name, link=link) if name else full
+    return _SHORT.format(brand=name, link=link) if len(name) >= LEAST_BRAND else full
 
 
 # A report moves a message only forward; late, doubled and swapped reports change nothing.

@@ -229,6 +229,7 @@ async def _carry(db: Database, ring: KeyRing, gateways: Gateways, clock: Clock, 
 async def _settle(db: Database, business: Business, message: Message, step: rules.Step, gateway: str | None, result: Result,
                   now: datetime, stopped: list[str] | None = None) -> None:
     """Writes what became of a try; what was reserved and surely not spent goes back."""
+    assert step.state == "queued" or rules.moves("submitting", step.state)
     over = step.state in rules.SENT_OR_OVER
     cost_minor = message.reserved_minor
     if step.state in ("rejected", "undelivered", "expired"):
@@ -239,6 +240,7 @@ async def _settle(db: Database, business: Business, message: Message, step: rule
     async def act(tx: Transaction) -> None:
         values = {"state": step.state, "reason": step.reason, "due_at": to_ms(step.due_at or now), "gateway": gateway,
                   "provider_id": result.provider_id, "sent_at": to_ms(now) if step.state == "accepted" else None,
+                  "segments": result.segments or message.segments,
                   "final_at": to_ms(now) if step.state in rules.FINAL or step.state == "unknown" else None, "reserved_minor": cost_minor}
         if await store.record_try(tx, message.id, values, wipe=over) and cost_minor != message.reserved_minor:
             for scope, period in _purses(business, from_ms(message.created_at)):

@@ -68,7 +68,7 @@ async def record_try(tx: Transaction, message_id: int, values: Mapping[str, Any]
     row = await tx.fetch_one(
         f"UPDATE messages SET {wiped}state = :state, reason = CAST(:reason AS TEXT), due_at = :due_at, gateway = CAST(:gateway AS TEXT), "
         "provider_id = CAST(:provider_id AS TEXT), sent_at = CAST(:sent_at AS BIGINT), final_at = CAST(:final_at AS BIGINT), "
-        "reserved_minor = :reserved_minor, claimed_until = NULL WHERE id = :id AND state = 'submitting' RETURNING id",
+        "segments = :segments, reserved_minor = :reserved_minor, claimed_until = NULL WHERE id = :id AND state = 'submitting' RETURNING id",
         {"id": message_id, **values})
     return row is not None
 

@@ -290,7 +290,8 @@ async def test_a_bad_number_is_rejected_and_its_money_comes_back(post):
 async def test_what_a_carrier_says_it_cost_replaces_what_was_reserved(post):
     post.settings = replace(post.settings, sms_price_minor=5)
     await post.queue()
-    await post.deliver(Carrier(Result("accepted", cost_minor=3)))
+    await post.deliver(Carrier(Result("accepted", segments=2, cost_minor=3)))
+    assert (await post.rows())[0]["segments"] == 2
     assert {row["reserved_minor"] for row in await post.db.fetch_all("SELECT reserved_minor FROM sms_spend")} == {3}
 
 
