@@ -1,0 +1,252 @@
+"""Two businesses with one thing of each kind, everybody who may knock at their doors, and a look at every row of the database."""
+import csv
+import re
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from app import secrets
+from app.clock import to_ms
+from app.context import Context
+from app.db import write_transaction
+from app.sales import service as sales
+from app.sales.rules import SaleRequest
+from app.staff import service as staff
+from app.staff import store as staff_store
+from app.web.principal import SCOPES
+from tests.conftest import Shop
+from tests.enrolment.joining import Joining
+from tests.shops import make_card
+
+ACCESS = Path(__file__).parents[2] / "app" / "access.csv"
+HOST = "https://cards.example.com"
+# Columns that every request may touch; limit_hits counts requests, refused ones too.
+_NOTED = {("sessions", "seen_at"), ("api_keys", "used_at")}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of app/access.csv."""
+
+    method: str
+    path: str
+    who: str
+
+    @property
+    def kind(self) -> str:
+        return self.who.split()[0]
+
+    @property
+    def words(self) -> list[str]:
+        return self.who.split()[1:]
+
+
+def rows(*kinds: str) -> list[Row]:
+    """The routes of these kinds of access (all of them unless told), without those that only a demo has."""
+    with ACCESS.open(encoding="utf-8", newline="") as file:
+        found = [Row(line["method"], line["path"], line["who"]) for line in csv.DictReader(file)]
+    return [row for row in found if not row.path.startswith("/demo/") and (not kinds or row.kind in kinds)]
+
+
+@dataclass
+class Caller:
+    """Somebody at the door. what: anonymous, staff or key; side: a, b or none."""
+
+    name: str
+    headers: dict[str, str]
+    what: str = "anonymous"
+    side: str = ""
+    session: str = ""
+    role: str = ""
+    scopes: frozenset[str] = frozenset()
+    token: str = ""
+
+
+@dataclass
+class Side:
+    """A business with a card, an operation, a waiting enrolment, a spare member of staff and a spare key: public ids in `ids`."""
+
+    shop: Shop
+    ids: dict[str, str]
+    rows: dict[str, int]
+    links: dict[str, str] = field(default_factory=dict)
+
+
+class World:
+    """Made with `make`."""
+
+    def __init__(self, here: Context, client: httpx2.AsyncClient) -> None:
+        self.here, self.client = here, client
+        self.sides: dict[str, Side] = {}
+
+    @property
+    def a(self) -> Side:
+        return self.sides["a"]
+
+    @property
+    def b(self) -> Side:
+        return self.sides["b"]
+
+    async def add(self, name: str, shop: Shop, phones: tuple[str, str]) -> None:
+        """phones: of the card's holder, and of somebody who was sent an activation link."""
+        here, now = self.here, self.here.clock.now()
+        card = await make_card(here, shop, phone=phones[0], points=120)
+        sale = await sales.sell(here.db, shop.key_principal, SaleRequest(card.id, 20_000, receipt="A-1"), None, now)
+        joining = Joining(here, shop)
+        told = await joining.start(phones[1])
+        key_id, _ = await staff.create_key(here.db, here.ring, shop.who, "spare", frozenset({"cards:read"}), None, now)
+        sign_in_link = secrets.new_secret()
+
+        async def act(tx: Any) -> tuple[int, str]:
+            from app.cards import service as cards
+
+            spare = await staff.create_staff(tx, here.ring, shop.business_id, email=f"spare@{name}.example.com", name="Spare",
+                                             role="cashier", now=now)
+            await staff.create_link(tx, here.ring, shop.business_id, spare, sign_in_link, now)
+            return spare, await cards.page_link(tx, here.ring, card, "card", now)
+
+        spare_id, page = await write_transaction(here.db, act)
+        assert told.id is not None and told.card_id is not None
+        found = {"card": card.id, "operation": sale.operation.id, "enrolment": told.id, "location": shop.location_id, "staff": spare_id,
+                 "api_key": key_id, "program": shop.program_id}
+        self.sides[name] = Side(shop, {kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, found,
+                                {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "console": sign_in_link})
+
+    # Callers.
+
+    async def session(self, side: str, role: str, kind: str, *, hours_ago: int = 0, is_revoked: bool = False) -> Caller:
+        """A signed-in member of staff, as a browser sends its cookie."""
+        here, shop, token = self.here, self.sides[side].shop, secrets.new_secret()
+        began = here.clock.now() - timedelta(hours=hours_ago)
+        people = {each.role: each.id for each in await staff.list_staff(here.db, here.ring, shop.business_id) if each.name != "Spare"}
+        row = {"business_id": shop.business_id, "staff_id": people[role], "location_id": None, "kind": kind,
+               "token_hash": here.ring.lookup_hash(staff.SESSION, token), "created_at": to_ms(began),
+               "expires_at": to_ms(began + timedelta(hours=18))}
+
+        async def act(tx: Any) -> None:
+            session_id = await staff_store.append_session(tx, row)
+            if is_revoked:
+                await staff_store.revoke_session(tx, session_id, to_ms(here.clock.now()))
+
+        await write_transaction(here.db, act)
+        state = " (expired)" if hours_ago else " (revoked)" if is_revoked else ""
+        return Caller(f"{role} of {side} at the {kind}{state}", {"Cookie": f"__Host-tessera-{kind}={token}"}, "gone" if state else "staff",
+                      side, kind, role, token=token)
+
+    async def key(self, side: str, scopes: frozenset[str], *, is_revoked: bool = False) -> Caller:
+        here, shop = self.here, self.sides[side].shop
+        key_id, plain = await staff.create_key(here.db, here.ring, shop.who, "test", scopes, None, here.clock.now())
+        if is_revoked:
+            await staff.revoke_key(here.db, shop.who, key_id, here.clock.now())
+        return Caller(f"key of {side} with {' '.join(sorted(scopes))}" + (" (revoked)" if is_revoked else ""),
+                      {"Authorization": f"Bearer {plain}"}, "gone" if is_revoked else "key", side, scopes=scopes)
+
+    async def callers(self) -> list[Caller]:
+        """Everybody of goal A1."""
+        made = [Caller("anonymous", {}), Caller("key that never was", {"Authorization": "Bearer tsk_" + "x" * 43})]
+        for side in ("a", "b"):
+            for kind in ("till", "console"):
+                made += [await self.session(side, role, kind) for role in ("cashier", "manager", "owner")]
+            made.append(await self.key(side, frozenset(SCOPES)))
+        made += [await self.key("a", frozenset({scope})) for scope in SCOPES]
+        made.append(await self.key("a", frozenset(SCOPES), is_revoked=True))
+        for kind in ("till", "console"):
+            made.append(await self.session("a", "owner", kind, hours_ago=19))
+            made.append(await self.session("a", "owner", kind, is_revoked=True))
+        return made
+
+    def forgery_token(self, caller: Caller) -> str:
+        """The hidden token of the pages that `caller` sees."""
+        return self.here.ring.lookup_hash("web.forgery", caller.token).hex()[:32]
+
+    # Requests.
+
+    def address(self, row: Row, ids: dict[str, str] | None = None, links: dict[str, str] | None = None) -> str:
+        """The route's address with public ids and links filled in; those of business A unless told."""
+        ids, links = ids or self.a.ids, links or self.a.links
+        kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "id": self.id_kind(row)}
+        fixed = {"act": "block", "business": "coffee", "program": "points", "token": links["c"], "digest": "0" * 8, "name:path": "none.css",
+                 "link": links["console" if row.path.startswith("/console") else "a"], "short": "none", "device": "d" * 32,
+                 "pass_type": "pass.none", "serial": "none"}
+        return re.sub(r"\{([^}]+)\}", lambda match: fixed.get(match[1]) or ids[kinds[match[1]]], row.path)
+
+    def id_kind(self, row: Row) -> str:
+        if row.path.startswith("/api/v1/cards"):
+            return "card"
+        return "enrolment" if "/enrolments" in row.path else "operation"
+
+    def has_id(self, row: Row) -> bool:
+        """Whether the address names a thing of a business."""
+        return row.kind in ("staff", "key") and bool(re.search(r"\{(id|card|location|staff|key)\}", row.path))
+
+    def body(self, row: Row, side: Side | None = None) -> dict[str, Any] | None:
+        """What the POST takes, and would do; None for a body without fields."""
+        ids = (side or self.a).ids
+        return {
+            "/api/v1/cards": {"program": ids["program"], "customer": {"name": "Boris"}, "consent": {"terms": True}},
+            "/api/v1/enrolments": {"program": ids["program"], "phone": "+79161230000"},
+            "/api/v1/sales/quote": {"card": ids["card"], "amount": 10_000},
+            "/api/v1/sales": {"card": ids["card"], "amount": 10_000},
+            "/api/v1/sales/{id}/refunds": {"amount": 100},
+            "/api/v1/cards/{id}/adjustments": {"unit": "points", "amount": 1, "reason": "a test"},
+        }.get(row.path)
+
+    async def ask(self, row: Row, caller: Caller, address: str | None = None, *, method: str = "", form: dict[str, str] | None = None,
+                  body: Any = None, **headers: str) -> httpx2.Response:
+        """The request as `caller` would send it: JSON with an idempotency key, or a form with the hidden token."""
+        address, method = address or self.address(row), method or row.method
+        sent: dict[str, Any] = {"headers": {**caller.headers, "Accept-Language": "en", **headers}}
+        if method == "POST" and row.path.startswith("/api/"):
+            sent["headers"]["Idempotency-Key"] = secrets.new_token(20)
+            if (wanted := body if body is not None else self.body(row)) is not None:
+                sent["json"] = wanted
+        elif method == "POST" and row.kind == "staff":
+            sent["data"] = {"csrf": self.forgery_token(caller), **(form or {})}
+        elif method == "POST":
+            sent["data"] = form or {}
+        return await self.client.request(method, address, **sent)
+
+
+class Rows:
+    """Every row of a SQLite database: whether anything changed since `keep`."""
+
+    def __init__(self, database_url: str) -> None:
+        self.connection = sqlite3.connect(database_url.removeprefix("sqlite:///"))
+        self._version, self._rows = self._commits(), self.all()
+
+    def keep(self) -> None:
+        """From here on."""
+        if self._commits() != self._version:
+            self._version, self._rows = self._commits(), self.all()
+
+    def _commits(self) -> int:
+        return self.connection.execute("PRAGMA data_version").fetchone()[0]
+
+    def all(self) -> dict[str, list[tuple[Any, ...]]]:
+        tables = [name for (name,) in self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+                  if name != "limit_hits" and not name.startswith("sqlite_")]
+        return {table: sorted(self.connection.execute(f"SELECT {self._columns(table)} FROM {table}").fetchall(), key=repr)
+                for table in tables}
+
+    def _columns(self, table: str) -> str:
+        names = [row[1] for row in self.connection.execute(f"PRAGMA table_info({table})")]
+        return ", ".join(name for name in names if (table, name) not in _NOTED)
+
+    def changed(self) -> list[str]:
+        """The tables that differ; looks at them only where somebody committed at all."""
+        if self._commits() == self._version:
+            return []
+        now = self.all()
+        return [table for table in now if now[table] != self._rows[table]]
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def same_page(answer: httpx2.Response) -> tuple[int, str]:
+    """Status and body without what differs from answer to answer by itself: the nonce of the page's own style."""
+    return answer.status_code, re.sub(r'nonce="[^"]+"', 'nonce=""', answer.text)
