@@ -1,0 +1,75 @@
+"""The OpenAPI document: whole, true to the routes and to the answers."""
+import pytest
+from starlette.routing import Route
+
+from app.main import all_routes
+from app.till.api import CALLS
+from tests.shops import make_card
+
+
+async def document(client):
+    answer = await client.get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+@pytest.mark.goal("B1")
+async def test_every_route_of_the_api_is_in_the_document_and_nothing_else(client):
+    made = await document(client)
+    described = {(method.upper(), path) for path, methods in made["paths"].items() for method in methods}
+    routed = {(method, route.path) for route in all_routes() if isinstance(route, Route) and route.path.startswith("/api/v1")
+              for method in route.methods - {"HEAD"}}
+    assert described == routed
+
+
+async def test_every_reference_leads_somewhere_and_every_name_is_given_once(client):
+    made, references, names = await document(client), [], []
+
+    def walk(part):
+        if isinstance(part, dict):
+            references.extend([part["$ref"]] if "$ref" in part else [])
+            names.extend([part["operationId"]] if "operationId" in part else [])
+            for one in part.values():
+                walk(one)
+        elif isinstance(part, list):
+            for one in part:
+                walk(one)
+
+    walk(made)
+    assert {reference.removeprefix("#/components/schemas/") for reference in references} <= set(made["components"]["schemas"])
+    assert len(names) == len(set(names)) == len(CALLS)
+    assert made["openapi"] == "3.1.0"
+    assert made["servers"] == [{"url": "https://cards.example.com"}]
+
+
+async def test_bodies_are_described_by_the_structs_that_parse_them(client):
+    made = await document(client)
+    for call in CALLS:
+        described = made["paths"][call.address][call.method.lower()]
+        if call.body is not None:
+            schema = made["components"]["schemas"][call.body.__name__]
+            assert described["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(f"/{call.body.__name__}")
+            assert set(schema["properties"]) == set(call.body.__struct_fields__)
+            assert schema["additionalProperties"] is False
+        if call.who.scopes:
+            assert all(scope in described["description"] for scope in call.who.scopes)
+
+
+async def test_answers_have_the_fields_that_the_document_names(client, till, here, shop):
+    made, card = await document(client), await make_card(here, shop, points=10)
+    sold = (await till.post("/sales", {"card": till.id("card", card.id), "amount": 100})).json()
+    quote = (await till.post("/sales/quote", {"card": till.id("card", card.id), "amount": 100})).json()
+    told = (await till.get(f"/cards/{till.id('card', card.id)}")).json()
+    problem = (await till.get("/cards/x")).json()
+    for answer, name in ((sold, "Operation"), (quote, "Quote"), (told, "Card"), (problem, "Problem")):
+        schema = made["components"]["schemas"][name]
+        assert set(schema["required"]) <= set(answer) <= set(schema["properties"])
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_the_document_is_a_page_too(client, language):
+    answer = await client.get("/api/docs", headers={"Accept-Language": language})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    for call in CALLS:
+        assert call.summary.split("'")[0] in answer.text
