@@ -109,6 +109,13 @@ def _policy(nonce: str) -> str:
     return POLICY.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
 
 
+def _is_exposed(request: Request) -> bool:
+    """Whether this is a demo that listens where others can reach it (TESSERA_DEMO_HOST): every page says so."""
+    state = getattr(request.scope.get("app"), "state", None)
+    here = getattr(state, "context", None)
+    return here is not None and here.settings.demo and not here.settings.is_loopback
+
+
 def render(request: Request, name: str, context: Mapping[str, Any] | None = None, *, status: int = 200,
            headers: Mapping[str, str] | None = None, default_language: str = "en", nonce: str = "") -> HTMLResponse:
     """Answer with a page in the language that the request asks for, else in `default_language`, the business's own.
@@ -119,7 +126,8 @@ def render(request: Request, name: str, context: Mapping[str, Any] | None = None
     """
     language = i18n.language_of(request, default_language)
     nonce = nonce or secrets.token_urlsafe(12)
-    body = environment(language).get_template(name).render({"request": request, "nonce": nonce, **(context or {})})
+    body = environment(language).get_template(name).render(
+        {"request": request, "nonce": nonce, "exposed": _is_exposed(request), **(context or {})})
     answer = HTMLResponse(body, status, {"Content-Security-Policy": _policy(nonce), "Vary": "Accept-Language, Cookie",
                                          "Content-Language": language, **(headers or {})})
     if request.query_params.get("lang") == language:
