@@ -1,13 +1,21 @@
-"""`issue --program ID --phone NUMBER --out FILE`: writes the pass of an active card, as its page would hand it out."""
+"""`issue --program ID --phone NUMBER --out FILE`: writes the pass of an active card, as its page would hand it out.
+
+A phone without a card gets one, active at once: whoever runs this states that its shopper has agreed to the terms.
+"""
 import argparse
 import asyncio
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.commands import shared
 from app.context import Context
-from app.errors import NotFound
+from app.errors import NotFound, Refused
 from app.programs.store import Program
+from app.web.principal import system
+
+if TYPE_CHECKING:
+    from app.cards.service import Card
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,26 +34,33 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def act(here: Context, program: str, phone: str) -> dict[str, Any]:
-    """Raises NotFound where there is no such programme, or nobody with that phone has an active card of it."""
-    from app.cards import service as cards
+    """Raises NotFound where there is no such programme, Refused where the phone's card is blocked."""
     from app.customers import phones
-    from app.customers import service as customers
     from app.passes import service as passes
 
-    found = await _program(here, program)
-    e164 = phones.parse_phone(phone, found.country, None)
-    customer = await customers.find_by_phone(here.db, here.ring, found.business_id, e164)
-    if customer is None:
-        raise NotFound("Nobody with this phone number has a card.")
-    held = await cards.cards_of_customer(here.db, found.business_id, customer.id, found.id)
-    card = next((card for card in held if card.status == "active"), None)
-    if card is None:
-        raise NotFound("The card of this phone number is not active, so it has no pass.")
-    now = here.clock.now()
+    found, now = await _program(here, program), here.clock.now()
+    card = await _active_card(here, found, phones.parse_phone(phone, found.country, None), now)
     await passes.ensure(here, card, now)
     built = await passes.build(here, card.id, now)
     assert built.data is not None
     return {"data": shared.packed(built.data)}
+
+
+async def _active_card(here: Context, program: Program, e164: str, now: datetime) -> "Card":
+    """The card that this phone has, a new one where it has none."""
+    from app.cards import service as cards
+    from app.customers import service as customers
+    from app.till import service as till
+
+    customer = await customers.find_by_phone(here.db, here.ring, program.business_id, e164)
+    held = await cards.cards_of_customer(here.db, program.business_id, customer.id, program.id) if customer else []
+    if active := next((card for card in held if card.status == "active"), None):
+        return active
+    if any(card.status == "blocked" for card in held):
+        raise Refused("The card of this phone number is blocked. Unblock it in the console first.")
+    shopper = till.Shopper(e164, None, None, None, program.language)
+    return await till.issue_card(here.db, here.ring, system(program.business_id), program.id, shopper, till.Agreed(False, None, now),
+                                 "command", None, now)
 
 
 async def _program(here: Context, text: str) -> Program:
