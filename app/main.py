@@ -24,6 +24,7 @@ from app.updates import service as updates
 from app.web import assets, problems, routing
 from app.web.cookies import cookie
 from app.web.events import Broker
+from app.web.front import EmptyServer
 from app.web.principal import Principal
 from app.web.security import SecurityMiddleware
 
@@ -66,7 +67,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
 
     app = Starlette(
         routes=[*all_routes(), *more_routes], lifespan=lifespan,
-        middleware=[Middleware(SecurityMiddleware, https=here.settings.is_https)],
+        middleware=[Middleware(SecurityMiddleware, https=here.settings.is_https), Middleware(EmptyServer)],
         exception_handlers={errors.TesseraError: problems.on_failure, HTTPException: problems.on_http_exception,
                             Exception: problems.on_bug})
     app.router.redirect_slashes = False     # it would send callers to an address made from the Host header
@@ -84,9 +85,9 @@ def all_routes() -> list[BaseRoute]:
     from app.registrations import api as registrations_api
     from app.till import api as till_api
     from app.till import pages as till_pages
-    from app.web import status
+    from app.web import front, status
 
-    rooms = (status, enrolment_pages, card_pages, pass_pages, registrations_api, till_pages, till_api, console_pages)
+    rooms = (front, status, enrolment_pages, card_pages, pass_pages, registrations_api, till_pages, till_api, console_pages)
     return [*assets.routes, *(route for room in rooms for route in room.routes)]
 
 
