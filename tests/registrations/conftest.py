@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -100,12 +101,18 @@ class Device:
         self.woken.set()
         await self.numbering
 
-    async def _number(self) -> None:
-        await self.here.db.listen(updates.WAITING, self.woken.set)
+    async def _number_until_over(self) -> None:
         while not self.is_over:
             self.woken.clear()
             await updates.number_pending(self.here.db)
             await self.woken.wait()
+
+    async def _number(self) -> None:
+        while not self.is_over:
+            # A busy machine may be late: as the runner does, look again.
+            with contextlib.suppress(errors.Unavailable):
+                await self.here.db.listen(updates.WAITING, self.woken.set)
+                await self._number_until_over()
         await self.here.db.forget(updates.WAITING, self.woken.set)
 
 
