@@ -80,8 +80,6 @@ def answer(request: Request, status: int, failure: errors.TesseraError) -> Respo
     response = problem(request, status, failure) if _wants_json(request) else _page(request, status, failure)
     if failure.retry_after is not None:
         response.headers["Retry-After"] = str(failure.retry_after)
-    elif status == 503:
-        response.headers["Retry-After"] = "1"
     if status == 401 and _wants_json(request):
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

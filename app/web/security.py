@@ -46,7 +46,10 @@ class SecurityMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._add_headers(MutableHeaders(scope=message), path)
+                headers = MutableHeaders(scope=message)
+                self._add_headers(headers, path)
+                if status == 503:       # pages that show the sentence beside what was typed, too
+                    headers.setdefault("Retry-After", "1")
             await send(message)
 
         try:
