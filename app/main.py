@@ -20,6 +20,7 @@ from app.schema import migrate
 from app.secrets import KeyRing
 from app.settings import Settings
 from app.staff import service as staff
+from app.staff import uses
 from app.updates import service as updates
 from app.web import assets, problems, routing
 from app.web.cookies import cookie
@@ -60,6 +61,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(publishing(here, broker))
+            await stack.enter_async_context(uses.writing(here.db))
             for each in more_lifespans:
                 await stack.enter_async_context(each(here))
             yield

@@ -9,16 +9,15 @@ from app.clock import to_ms
 from app.db import Database, Row, Transaction, write_transaction
 from app.errors import NotFound
 from app.secrets import KeyRing
-from app.staff import rules, store
+from app.staff import rules, store, uses
 from app.staff.rules import ApiKey
 from app.web.principal import Principal
 
 KEY = "staff.api_key"
 KEPT_MS = 2_000             # a revoked key dies within this on other processes; on this one at once
-USED_EVERY_MS = 60_000
 MOST_KEPT = 10_000
 
-_Kept = OrderedDict[bytes, tuple[Principal, int, int]]
+_Kept = OrderedDict[bytes, tuple[Principal, int]]
 _known: "WeakKeyDictionary[Database, _Kept]" = WeakKeyDictionary()
 
 
@@ -56,22 +55,22 @@ async def revoke_key(db: Database, who: Principal, key_id: int, now: datetime) -
 
 
 async def principal_of_key(db: Database, ring: KeyRing, plain: str, now: datetime) -> Principal | None:
-    """Who stands behind a key, or None; notes the use, at most once a minute."""
+    """Who stands behind a key, or None; notes the use, in memory."""
     if not plain.startswith(rules.KEY_PREFIX) or len(plain) > 100:
         return None
     key_hash, now_ms = ring.lookup_hash(KEY, plain), to_ms(now)
     known = _known.setdefault(db, OrderedDict())
     kept = known.get(key_hash)
     if kept is not None and 0 <= now_ms - kept[1] < KEPT_MS:
+        uses.note(db, "key", kept[0].id or 0, now_ms)
         return kept[0]
     row = await store.key_by_hash(db, key_hash)
     if row is None:
         known.pop(key_hash, None)
         return None
-    principal, used_at = _principal(row), row["used_at"] or 0
-    if now_ms - used_at > USED_EVERY_MS:
-        await write_transaction(db, lambda tx: store.set_key_used(tx, row["id"], now_ms))
-    known[key_hash] = (principal, now_ms, used_at)
+    principal = _principal(row)
+    uses.note(db, "key", row["id"], now_ms)
+    known[key_hash] = (principal, now_ms)
     while len(known) > MOST_KEPT:
         known.popitem(last=False)
     return principal

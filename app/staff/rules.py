@@ -14,7 +14,6 @@ LINK_SECONDS = 3 * 86400
 # A till stays signed in for a shift, a console for a working day; both end when nobody uses them.
 IDLE_SECONDS = {"till": 12 * 3600, "console": 4 * 3600}
 LIFE_SECONDS = {"till": 18 * 3600, "console": 24 * 3600}
-SEEN_EVERY_SECONDS = 60
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 

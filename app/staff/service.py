@@ -9,7 +9,7 @@ from app.errors import Expired, Forbidden, Invalid, NotFound, Refused, Unauthent
 from app.limits import service as limits
 from app.limits.rules import Limit
 from app.secrets import KeyRing
-from app.staff import passwords, rules, store
+from app.staff import passwords, rules, store, uses
 from app.staff.keys import create_key, list_keys, principal_of_key, revoke_key
 from app.staff.rules import Staff
 from app.text import N_
@@ -221,13 +221,15 @@ async def _begin(tx: Transaction, ring: KeyRing, row: Row, kind: str, token: str
 
 
 async def principal_of_session(db: Database, ring: KeyRing, token: str, kind: str, now: datetime) -> Principal | None:
-    """Who stands behind a session's cookie, or None; notes the use, at most once a minute."""
+    """Who stands behind a session's cookie, or None; notes the use, in memory."""
     row = await store.session(db, ring.lookup_hash(SESSION, token), kind)
     now_ms = to_ms(now)
-    if row is None or not rules.is_live(row["created_at"], row["seen_at"], row["expires_at"], now_ms, kind):
+    if row is None:
         return None
-    if now_ms - row["seen_at"] > rules.SEEN_EVERY_SECONDS * 1000:
-        await write_transaction(db, lambda tx: store.set_seen(tx, row["id"], now_ms))
+    seen_at = max(row["seen_at"], uses.last(db, "session", row["id"]))
+    if not rules.is_live(row["created_at"], seen_at, row["expires_at"], now_ms, kind):
+        return None
+    uses.note(db, "session", row["id"], now_ms)
     return Principal(row["business_id"], row["business_id"], "staff", row["staff_id"], row["name"], row["role"],
                      location_id=row["location_id"], session_id=row["id"])
 
