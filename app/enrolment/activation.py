@@ -91,7 +91,7 @@ async def activate(db: Database, ring: KeyRing, token: str, form: Form, now: dat
 
     async def act(tx: Transaction) -> Activated:
         enrolment, link = invitation.enrolment, invitation.link
-        if not await store.consume(tx, link.id, to_ms(now)) or not await store.end(tx, enrolment.id, "activated", to_ms(now), forget=False):
+        if not await store.consume(tx, link.id, to_ms(now)) or not await store.end(tx, enrolment.id, "activated", to_ms(now)):
             raise Expired()
         await store.consume_all(tx, enrolment.id, to_ms(now))
         await sms.cancel_of_enrolment(tx, enrolment.id, now)

@@ -18,7 +18,7 @@ _POSTER = re.compile(r"[\w.-]{1,40}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """One number on its way to a card. Moments in ms; phone_sealed: None once it has ended without a card."""
+    """One number on its way to a card. Moments in ms; phone_sealed: None once it has ended."""
 
     id: int
     business_id: int

@@ -1,6 +1,6 @@
 """From a number to a card: an enrolment is started, its link travels by SMS, a POST through the link finishes it, once."""
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app import secrets
 from app.audit import service as audit
@@ -29,6 +29,7 @@ from app.updates import service as updates
 from app.web.principal import Principal, system
 
 FORGOTTEN_AT_ONCE = 50
+TOLD_FOR = timedelta(hours=24)
 
 
 class EnrolmentOver(Refused):
@@ -279,14 +280,14 @@ async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal
     return await write_transaction(db, act)
 
 
-def _wish_of(ring: KeyRing, enrolment: Enrolment, address: str | None = None) -> Wish:
+def _wish_of(ring: KeyRing, enrolment: Enrolment) -> Wish:
     """What was asked for, as it stands in the row."""
     return Wish(enrolment.program_id, phone_of(ring, enrolment), enrolment.source, enrolment.language, location_id=enrolment.location_id,
-                poster=enrolment.poster or "", address=address)
+                poster=enrolment.poster or "")
 
 
 def phone_of(ring: KeyRing, enrolment: Enrolment) -> str:
-    """The number of an enrolment that is not ended without a card."""
+    """The number of an enrolment that has not ended."""
     assert enrolment.phone_sealed is not None
     return ring.open_text("enrolment.phone", enrolment.phone_sealed, str(enrolment.business_id).encode())
 
@@ -297,10 +298,14 @@ async def send_again(db: Database, ring: KeyRing, settings: Settings, token: str
     Whoever asks is told the same whatever happened: an unknown link, one of an enrolment that ended, a limit.
     """
     found = await store.find_by_token(db, token_hash(ring, token))
-    if found is None or found[0].phone_sealed is None:
+    if found is None:
         return
     enrolment, new_token = found[0], secrets.new_token(rules.TOKEN_LETTERS)
-    wish = _wish_of(ring, enrolment, address)
+    e164 = await _registered(db, ring, enrolment)
+    if e164 is None:
+        return
+    wish = Wish(enrolment.program_id, e164, enrolment.source, enrolment.language, location_id=enrolment.location_id,
+                poster=enrolment.poster or "", address=address)
     who = Principal(enrolment.business_id, enrolment.business_id, "shopper")
 
     async def act(tx: Transaction) -> None:
@@ -311,6 +316,16 @@ async def send_again(db: Database, ring: KeyRing, settings: Settings, token: str
             await _send_card(tx, ring, settings, who, program, member, wish, now)
 
     await _quietly(db, settings, enrolment.business_id, wish.e164, act, now)
+
+
+async def _registered(db: Database, ring: KeyRing, enrolment: Enrolment) -> str | None:
+    """The number that an enrolment waits for, or that its card's customer has today; None where it was forgotten."""
+    if enrolment.phone_sealed is not None:
+        return phone_of(ring, enrolment)
+    if enrolment.status != "activated" or enrolment.card_id is None:
+        return None
+    card = await cards.get_card(db, enrolment.business_id, enrolment.card_id)
+    return await customers.phone_of(db, ring, card.business_id, card.customer_id) if card.customer_id else None
 
 
 async def cancel(db: Database, ring: KeyRing, who: Principal, enrolment_id: int, now: datetime, key: Key | None = None) -> Told:
@@ -345,7 +360,7 @@ async def expire_due(db: Database, ring: KeyRing, now: datetime) -> int:
 async def end_as_member(tx: Transaction, ring: KeyRing, program: Program, e164: str, card_id: int, now: datetime) -> None:
     """The number got its card another way (a web shop has the consent): what waits for it is over, its links with it."""
     waiting = await store.find_waiting(tx, program.id, phones.business_hash(ring, program.business_id, e164))
-    if waiting is None or not await store.end(tx, waiting.id, "activated", to_ms(now), forget=False):
+    if waiting is None or not await store.end(tx, waiting.id, "activated", to_ms(now)):
         return
     await store.set_card(tx, waiting.id, card_id)
     await store.consume_all(tx, waiting.id, to_ms(now))
@@ -360,7 +375,7 @@ async def end(tx: Transaction, ring: KeyRing, who: Principal, enrolment: Enrolme
 
     status: expired | cancelled | refused ("not me"). Raises EnrolmentOver where somebody was faster.
     """
-    if not await store.end(tx, enrolment.id, status, to_ms(now), forget=True):
+    if not await store.end(tx, enrolment.id, status, to_ms(now)):
         raise EnrolmentOver()
     await store.consume_all(tx, enrolment.id, to_ms(now))
     await sms.cancel_of_enrolment(tx, enrolment.id, now)
@@ -377,3 +392,8 @@ async def end(tx: Transaction, ring: KeyRing, who: Principal, enrolment: Enrolme
 async def count_by_poster(db: Database, business_id: int) -> list[tuple[str, int]]:
     """(poster, cards that it brought), the most first; an empty name for the page itself."""
     return await store.count_by_poster(db, business_id)
+
+
+async def refused_lately(db: Database, business_id: int, location_id: int | None, now: datetime) -> list[Enrolment]:
+    """Cards of the last day whose number turned out to be somebody else's: the till is told, and may count the sale anew."""
+    return await store.refused_since(db, business_id, location_id, to_ms(now - TOLD_FOR))

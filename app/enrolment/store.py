@@ -81,12 +81,12 @@ async def consume_all(tx: Transaction, enrolment_id: int, now: int) -> None:
                      {"id": enrolment_id, "now": now})
 
 
-async def end(tx: Transaction, enrolment_id: int, status: str, now: int, *, forget: bool) -> bool:
-    """Ends a pending enrolment once; with `forget` everything personal in it goes. False: it has ended already."""
-    forgotten = "phone_sealed = NULL, phone_hash = NULL, phone_server_hash = NULL, phone_hint = '', " if forget else ""
+async def end(tx: Transaction, enrolment_id: int, status: str, now: int) -> bool:
+    """Ends a pending enrolment once, and forgets whose it was: a customer, if it made one, knows. False: it has ended already."""
     return await tx.fetch_one(
-        f"UPDATE enrolments SET {forgotten}name_sealed = NULL, status = :status, ended_at = :now WHERE id = :id AND status = 'pending' "
-        "RETURNING id", {"id": enrolment_id, "status": status, "now": now}) is not None
+        "UPDATE enrolments SET phone_sealed = NULL, phone_hash = NULL, phone_server_hash = NULL, phone_hint = '', name_sealed = NULL, "
+        "status = :status, ended_at = :now WHERE id = :id AND status = 'pending' RETURNING id",
+        {"id": enrolment_id, "status": status, "now": now}) is not None
 
 
 async def overdue(db: Database, now: int, most: int) -> list[Enrolment]:
@@ -102,3 +102,12 @@ async def count_by_poster(reader: Reader, business_id: int) -> list[tuple[str, i
         "AND status = 'activated' GROUP BY COALESCE(poster, '') ORDER BY COUNT(*) DESC, COALESCE(poster, '') LIMIT 20",
         {"business_id": business_id})
     return [(row["name"], row["cards"]) for row in rows]
+
+
+async def refused_since(reader: Reader, business_id: int, location_id: int | None, since: int) -> list[Enrolment]:
+    """Enrolments from a till whose phone said "not me" since then, newest first; None: of every location."""
+    rows = await reader.fetch_all(
+        f"SELECT {_COLUMNS} FROM enrolments WHERE business_id = :business_id AND status = 'refused' AND source = 'till' "
+        "AND ended_at >= :since AND (CAST(:location_id AS BIGINT) IS NULL OR location_id = CAST(:location_id AS BIGINT)) "
+        "ORDER BY id DESC LIMIT 5", {"business_id": business_id, "location_id": location_id, "since": since})
+    return [_enrolment(row) for row in rows]

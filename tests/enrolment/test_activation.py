@@ -195,6 +195,14 @@ async def test_not_me_here_does_not_silence_other_businesses(joining, other_shop
     assert told.status == "queued"
 
 
+async def test_once_the_card_is_there_the_enrolment_forgets_whose_it_was(joining):
+    await joining.start(name="Анна")
+    await activate(joining, await token_of(joining))
+    [row] = await joining.all("enrolments")
+    assert {row[field] for field in ("phone_sealed", "phone_hash", "phone_server_hash", "name_sealed")} == {None}
+    assert (row["status"], row["phone_hint"]) == ("activated", "")
+
+
 async def test_a_new_link_for_a_dead_one_goes_to_the_registered_number_only(joining):
     here = joining.here
     await ask(joining)
