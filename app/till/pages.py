@@ -35,6 +35,8 @@ from app.web.requests import client_address, context, language, principal
 
 KIND = "till"
 TILL, SIGN_IN, SALES, ENROL = "/till", "/till/sign-in", "/till/sales", "/till/enrol"
+NOT_THEIRS = N_("A number typed here today was not the shopper's: whoever has that phone said “not me”. The points went back; "
+                "count the sale again once you know the right number.")
 NO_SUCH_ACT = N_("Press Earn, Spend or Undo.")
 
 
@@ -89,11 +91,17 @@ async def _scan(request: Request, code: str = "", error: str = "", found: tuple[
     return templating.render(request, "till/scan.html", {
         "business_name": desk.program.business_name_in(language(request)), "place": desk.place, "who": desk.who.name,
         "count": await desks.served_today(here, desk, now), "action": TILL, "code": code, "error": error,
-        "found": [await _found_row(request, desk, card, now) for card in found], "notices": [], "done": "",
+        "found": [await _found_row(request, desk, card, now) for card in found], "notices": await _notices(request, desk, now), "done": "",
         "enrol_url": ENROL, "sales_url": SALES, "sign_out_action": "/till/sign-out", "place_action": "/till/place",
         "places": [(here.ids.encode("location", each.id), each.name_in(language(request))) for each in places if each.closed_at is None],
         "place_id": here.ids.encode("location", desk.who.location_id) if desk.who.location_id else "",
         "csrf_token": csrf_token(request, KIND)}, status=status)
+
+
+async def _notices(request: Request, desk: Desk, now: datetime) -> list[dict[str, str]]:
+    """Numbers that were mistyped here: whoever holds that phone pressed "not me", and the points went back."""
+    refused = await enrolment.refused_lately(context(request).db, desk.who.business_id, desk.who.location_id, now)
+    return [{"text": i18n.translate(language(request), NOT_THEIRS), "url": ""} for _ in refused[:1]]
 
 
 async def _found_row(request: Request, desk: Desk, card: Card, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,203 @@
+"""The cashier's pages, as a browser without scripts uses them."""
+import re
+
+import pytest
+
+from app.cards import rules as card_rules
+from app.cards import service as cards
+from app.enrolment import activation
+from app.ledger import verify
+from tests.shops import PASSWORD, make_card
+
+ORIGIN = {"Origin": "https://cards.example.com", "Accept-Language": "en"}
+
+
+def hidden(page: str) -> dict[str, str]:
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+
+
+@pytest.fixture
+async def till(client, shop):
+    """A browser at the till, the cashier signed in."""
+    client.headers.update(ORIGIN)
+    answer = await client.post("/till/sign-in", data={"email": "cashier@coffee.example.com", "password": PASSWORD})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/till")
+    return client
+
+
+async def scan(till, text: str):
+    return await till.post("/till", data={**hidden((await till.get("/till")).text), "code": text})
+
+
+async def press(till, address: str, act: str, **fields: str):
+    page = (await till.get(address)).text
+    return await till.post(address, data={**hidden(page), "act": act, **fields})
+
+
+async def balance(here, card) -> int:
+    row = await here.db.fetch_one("SELECT amount FROM balances WHERE account_id = :id AND unit = 'points'", {"id": card.account_id})
+    return row["amount"] if row else 0
+
+
+async def test_a_wrong_password_keeps_the_address_and_sets_no_cookie(client, shop) -> None:
+    answer = await client.post("/till/sign-in", data={"email": "cashier@coffee.example.com", "password": "wrong words"}, headers=ORIGIN)
+    assert answer.status_code == 401
+    assert "cashier@coffee.example.com" in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+async def test_the_sessions_cookie_is_for_our_host_alone_and_out_of_reach_of_scripts(client, shop) -> None:
+    answer = await client.post("/till/sign-in", data={"email": "cashier@coffee.example.com", "password": PASSWORD}, headers=ORIGIN)
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-tessera-till=")
+    for flag in ("HttpOnly", "Secure", "SameSite=lax", "Path=/"):
+        assert flag in cookie
+
+
+async def test_a_card_is_found_by_code_number_and_phone(till, here, shop) -> None:
+    card = await make_card(here, shop, points=40)
+    for text in (card.code, card_rules.in_fours(card.number), "8 916 123-12-34"):
+        answer = await scan(till, text)
+        assert answer.status_code == 303, text
+        page = (await till.get(answer.headers["location"])).text
+        assert "Анна" in page
+        assert "+7916•••1234" in page
+        assert "40" in page
+
+
+async def test_a_torn_scan_and_an_unknown_code_say_what_to_do_and_keep_the_text(till, here, shop) -> None:
+    card = await make_card(here, shop)
+    torn = card.code[:-1] + str((int(card.code[-1]) + 1) % 10)
+    for text, word in ((torn, "did not arrive whole"), (card_rules.draw_code(), "No card here"), ("nonsense", "No card here")):
+        answer = await scan(till, text)
+        assert answer.status_code == 422
+        assert word in answer.text
+        assert text in answer.text
+
+
+async def test_a_retired_code_says_that_it_was_replaced(till, here, shop) -> None:
+    card = await make_card(here, shop)
+    await cards.reissue(here.db, shop.who, card.id, None, here.clock.now())
+    assert "replaced by a new one" in (await scan(till, card.code)).text
+
+
+async def test_earning_and_spending_in_one_step_with_an_undo(till, here, shop) -> None:
+    card = await make_card(here, shop, points=100)
+    address = (await scan(till, card.code)).headers["location"]
+    done = await press(till, address, "earn", amount="1250,50")
+    assert done.status_code == 303
+    assert await balance(here, card) == 162
+    done = await press(till, address, "redeem", amount="100", points="")
+    assert await balance(here, card) == 162 - 50 + 2
+    page = (await till.get(done.headers["location"])).text
+    assert "Done. To pay 50" in page.replace("\u00a0", " ")
+    operation = re.search(r'name="operation" value="(op_\w+)"', page)
+    assert operation is not None
+    undone = await till.post(address, data={**hidden(page), "act": "undo", "operation": operation[1]})
+    assert "undone=" in undone.headers["location"]
+    assert await balance(here, card) == 162
+    assert [found.sentence for found in await verify.verify(here.db, here.clock.now()) if found.is_fault] == []
+
+
+async def test_a_second_press_of_the_same_button_is_the_same_sale(till, here, shop) -> None:
+    card = await make_card(here, shop)
+    address = (await scan(till, card.code)).headers["location"]
+    form = {**hidden((await till.get(address)).text), "act": "earn", "amount": "1000"}
+    one, other = await till.post(address, data=form), await till.post(address, data=form)
+    assert one.headers["location"] == other.headers["location"]
+    assert await balance(here, card) == 50
+
+
+@pytest.mark.parametrize(("act", "fields", "status", "word"), [
+    ("earn", {"amount": "abc"}, 422, "in digits"), ("earn", {"amount": "-5"}, 422, "in digits"), ("earn", {"amount": ""}, 422, "in digits"),
+    ("earn", {"amount": "1.555"}, 422, "in digits"), ("earn", {"amount": "9" * 14}, 422, "in digits"),
+    ("redeem", {"amount": "100", "points": "x"}, 422, "whole number"), ("redeem", {"amount": "1000", "points": "41"}, 409, "points"),
+    ("redeem", {"amount": "100", "points": "60"}, 409, "points"), ("dance", {"amount": "100"}, 422, "Press Earn"),
+    ("undo", {"operation": "op_0000000000000"}, 404, ""),
+])
+async def test_what_cannot_be_done_is_told_with_the_typed_text_kept(till, here, shop, act, fields, status, word) -> None:
+    card = await make_card(here, shop, points=40)
+    address = (await scan(till, card.code)).headers["location"]
+    answer = await press(till, address, act, **fields)
+    assert answer.status_code == status
+    assert word in answer.text
+    if status != 404:
+        assert fields["amount"] in answer.text
+    assert await balance(here, card) == 40
+
+
+async def test_a_blocked_card_offers_nothing_and_takes_nothing(till, here, shop) -> None:
+    card = await make_card(here, shop, points=40)
+    await cards.block(here.db, shop.who, card.id, None, here.clock.now())
+    address = (await scan(till, card.code)).headers["location"]
+    page = (await till.get(address)).text
+    assert "Card is blocked" in page
+    assert 'name="amount"' not in page
+    csrf = hidden((await till.get("/till")).text)
+    assert (await till.post(address, data={**csrf, "act": "earn", "amount": "10"})).status_code == 409
+
+
+@pytest.mark.goal("A3")
+async def test_another_business_finds_and_opens_nothing(till, here, shop, other_shop) -> None:
+    card = await make_card(here, other_shop)
+    assert (await scan(till, card.code)).status_code == 422
+    for address in (f"/till/cards/{here.ids.encode('card', card.id)}", "/till/cards/crd_0000000000000", "/till/cards/x"):
+        assert (await till.get(address)).status_code == 404
+
+
+async def test_a_new_card_for_a_number_waits_with_its_first_purchase(till, here, shop) -> None:
+    page = (await till.get("/till/enrol")).text
+    answer = await till.post("/till/enrol", data={**hidden(page), "phone": "8 916 000-00-07", "amount": "200"})
+    assert answer.status_code == 200
+    assert "A message is on its way" in answer.text
+    assert "10 points wait" in answer.text
+    [row] = await here.db.fetch_all("SELECT status, source FROM cards")
+    assert (row["status"], row["source"]) == ("provisional", "till")
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM messages") == 1
+
+
+async def test_a_mistyped_number_comes_back_with_the_sentence_and_the_text(till, here, shop) -> None:
+    page = (await till.get("/till/enrol")).text
+    answer = await till.post("/till/enrol", data={**hidden(page), "phone": "+7 916 12", "amount": "200"})
+    assert answer.status_code == 422
+    assert "+7 916 12" in answer.text
+    assert "not a mobile number" in answer.text
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM enrolments") == 0
+
+
+async def test_a_number_that_has_a_card_is_sent_its_link(till, here, shop) -> None:
+    await make_card(here, shop)
+    page = (await till.get("/till/enrol")).text
+    answer = await till.post("/till/enrol", data={**hidden(page), "phone": "+79161231234"})
+    assert "has a card" in answer.text
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM cards") == 1
+
+
+async def test_the_till_is_told_when_a_number_was_somebody_elses(till, here, shop) -> None:
+    page = (await till.get("/till/enrol")).text
+    await till.post("/till/place", data={**hidden(page), "location": here.ids.encode("location", shop.location_id)})
+    await till.post("/till/enrol", data={**hidden(page), "phone": "8 916 000-00-07", "amount": "200"})
+    row = await here.db.fetch_one("SELECT text_sealed FROM messages")
+    text = here.ring.open_text("sms.text", bytes(row["text_sealed"]), str(shop.business_id).encode())
+    await activation.not_me(here.db, here.ring, text.rsplit("/", 1)[1], here.clock.now())
+    page = (await till.get("/till")).text
+    assert "said “not me”" in page
+
+
+async def test_the_last_sales_offer_an_undo_to_whoever_made_them(till, here, shop) -> None:
+    card = await make_card(here, shop)
+    address = (await scan(till, card.code)).headers["location"]
+    await press(till, address, "earn", amount="1000")
+    page = (await till.get("/till/sales")).text
+    operation = re.search(r'name="operation" value="(op_\w+)"', page)
+    assert operation is not None
+    answer = await till.post("/till/sales", data={**hidden(page), "act": "undo", "operation": operation[1]})
+    assert answer.status_code == 303
+    assert await balance(here, card) == 0
+    assert "taken back" in (await till.get("/till/sales")).text
+
+
+async def test_signing_out_ends_the_session(till, here, shop) -> None:
+    page = (await till.get("/till")).text
+    assert (await till.post("/till/sign-out", data=hidden(page))).status_code == 303
+    assert (await till.get("/till")).headers["location"] == "/till/sign-in"
