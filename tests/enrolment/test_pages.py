@@ -1,6 +1,7 @@
 """The enrolment page and the activation link as browsers, scanners and strangers meet them."""
 import logging
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -240,6 +241,11 @@ async def test_whoever_guesses_links_is_throttled_and_learns_nothing(site, joini
     assert (await site.get(path)).status_code == 429
     joining.here.clock.advance(minutes=10)
     assert (await site.get(path)).status_code == 200
+
+
+async def test_in_a_demo_on_ones_own_machine_dead_links_may_be_tried_at_will(site, joining):
+    joining.here.settings = replace(joining.here.settings, demo=True)
+    assert {(await site.get("/a/123456789ABC")).status_code for _ in range(70)} == {410}
 
 
 async def test_no_log_line_holds_a_link_a_number_or_a_name(site, joining, caplog):
