@@ -25,6 +25,12 @@ async def hit(tx: Transaction, limits: Sequence[Limit], now: datetime) -> None:
         await store.append(tx, scope, subject, to_ms(now))
 
 
+async def take_back(tx: Transaction, limits: Sequence[Limit], at: datetime) -> None:
+    """What was counted by `hit` at that moment was no misuse after all: a password that was right."""
+    for scope, subject in rules.subjects_of(limits):
+        await store.delete_newest(tx, scope, subject, to_ms(at))
+
+
 async def check(reader: Reader, limits: Sequence[Limit], now: datetime) -> None:
     """Raises LimitReached where a hit would not fit now; counts nothing and keeps no room."""
     for limit in limits:

@@ -38,6 +38,12 @@ async def append(tx: Transaction, scope: str, subject: str, at: int) -> None:
                      {"scope": scope, "subject": subject, "at": at})
 
 
+async def delete_newest(tx: Transaction, scope: str, subject: str, at: int) -> None:
+    """Forgets one hit of that very moment."""
+    await tx.execute("DELETE FROM limit_hits WHERE id = (SELECT MAX(id) FROM limit_hits WHERE scope = :scope AND subject = :subject "
+                     "AND at = :at)", {"scope": scope, "subject": subject, "at": at})
+
+
 async def delete_before(tx: Transaction, before_at: int, most: int) -> int:
     """Deletes up to `most` hits older than `before_at`; returns how many."""
     return len(await tx.fetch_all(

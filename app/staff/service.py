@@ -183,7 +183,7 @@ async def sign_in(db: Database, ring: KeyRing, email: str, password: str, kind: 
     """A session's token and principal. kind: till or console.
 
     Raises WrongPassword (same words and work for an unknown address) and LimitReached after ten tries in a quarter of an hour.
-    The tries count before the password is looked at, so that a guess in parallel gains nothing; a success forgets none of them,
+    The tries count before the password is looked at, so that a guess in parallel gains nothing; a right one takes its own back,
     and no account is locked for good.
     """
     try:
@@ -204,6 +204,7 @@ async def sign_in(db: Database, ring: KeyRing, email: str, password: str, kind: 
     token, known = secrets.new_secret(), row
 
     async def act(tx: Transaction) -> Principal:
+        await limits.take_back(tx, tries, now)
         principal = await _begin(tx, ring, known, kind, token, now)
         await audit.record(tx, principal, "staff.signed_in", "staff", known["id"], {"session": kind}, now=now)
         return principal

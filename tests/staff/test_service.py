@@ -178,3 +178,15 @@ async def test_a_key_in_memory_never_outlives_its_revocation_elsewhere_for_long(
 async def test_a_key_without_known_scopes_is_refused(sqlite_db, ring, clock, scopes) -> None:
     with pytest.raises(Invalid):
         await service.create_key(sqlite_db, ring, system(1), "till", scopes, None, clock.now())
+
+
+@pytest.mark.goal("A6")
+async def test_right_passwords_never_count_as_tries(db, ring, clock, business) -> None:
+    await member(db, ring, business, clock)
+    for _ in range(12):
+        await service.sign_in(db, ring, "anna@example.com", PASSWORD, "console", "10.0.0.1", clock.now())
+    for _ in range(10):
+        with pytest.raises(service.WrongPassword):
+            await service.sign_in(db, ring, "anna@example.com", "not this one", "console", "10.0.0.1", clock.now())
+    with pytest.raises(TooMany):
+        await service.sign_in(db, ring, "anna@example.com", PASSWORD, "console", "10.0.0.1", clock.now())
