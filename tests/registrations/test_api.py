@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import json
 import random
 
@@ -276,20 +277,13 @@ async def test_without_a_runner_postgresql_answers_503_and_the_device_may_ask_ag
         assert (await phone.register()).status_code == 201  # SQLite numbers in the transaction: there is nobody to wait for
         return
     await phone.stop_numbering()
-    monkeypatch.setattr(service.updates, "wait_for_number", lambda db, registration, after: _wait_briefly(db, registration, after))
+    monkeypatch.setattr(service.updates, "wait_for_number", functools.partial(service.updates.wait_for_number, seconds=0.05))
     answer = await phone.register()
     assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
     await service.updates.number_pending(here.db)
     phone.start_numbering()
     assert (await phone.register()).status_code == 200
     assert (await phone.list_changed()).json()["serialNumbers"] == [phone.serial]
-
-
-_true_wait = service.updates.wait_for_number
-
-
-async def _wait_briefly(db, registration_id, after):
-    return await _true_wait(db, registration_id, after, seconds=0.05)
 
 
 @pytest.mark.goal("B2")
