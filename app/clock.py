@@ -35,11 +35,12 @@ class FixedClock:
 
 def to_ms(moment: datetime) -> int:
     """Epoch milliseconds, as columns ending in _at hold them; rounds down."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    since = moment - EPOCH                         # by parts: ten of these in a sale, and dividing a timedelta takes four times as long
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
 def from_ms(ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=ms)
+    return EPOCH + timedelta(0, 0, 0, ms)
 
 
 def rfc3339(moment: datetime) -> str:

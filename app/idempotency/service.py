@@ -9,6 +9,7 @@ from app.db import Database, Transaction, WriterBusy, write_transaction
 from app.idempotency import store
 from app.idempotency.rules import KEPT, Key, KeyInUse, KeyReused
 
+_encode = msgspec.json.Encoder().encode
 KEPT_MS = KEPT // KEPT.resolution // 1000
 SWEEP = 500          # rows a transaction: some milliseconds of the writer
 
@@ -48,7 +49,7 @@ async def keep(tx: Transaction, business_id: int, key: Key | None, status: int, 
     """Remember the answer of the request that claimed `key`. Only 2xx: a refusal leaves no trace and is judged anew."""
     assert 200 <= status < 300
     if key is not None:
-        await store.keep(tx, business_id, key.text, status, msgspec.json.encode(answer).decode())
+        await store.keep(tx, business_id, key.text, status, _encode(answer).decode())
 
 
 async def forget_old(db: Database, now: datetime) -> int:

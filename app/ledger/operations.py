@@ -1,7 +1,8 @@
 """What was done at a till or by the server, as others read it."""
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+
+import msgspec
 
 from app.ledger import rules
 from app.ledger.rules import POINTS
@@ -17,8 +18,7 @@ class Change(NamedTuple):
     expires_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One operation. Amounts in minor units of the business's currency; texts: receipt, reason, lines, actor (a name), each
     only where there is one; balances: what the account had after it; hash: None until it is sealed."""
 
@@ -60,8 +60,7 @@ class Operation:
         return sum(change.amount for change in self.changes if change.why in whys)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """An operation that is about to be written; who, when and the legs come beside it."""
 
     kind: str

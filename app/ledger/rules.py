@@ -6,14 +6,16 @@ debts first, so a debt and spendable points never stand side by side.
 """
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
-from app.clock import local_day, midnight_after, to_ms
+from app.clock import from_ms, local_day, midnight_after, to_ms
 from app.errors import Refused
 from app.text import N_
 
 POINTS = "points"
 FOREVER = 2**62
+QUARTER_MS = 15 * 60_000
 # Why an account changed, by the kind of operation and the business's book on the other side.
 _WHY = {"issued": "earned", "redeemed": "redeemed", "expired": "expired", "adjusted": "adjusted", "returned": "returned"}
 _WHY_BACK = {"issued": "refund_taken", "redeemed": "refund_returned"}
@@ -42,22 +44,33 @@ class Grant(NamedTuple):
 
 
 class Leg(NamedTuple):
-    """One movement. parts: (lot, amount); a lot < 0 is the operation's own grant number -lot (1, 2, …)."""
+    """One movement. parts: (lot, amount), a lot < 0 being the operation's own grant number -lot (1, 2, …); amount: what the
+    account gained (> 0) or lost, the sum of its parts."""
 
     book: str
     parts: tuple[tuple[int, int], ...]
-
-    @property
-    def amount(self) -> int:
-        """What the account gained (> 0) or lost."""
-        return sum(amount for _, amount in self.parts)
+    amount: int
 
 
 def end_of_lot(at: datetime, days: int | None, zone: str) -> int | None:
     """Epoch ms of the local midnight after the `days`-th day that follows the day of `at` in `zone`; None: never."""
-    if days is None:
-        return None
-    return to_ms(midnight_after(local_day(at, zone) + timedelta(days=days), zone))
+    return None if days is None else _end_of_lot(to_ms(at) // QUARTER_MS, days, zone)
+
+
+@lru_cache(1024)
+def _end_of_lot(quarter: int, days: int, zone: str) -> int:
+    """Zones shift by quarters of an hour, so a day begins with one everywhere, and a quarter needs one answer."""
+    return to_ms(midnight_after(local_day(from_ms(quarter * QUARTER_MS), zone) + timedelta(days=days), zone))
+
+
+def day_of(at: datetime, zone: str) -> str:
+    """The local day in `zone`, YYYY-MM-DD."""
+    return _day_of(to_ms(at) // QUARTER_MS, zone)
+
+
+@lru_cache(1024)
+def _day_of(quarter: int, zone: str) -> str:
+    return local_day(from_ms(quarter * QUARTER_MS), zone).isoformat()
 
 
 def why(kind: str, book: str) -> str:
@@ -97,26 +110,31 @@ class Purse:
     @property
     def debt(self) -> int:
         """0 or less."""
-        return sum(left for left in self._left.values() if left < 0)
+        return sum([left for left in self._left.values() if left < 0])
 
     @property
     def spendable(self) -> int:
-        alive = sum(left for _, _, left in self._alive())
-        return max(0, alive + sum(lot.remaining for lot in self._ended.values()) + self.debt)
+        return max(0, sum([left for _, _, left in self._sources()]) + self.debt)
 
     def spend(self, points: int, book: str = "redeemed") -> None:
         """Take `points` > 0, soonest-ending lots first. Raises NotEnoughPoints, having changed nothing."""
         assert points > 0
-        if points > self.spendable:
-            raise NotEnoughPoints(params={"available": self.spendable, "needed": points})
-        leg, revived = _Parts(self._left), _Parts(self._left)
+        sources = self._sources()
+        available = max(0, sum([left for _, _, left in sources]) + self.debt)
+        if points > available:
+            raise NotEnoughPoints(params={"available": available, "needed": points})
         # Soonest first, so that a shopper never loses points they could have spent; the id breaks ties, so that a replay
         # of the day draws the same lots.
-        for _, lot, left in sorted(self._alive() + [(lot.expires_at or FOREVER, lot.id, lot.remaining) for lot in self._ended.values()]):
-            taken = min(points - leg.total, left)
-            if taken and lot in self._ended:
+        sources.sort()
+        leg, revived = _Parts(self._left), _Parts(self._left)
+        for _, lot, left in sources:
+            taken = min(points, left)
+            if lot in self._ended:
                 revived.move(lot, taken)
-            leg.move(lot, -taken, counted=taken)
+            leg.move(lot, -taken)
+            points -= taken
+            if not points:
+                break
         self._record("expired", revived)
         self._record(book, leg)
 
@@ -151,29 +169,31 @@ class Purse:
         becomes a debt where `owe`, else it is let go; returns how much was let go.
         """
         leg = _Parts(self._left)
-        own = [lot for lot in own_lots if self._left.get(lot, 0) > 0]
-        self._take(points, own, leg)
-        points -= min(points - leg.total, expired)
-        self._take(points, [lot for _, lot, _ in sorted(self._alive())], leg)
-        missing = points - leg.total
+        points = self._take(points, [lot for lot in own_lots if self._left.get(lot, 0) > 0], leg)
+        points -= min(points, expired)
+        points = self._take(points, [lot for _, lot, _ in sorted(self._alive())], leg)
         if owe:
-            self._grant(-missing, None, leg)
+            self._grant(-points, None, leg)
         self._record("issued", leg)
-        return 0 if owe else missing
+        return 0 if owe else points
 
-    def _take(self, points: int, lots: Sequence[int], leg: "_Parts") -> None:
+    def _take(self, points: int, lots: Sequence[int], leg: "_Parts") -> int:
+        """Take from each of `lots` in turn; returns what is still missing."""
         for lot in lots:
-            taken = min(points - leg.total, self._left[lot])
-            leg.move(lot, -taken, counted=taken)
+            taken = min(points, self._left[lot])
+            leg.move(lot, -taken)
+            points -= taken
+        return points
 
     def expire(self) -> int:
         """Take what ended at or before at_ms; returns how much."""
+        ended = [(lot, left) for lot, left in self._left.items()
+                 if left > 0 and (end := self._ends[lot]) is not None and end <= self.at_ms]
         leg = _Parts(self._left)
-        for lot, left in list(self._left.items()):
-            if left > 0 and (end := self._ends[lot]) is not None and end <= self.at_ms:
-                leg.move(lot, -left, counted=left)
+        for lot, left in ended:
+            leg.move(lot, -left)
         self._record("expired", leg)
-        return leg.total
+        return sum([left for _, left in ended])
 
     def give_up(self) -> None:
         """Take everything, debts too: the card ends without ever having been anybody's."""
@@ -192,9 +212,16 @@ class Purse:
         return [(end or FOREVER, lot, left) for lot, left in self._left.items()
                 if left > 0 and ((end := self._ends[lot]) is None or end > self.at_ms) and lot not in self._unborn]
 
+    def _sources(self) -> list[tuple[int, int, int]]:
+        """As `_alive`, with what ended since and may still be spent."""
+        alive = self._alive()
+        if self._ended:
+            alive += [(lot.expires_at or FOREVER, lot.id, lot.remaining) for lot in self._ended.values()]
+        return alive
+
     def _repay(self, points: int, leg: "_Parts") -> int:
         """Debts take what they can of `points`, oldest first; returns the rest."""
-        for lot in sorted(lot for lot, left in self._left.items() if left < 0):
+        for lot in sorted([lot for lot, left in self._left.items() if left < 0]):
             paid = min(points, -self._left[lot])
             leg.move(lot, paid)
             points -= paid
@@ -209,20 +236,19 @@ class Purse:
 
     def _record(self, book: str, leg: "_Parts") -> None:
         if leg.amounts:
-            self.legs.append(Leg(book, tuple(leg.amounts.items())))
+            self.legs.append(Leg(book, tuple(leg.amounts.items()), sum(leg.amounts.values())))
 
 
 class _Parts:
     """The parts of one leg as they are found, each applied to the lots at once; a lot has one part."""
 
+    __slots__ = ("_left", "amounts")
+
     def __init__(self, left: dict[int, int]) -> None:
         self._left = left
         self.amounts: dict[int, int] = {}
-        self.total = 0
 
-    def move(self, lot: int, amount: int, counted: int = 0) -> None:
-        """counted: how much of what is looked for this part brings."""
+    def move(self, lot: int, amount: int) -> None:
         if amount:
             self.amounts[lot] = self.amounts.get(lot, 0) + amount
             self._left[lot] = self._left.get(lot, 0) + amount
-            self.total += counted

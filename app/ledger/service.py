@@ -1,5 +1,5 @@
 """What can be done with points, inside the caller's transaction: lock an account, read its purse, post an operation."""
-import secrets
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +21,7 @@ from app.web.principal import Principal, system
 __all__ = ["Draft", "Lot", "NotEnoughPoints", "Operation", "Purse", "Receipt", "ReceiptUsed", "balances", "drawn_by", "expire_due",
            "expired_of", "expiring", "lock", "made_by", "open_account", "post", "purse_of", "return_points", "settle", "welcome"]
 
+_encode = msgspec.json.Encoder().encode
 LIVE = ("active", "provisional", "blocked")
 CHUNK = 20                     # accounts of one transaction of the expiry: a few milliseconds of the writer
 OPERATION_CREATED = "operation.created"
@@ -156,8 +157,8 @@ async def post(tx: Transaction, who: Principal, draft: Draft, purse: Purse, now:
     Raises ReceiptUsed.
     """
     texts = {**(draft.texts or {}), **({"actor": who.name} if who.name else {})}
-    content = msgspec.json.encode(texts).decode() if texts else None
-    salt = secrets.token_bytes(16)
+    content = _encode(texts).decode() if texts else None
+    salt = os.urandom(16)
     hash_of_texts = chain.text_hash(salt, content) if content else None
     values = _values(who, draft, to_ms(now), hash_of_texts)
     operation_id = values["id"] = await store.insert_operation(tx, values)
@@ -241,6 +242,7 @@ async def _seal(tx: Transaction, values: dict[str, Any], hash_of_texts: bytes | 
 
 
 def _operation(values: dict[str, Any], texts: dict[str, Any], draft: Draft, purse: Purse, sealed: bytes | None) -> Operation:
-    shown = {**values, "at": from_ms(values["at"]), "recorded_at": from_ms(values["recorded_at"])}
-    del shown["text_hash"]
+    shown = {name: value for name, value in values.items() if name != "text_hash"}
+    shown["recorded_at"] = from_ms(values["recorded_at"])
+    shown["at"] = shown["recorded_at"] if values["at"] == values["recorded_at"] else from_ms(values["at"])
     return Operation(**shown, texts=texts, changes=changes_of(draft.kind, purse), balances={POINTS: purse.balance}, hash=sealed)

@@ -1,23 +1,23 @@
 """What all acts of a till share: one effect per idempotency key, and where an act happens."""
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.clock import local_day
+import msgspec
+
 from app.db import Database, Transaction, write_transaction
 from app.errors import NotFound
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
 from app.ledger import operations_store
 from app.ledger.operations import Operation
+from app.ledger.rules import day_of
 from app.ledger.service import Receipt
 from app.programs import service as programs
 from app.sales import rules
 from app.web.principal import Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What an act made. is_replay: the same request was answered before; equal in ids, amounts and balances."""
 
     operation: Operation
@@ -32,7 +32,7 @@ async def once(db: Database, who: Principal, key: Key | None, act: Callable[[Tra
             first = await operations_store.find_operation(tx, who.business_id, kept.answer["operation"])
             if first is None:
                 raise NotFound()
-            return Outcome(replace(first, balances=kept.answer["balances"]), True)
+            return Outcome(msgspec.structs.replace(first, balances=kept.answer["balances"]), True)
         operation = await act(tx)
         await idempotency.keep(tx, who.business_id, key, 201, {"operation": operation.id, "balances": operation.balances})
         return Outcome(operation, False)
@@ -51,4 +51,4 @@ async def place(tx: Transaction, who: Principal, program: programs.Program, loca
     elif who.location_id not in (None, location_id) and not (who.kind == "staff" and who.may("manager")):
         raise rules.OtherLocation()
     zone = program.time_zone if location_id is None else await programs.location_zone(tx, who.business_id, location_id)
-    return location_id, Receipt(number, location_id, local_day(at, zone).isoformat(), kind) if number else None
+    return location_id, Receipt(number, location_id, day_of(at, zone), kind) if number else None

@@ -5,9 +5,10 @@ points taken back and money down, each as the result for all refunds so far minu
 up to the whole.
 """
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from app.errors import FieldError, Forbidden, Invalid, Refused
 from app.ledger.rules import NotEnoughPoints
@@ -71,8 +72,7 @@ class OtherLocation(Forbidden):
     code, detail = "other_location", N_("You are signed in at another location.")
 
 
-@dataclass(frozen=True, slots=True)
-class SaleRequest:
+class SaleRequest(msgspec.Struct, frozen=True):
     """A purchase. amount: minor units, before discount; redeem: points to pay with, None for the most allowed; lines: as the till
     sent them; at: when it happened, None for now; expect_to_pay: what the till showed the shopper."""
 
@@ -83,11 +83,10 @@ class SaleRequest:
     location_id: int | None = None
     at: datetime | None = None
     expect_to_pay: int | None = None
-    lines: Sequence[Mapping[str, Any]] = field(default=())
+    lines: Sequence[Mapping[str, Any]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RefundRequest:
+class RefundRequest(msgspec.Struct, frozen=True):
     """A part of a sale comes back. amount: in the receipt's prices after discount."""
 
     operation_id: int
@@ -96,8 +95,7 @@ class RefundRequest:
     location_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """A receipt under rules. redeemable: the most that points may pay, in points and money; points, spent_minor: what they pay now."""
 
     amount: int
@@ -110,8 +108,7 @@ class Judgement:
     to_earn: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(msgspec.Struct, frozen=True):
     """A judgement, and what is needed to show it. card: a cards.rules.Card; debt: points that the account owes, >= 0."""
 
     card: Any
@@ -122,8 +119,7 @@ class Quote:
     debt: int
 
 
-@dataclass(frozen=True, slots=True)
-class SaleFacts:
+class SaleFacts(msgspec.Struct, frozen=True):
     """What a refund needs to know of a sale. total: what it cost after discount."""
 
     total: int
@@ -132,8 +128,7 @@ class SaleFacts:
     earned: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refunded:
+class Refunded(msgspec.Struct, frozen=True):
     """What refunds hand back in money, give back and take back in points."""
 
     pay_back: int

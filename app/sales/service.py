@@ -1,7 +1,8 @@
 """The acts of a till: quote, sell, adjust (undo and refund: refunds.py); each one transaction, once per idempotency key."""
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+
+import msgspec
 
 from app.audit import service as audit
 from app.cards import service as cards
@@ -38,8 +39,7 @@ class Page(NamedTuple):
     next: tuple[int, int] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
+class _Scene(msgspec.Struct, frozen=True):
     """What a purchase is judged by."""
 
     card: cards.Card
