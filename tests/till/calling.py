@@ -3,11 +3,14 @@ import itertools
 from typing import Any
 
 import httpx2
+import pytest
 
 from app.context import Context
 from app.db import write_transaction
 from tests.conftest import Shop
 
+# For cases that differ in what is asked and not in what is written: one engine is enough.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 _count = itertools.count(1)
 NEW = object()
 

@@ -8,7 +8,7 @@ from app.db import write_transaction
 from app.programs import service as programs
 from app.staff import service as staff
 from tests.shops import make_card
-from tests.till.calling import Till, written
+from tests.till.calling import Till, on_sqlite, written
 
 
 async def key_with(here, shop, *scopes, location_id=None):
@@ -26,6 +26,7 @@ async def test_a_key_says_what_it_is(till, here, shop):
     assert answer.headers["Cache-Control"] == "private, no-store"
 
 
+@on_sqlite
 @pytest.mark.parametrize("header", [None, "Bearer", "Bearer tsk_wrong", "Basic dXNlcjpwYXNz", "tsk_wrong", "Bearer " + "x" * 5000])
 async def test_without_a_valid_key_there_is_one_answer(client, shop, header):
     answer = await client.get("/api/v1/me", headers={"Authorization": header} if header else {})
@@ -53,6 +54,7 @@ SCOPES = [
     ("GET", "/operations", {"sales:write", "reports:read"}), ("GET", "/operations/x", {"sales:write", "reports:read"})]
 
 
+@on_sqlite
 @pytest.mark.parametrize("scope", ["cards:read", "cards:write", "sales:write", "reports:read", "admin"])
 async def test_a_key_opens_what_its_scope_says_and_nothing_else(client, here, shop, scope):
     till = Till(client, here, shop, (await key_with(here, shop, scope))[1])
@@ -160,6 +162,7 @@ async def test_an_unknown_field_anywhere_is_refused_by_name(till, here, shop):
 WRONG_AMOUNTS = ["0.1", "1.0", "1e2", "-1", "0", "true", '"5"', "null", "[]", "{}", str(2**63), str(2**70), "1e309", "-0.0"]
 
 
+@on_sqlite
 @pytest.mark.goal("M7")
 @pytest.mark.parametrize("amount", WRONG_AMOUNTS)
 async def test_an_amount_is_a_whole_number_above_zero_or_nothing_happens(till, here, shop, amount):
@@ -177,6 +180,7 @@ async def test_an_amount_is_a_whole_number_above_zero_or_nothing_happens(till, h
     assert await written(here) == before
 
 
+@on_sqlite
 @pytest.mark.parametrize("points", ["0.5", "-1", "true", '"5"', str(2**63), "1e309"])
 async def test_points_are_whole_numbers_too(till, here, shop, points):
     card = await make_card(here, shop, points=500)
@@ -212,6 +216,7 @@ async def test_lists_come_in_pages_that_join_without_gaps(till, here, shop):
     assert seen == ["Pushkin Street", "Quay 0", "Quay 1", "Quay 2", "Quay 3"]
 
 
+@on_sqlite
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "201"}, {"limit": "-1"}, {"limit": "x"}, {"limit": "9" * 5000}, {"limit": "²"},
                                    {"cursor": "junk"}, {"cursor": "op_0000000000000"}, {"from": "yesterday"}, {"to": "2026-11-22"},
                                    {"from": "2026-11-22T09:00:00"}])

@@ -10,7 +10,7 @@ from app.cards.rules import luhn_digit
 from app.customers import service as customers
 from app.db import write_transaction
 from tests.shops import make_card
-from tests.till.calling import Till, written
+from tests.till.calling import Till, on_sqlite, written
 
 
 def body(till, phone="+79161231234", **customer):
@@ -139,12 +139,14 @@ NAMES = [("  Анна   Мария ", "Анна Мария"), ("👩‍👩‍�
          ("Anna\nMaria", "Anna Maria"), ("", None), ("   ", None)]
 
 
+@on_sqlite
 @pytest.mark.goal("B8")
 @pytest.mark.parametrize(("typed", "kept"), NAMES)
 async def test_names_are_kept_as_people_write_them(till, typed, kept):
     assert (await till.post("/cards", body(till, name=typed))).json()["customer"]["name"] == kept
 
 
+@on_sqlite
 @pytest.mark.goal("B8")
 @pytest.mark.parametrize("name", [
     "a\x1b[31m", "a\x07b", "a\x85b\x9f", "x" * 101, "x" * 60_000, "\u202eevil", "e" + "\u0301" * 40, "\ue000"])
@@ -169,6 +171,7 @@ async def test_nul_and_half_characters_are_refused_with_a_sentence(till, here):
     assert await written(here) == before
 
 
+@on_sqlite
 @pytest.mark.parametrize(("change", "field"), [
     ({"customer": {"phone": "8 495 123-45-67"}}, "customer.phone"), ({"customer": {"phone": "+447400123456"}}, "customer.phone"),
     ({"customer": {"phone": ""}}, "customer.phone"), ({"customer": {"phone": "+7916123123400000"}}, "customer.phone"),
@@ -234,6 +237,7 @@ async def test_a_repeat_is_answered_as_the_first_time_and_does_nothing(till, her
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
+@on_sqlite
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ключ", "a\tb"])
 async def test_a_key_that_is_none_is_refused(till, here, shop, key):
     card = till.id("card", (await make_card(here, shop)).id)

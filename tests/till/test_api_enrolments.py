@@ -3,7 +3,7 @@ import pytest
 
 from app.enrolment import service as enrolment
 from tests.shops import make_card
-from tests.till.calling import Till, written
+from tests.till.calling import Till, on_sqlite, written
 
 
 def body(till, phone="+79161231234", **more):
@@ -90,6 +90,7 @@ async def test_an_enrolment_ends_after_thirty_days(till, here):
     assert (await till.get(f"/enrolments/{started['id']}")).json()["status"] == "expired"
 
 
+@on_sqlite
 @pytest.mark.parametrize(("change", "field"), [
     ({"phone": None}, "phone"), ({"phone": ""}, "phone"), ({"phone": "8 495 123-45-67"}, "phone"), ({"phone": "87012345678"}, "phone"),
     ({"phone": "+89123456789"}, "phone"), ({"phone": "7912345678"}, "phone"), ({"phone": "1" * 300}, "phone"),

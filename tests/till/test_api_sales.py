@@ -9,7 +9,7 @@ from app.db import write_transaction
 from app.programs import service as programs
 from app.staff import service as staff
 from tests.shops import make_card
-from tests.till.calling import Till, written
+from tests.till.calling import Till, on_sqlite, written
 
 
 @pytest.fixture
@@ -151,6 +151,7 @@ async def test_a_sale_before_the_card_existed_is_refused(till, here, card):
     assert await written(here) == before
 
 
+@on_sqlite
 @pytest.mark.parametrize(("more", "field"), [
     ({"at": "yesterday"}, "at"), ({"at": "2026-11-22T09:00:00"}, "at"), ({"at": "0001-01-01T00:00:00+14:00"}, "at"),
     ({"at": "9999-12-31T23:59:59-14:00"}, "at"), ({"at": 1763800000}, "at"),
