@@ -57,11 +57,14 @@ def engine_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh migrated database on each engine."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated database with nothing in it, on each engine."""
     if request.param == "sqlite":
-        return engines.sqlite_url(tmp_path, migrated=True)
-    return engines.new_postgres_url(engines.migrated_postgres())
+        yield engines.sqlite_url(tmp_path, migrated=True)
+        return
+    url = engines.lease_postgres_url()
+    yield url
+    engines.give_back(url)
 
 
 @pytest.fixture
