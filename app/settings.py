@@ -117,7 +117,7 @@ def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Set
         secret_keys=reader.listed("TESSERA_SECRET_KEY"), proxies=reader.networks("TESSERA_PROXIES"),
         apple_certificate=reader.pem("TESSERA_APPLE_CERTIFICATE"), apple_key=reader.pem("TESSERA_APPLE_KEY"),
         apple_key_password=reader.text("TESSERA_APPLE_KEY_PASSWORD"), apple_wwdr=reader.pem("TESSERA_APPLE_WWDR"),
-        apns=reader.text("TESSERA_APNS").rstrip("/"), apns_ca=reader.pem("TESSERA_APNS_CA"),
+        apns=reader.apns(), apns_ca=reader.pem("TESSERA_APNS_CA"),
         sms=reader.gateways(), sms_countries=tuple(code.upper() for code in reader.listed("TESSERA_SMS_COUNTRIES")),
         sms_price_minor=reader.number("TESSERA_SMS_PRICE", 0, 10**6),
         sms_day_cap_minor=reader.number("TESSERA_SMS_DAY_CAP", 0, 10**12),
@@ -208,6 +208,11 @@ class _Reader:
         except OSError as exc:
             self.mistakes.append(f"{name}: the file {path} cannot be read ({exc.strerror}).")
             return b""
+
+    def apns(self) -> str:
+        """An https address; a bare `host:port` means one."""
+        text = self.text("TESSERA_APNS").rstrip("/")
+        return text if "://" in text else f"https://{text}"
 
     def gateways(self) -> tuple[str, ...]:
         found = self.listed("TESSERA_SMS")

@@ -55,3 +55,14 @@ def test_postgres_urls_of_hosts_are_accepted() -> None:
 def test_every_setting_stands_in_the_operators_table() -> None:
     page = (Path(__file__).parents[1] / "docs" / "operator.md").read_text("utf-8")
     assert [name for name, _, _ in TABLE if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize(("text", "address"), [
+    ("127.0.0.1:2197", "https://127.0.0.1:2197"), ("https://api.push.apple.com:2197/", "https://api.push.apple.com:2197")])
+def test_the_push_servers_address_may_be_a_bare_host_and_port(text, address):
+    assert load({"TESSERA_APNS": text}, demo=True).apns == address
+
+
+def test_a_push_server_without_tls_is_refused():
+    with pytest.raises(SettingsError, match="TESSERA_APNS"):
+        load({"TESSERA_APNS": "http://127.0.0.1:2197"}, demo=True)

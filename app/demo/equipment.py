@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.clock import SystemClock
 from app.demo.certificates import DemoCertificates, make_demo_certificates
-from app.settings import Settings
+from app.settings import APNS, Settings
 
 if TYPE_CHECKING:
     from app.demo.fakes.apns import FakeApns
@@ -36,18 +36,20 @@ def equipped(settings: Settings) -> Settings:
     if settings.apple_certificate or not made.exist():
         return settings
     return replace(settings, apple_certificate=made.certificate.read_bytes(), apple_key=made.key.read_bytes(), apple_key_password="",
-                   apple_wwdr=made.wwdr.read_bytes(), apns_ca=made.root.read_bytes())
+                   apple_wwdr=made.wwdr.read_bytes(), apns_ca=settings.apns_ca or made.root.read_bytes())
 
 
 @asynccontextmanager
 async def surrounded(settings: Settings) -> AsyncIterator[tuple[Settings, "FakeApns"]]:
-    """The demo's settings pointing at our APNs, which runs on a free port of this machine as long as the block; and that APNs."""
+    """The demo's settings and our APNs, at which they point; it runs on a free port of this machine as long as the block."""
     from app.demo.fakes.apns import FakeApns
 
     made = make_certificates(settings.data)
     fake = FakeApns(made.apns, made.apns_key, made.root, strangers=True)
     await fake.start()
     try:
-        yield replace(equipped(settings), apns=f"https://{fake.address}"), fake
+        told = equipped(settings)
+        # A test server that TESSERA_APNS names is told instead; the simulated phone then hears nothing.
+        yield told if settings.apns != APNS else replace(told, apns=f"https://{fake.address}", apns_ca=made.root.read_bytes()), fake
     finally:
         await fake.stop()
