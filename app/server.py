@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -175,6 +176,7 @@ def supervise(count: int, work: Callable[[], Awaitable[None]]) -> int:
     """
     children: set[int] = set()
     stopping = False
+    lifeline = os.pipe()        # nobody writes: its end tells the children that this process is gone
 
     def stop(number: int, frame: object) -> None:
         nonlocal stopping
@@ -185,7 +187,7 @@ def supervise(count: int, work: Callable[[], Awaitable[None]]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     for _ in range(count):
-        children.add(_fork(work))
+        children.add(_fork(work, lifeline))
     failed = 0
     while children:
         child, status = os.wait()
@@ -199,14 +201,16 @@ def supervise(count: int, work: Callable[[], Awaitable[None]]) -> int:
             stop(signal.SIGTERM, None)
         else:
             log.error("a web process ended with %s; starting another", code)
-            children.add(_fork(work))
+            children.add(_fork(work, lifeline))
     return failed
 
 
-def _fork(work: Callable[[], Awaitable[None]]) -> int:
+def _fork(work: Callable[[], Awaitable[None]], lifeline: tuple[int, int]) -> int:
     child = os.fork()
     if child:
         return child
+    os.close(lifeline[1])
+    threading.Thread(target=_end_with_parent, args=(lifeline[0],), daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -220,6 +224,12 @@ def _fork(work: Callable[[], Awaitable[None]]) -> int:
         log.exception("a web process failed")
         os._exit(70)
     os._exit(0)
+
+
+def _end_with_parent(reading: int) -> None:
+    """Nobody would stop or replace a process whose supervisor was killed: it ends as if it had been told to."""
+    os.read(reading, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _awaited(work: Callable[[], Awaitable[None]]) -> None:

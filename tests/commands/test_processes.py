@@ -72,6 +72,16 @@ def test_postgresql_is_migrated_by_release_and_served_by_any_number_of_processes
 
 
 @pytest.mark.goal("F12")
+def test_web_processes_end_when_whoever_supervises_them_is_killed(tmp_path: Path) -> None:
+    environ = on_postgresql(tmp_path, free_port())
+    assert run_command(environ, "migrate").returncode == 0
+    with running("web", environ, "--workers", "2") as (web, _):
+        web.kill()
+        assert web.stdout is not None
+        web.stdout.read()       # ends once no process holds the other end
+
+
+@pytest.mark.goal("F12")
 def test_a_web_process_that_dies_is_replaced(tmp_path: Path) -> None:
     port = free_port()
     environ = on_postgresql(tmp_path, port)
