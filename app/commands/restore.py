@@ -16,8 +16,9 @@ from app.clock import SystemClock, to_ms
 from app.commands import backup, shared, store
 from app.context import Context
 from app.db import Transaction, write_transaction
-from app.errors import SettingsError
+from app.errors import SettingsError, Unavailable
 from app.installation import service as installation
+from app.installation import store as installation_store
 from app.settings import Settings
 from app.updates import service as updates
 
@@ -33,52 +34,55 @@ def run(args: argparse.Namespace) -> int:
     if not args.file.is_file():
         raise SettingsError(f"{args.file} is not there.")
     if not here.is_sqlite:
+        handed_out = asyncio.run(_handed_out(here))
         options = ("--clean", "--if-exists", "--no-owner", "--single-transaction")
         backup.postgresql_program("pg_restore", here.database_url, *options, str(args.file))
-        asyncio.run(_finish(here))
+        asyncio.run(_finish(here, handed_out))
         return 0
     start.data_folder(here)
     # Refused while a server runs: it would go on writing into the file that is no longer there.
     lock = start.process_lock(here)
     lock.acquire()
     try:
-        handed_out = _replace(here, args.file)
+        _check(here, args.file)
+        handed_out = asyncio.run(_handed_out(here))
+        _replace(here, args.file)
         asyncio.run(_finish(here, handed_out))
     finally:
         lock.release()
     return 0
 
 
-def _replace(here: Settings, source: Path) -> int:
-    """The copy takes the database's place; what was there stays beside it under a name with the time.
+async def _handed_out(here: Settings) -> int:
+    """The highest update number that the database to be replaced may have handed out: the same backup may be restored twice."""
+    if here.is_sqlite and not here.database_file.exists():
+        return 0
+    try:
+        async with start.reading(here) as db:
+            if await installation_store.stored_revision(db) is None:
+                return 0
+            floor = (await installation_store.all_meta(db)).get("update_floor", "0")
+            return max(int(floor), await updates.newest(db))
+    except (sqlite3.DatabaseError, Unavailable):
+        return 0            # damaged, which may be why it is replaced: nothing can be learnt from it
 
-    Returns the highest update number that the replaced database handed out: the same backup may be restored twice.
-    """
-    _check(here, source)
-    handed_out = 0
+
+def _replace(here: Settings, source: Path) -> None:
+    """The copy takes the database's place; what was there stays beside it under a name with the time."""
     fresh = here.database_file.with_name("tessera.db.new")
     fresh.unlink(missing_ok=True)
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     backup.copy_sqlite(source, fresh)
     if here.database_file.exists():
-        kept = here.database_file.with_name(f"tessera.db.before-{SystemClock().now():%Y%m%dT%H%M%S.%fZ}")
-        # Whole, with what still lies in its -wal.
-        os.close(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        backup.copy_sqlite(here.database_file, kept)
-        handed_out = _highest(kept)
+        kept = f"{here.database_file}.before-{SystemClock().now():%Y%m%dT%H%M%S.%fZ}"
+        # Renamed, not copied: that works with a damaged one too. What its -wal holds belongs to it.
+        for ending in ("-wal", ""):
+            path = Path(f"{here.database_file}{ending}")
+            if path.exists():
+                path.replace(f"{kept}{ending}")
         print(f"What was there before is in {kept}.")
-    for ending in ("-wal", "-shm"):
-        here.database_file.with_name(here.database_file.name + ending).unlink(missing_ok=True)
+    Path(f"{here.database_file}-shm").unlink(missing_ok=True)
     fresh.replace(here.database_file)
-    return handed_out
-
-
-def _highest(path: Path) -> int:
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as held:
-        try:
-            return int(held.execute(store.HIGHEST_NUMBER).fetchone()[0])
-        except sqlite3.DatabaseError:
-            return 0            # never migrated, or damaged: nothing can be learnt from it
 
 
 def _check(here: Settings, source: Path) -> None:
@@ -99,7 +103,7 @@ def _check(here: Settings, source: Path) -> None:
     installation.check(meta, start.key_ring(here), meta.get("demo") == "1")
 
 
-async def _finish(here: Settings, handed_out: int = 0) -> None:
+async def _finish(here: Settings, handed_out: int) -> None:
     await start.migrate_when_needed(here)
     async with start.opened(await shared.load_as_marked(here)) as context:
         cards, messages = await set_right(context, handed_out)

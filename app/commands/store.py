@@ -6,10 +6,8 @@ from typing import Any, NamedTuple
 from app.clock import from_ms
 from app.db import Database, Transaction
 
-# Asked of a file, beside any server: a backup's `meta`, and how far a replaced database had counted.
+# Asked of a backup's file, before anything is touched.
 META = "SELECT key, value FROM meta"
-HIGHEST_NUMBER = ("SELECT MAX(COALESCE((SELECT MAX(number) FROM updates), 0), "
-                  "COALESCE((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'update_floor'), 0))")
 
 
 class RegisteredCard(NamedTuple):
