@@ -28,9 +28,8 @@ async def install(address: str, root_pem: bytes | None, *, language: str = "en",
         if held.service and not held.last_modified:
             await phone.refresh(*held.key)
         is_done = bool(held.service)
-    except PhoneError as exc:
-        is_done = False
-        out.write(f"✗ {exc}\n")
+    except PhoneError:
+        is_done = False  # the step that failed says why
     finally:
         for step in phone.steps:
             out.write(line(step, language) + "\n")

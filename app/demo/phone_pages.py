@@ -60,10 +60,13 @@ async def add(request: Request) -> Response:
     """Install the pass behind `address`; what is wrong with it is said beside the field."""
     check_origin(request)
     address = text_field(await read_form(request), "address")
+    phone = phone_of(request)
     try:
-        await phone_of(request).install(address)
-    except PhoneError as exc:
-        return page(request, address=address, error=str(exc))
+        await phone.install(address)
+    except PhoneError:
+        # The sentence of the step that failed; its technical side stands in the list below.
+        failed = next(step for step in reversed(phone.steps) if not step.is_good)
+        return page(request, address=address, error=translate(language_of(request), failed.text, **failed.params))
     return RedirectResponse("/demo/phone", 303, headers=PRIVATE)
 
 

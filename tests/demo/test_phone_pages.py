@@ -64,7 +64,7 @@ async def test_a_push_puts_the_new_balance_and_the_message_on_the_screen_in_eith
 async def test_an_address_without_a_pass_is_said_beside_the_field_with_what_was_typed(browser, service):
     service.failures = [httpx2.Response(404)]
     answer = await browser.post("/demo/phone", data={"address": "http://127.0.0.1:9/c/wrong"})
-    assert answer.status_code == 422
+    assert answer.status_code == 422 and "No pass came from this address" in answer.text
     assert "404" in answer.text and "http://127.0.0.1:9/c/wrong" in answer.text
 
 
