@@ -23,13 +23,14 @@ async def card(here: Context, drawn: cards.Card, language: str, now: datetime, b
     if balances is None:
         balances = await ledger.balances(here.db, drawn.account_id)
     ending = await ledger.expiring(here.db, drawn.account_id, now)
-    program = await programs.get_program(here.db, drawn.business_id, drawn.program_id)
+    # Only a sentence about an end needs the zone: a look-up at the till is worth a query less.
+    zone = (await programs.get_program(here.db, drawn.business_id, drawn.program_id)).time_zone if ending else "UTC"
     return shapes.Card(
         id=here.ids.encode("card", drawn.id), number=drawn.number, code=drawn.code, program=here.ids.encode("program", drawn.program_id),
         status=drawn.status, customer=await _customer(here, drawn), balances=shapes.Balances(**balances), pending=shapes.Pending(),
         tier=None, expiring=[shapes.Expiring(end.unit, end.amount, rfc3339(end.at)) for end in ending],
         wallets=shapes.Wallets(await registrations.count_devices(here.db, drawn.business_id, drawn.id), 0),
-        hints=words.hints(drawn, balances.get("points", 0), ending, program, language, now), created_at=rfc3339(drawn.created_at))
+        hints=words.hints(drawn, balances.get("points", 0), ending, zone, language, now), created_at=rfc3339(drawn.created_at))
 
 
 async def _customer(here: Context, drawn: cards.Card) -> shapes.Customer | None:

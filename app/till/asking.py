@@ -86,8 +86,10 @@ async def location_id(request: Request, text: str | None) -> int | None:
 async def find_cards(request: Request, text: str) -> card_rules.Found:
     """The cards that a till's text means."""
     here, who = context(request), principal(request)
-    business = await programs.get_business(here.db, who.business_id)
-    return await cards.find(here.db, here.ring, who, text, business.country, here.clock.now())
+    # The country only matters for phones; a scan, which is nearly always what comes, is found without asking for it.
+    is_scan = card_rules.could_be_ours(card_rules.tidy(text))
+    country = "" if is_scan else (await programs.get_business(here.db, who.business_id)).country
+    return await cards.find(here.db, here.ring, who, text, country, here.clock.now())
 
 
 async def card_id(request: Request, card: str | None, code: str | None) -> int:

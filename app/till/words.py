@@ -4,13 +4,12 @@ from datetime import datetime
 
 from app.cards.rules import Card
 from app.ledger.service import Expiring
-from app.programs.store import Program
 from app.programs.words import points
 from app.web.formats import day
 
 
-def hints(card: Card, balance: int, expiring: Sequence[Expiring], program: Program, language: str, now: datetime) -> list[str]:
-    """The most urgent first; language: "ru" or anything else for English; expiring: soonest first."""
+def hints(card: Card, balance: int, expiring: Sequence[Expiring], zone: str, language: str, now: datetime) -> list[str]:
+    """The most urgent first; language: "ru" or anything else for English; expiring: soonest first; zone: IANA, for their days."""
     russian, said = language == "ru", []
     if card.status == "provisional":
         said.append("Карта ещё не активирована: баллы копятся, тратить их можно после активации." if russian else
@@ -25,6 +24,6 @@ def hints(card: Card, balance: int, expiring: Sequence[Expiring], program: Progr
         said.append(f"Долг по возврату — {owed}: новые баллы сначала погасят его." if russian else
                     f"The card owes {owed} for a returned purchase; new points repay them first.")
     if expiring and card.status == "active":
-        end, ending = day(expiring[0].at, language, program.time_zone, now), points(expiring[0].amount, language)
+        end, ending = day(expiring[0].at, language, zone, now), points(expiring[0].amount, language)
         said.append(f"{ending} действуют до {end}." if russian else f"{ending} can be used until {end}.")
     return said
