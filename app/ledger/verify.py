@@ -9,7 +9,7 @@ from app.clock import to_ms
 from app.db import Database, Transaction
 from app.ledger import chain, chain_store, verify_store
 from app.ledger.sealing import seal_row
-from app.ledger.verify_store import ACCOUNTS, PAGE
+from app.ledger.verify_store import PAGE
 
 SEALED_WITHIN_MS = 60_000      # PostgreSQL seals within a second; a minute forgives a runner that starts again
 SHOWN = 1_000                  # findings; a ledger with more is beyond reading them
@@ -105,15 +105,15 @@ async def _unsealed(tx: Transaction, now_ms: int, findings: list[Finding]) -> No
 
 async def _accounts(tx: Transaction, findings: list[Finding]) -> None:
     """Each lot's remainder and each balance against the sum of its entries."""
-    last, after = await verify_store.last_account(tx), 0
-    while after < last and len(findings) <= SHOWN:
-        lots = await verify_store.lots_of_accounts(tx, after, after + ACCOUNTS)
+    after = 0
+    while (last := await verify_store.next_accounts(tx, after)) is not None and len(findings) <= SHOWN:
+        lots = await verify_store.lots_of_accounts(tx, after, last)
         sums: dict[tuple[int, str], int] = defaultdict(int)
         for lot in lots:
             sums[lot["account_id"], lot["unit"]] += int(lot["amount"])
         findings += _judge_lots(lots)
-        findings += _judge_balances(sums, await verify_store.balances_of_accounts(tx, after, after + ACCOUNTS))
-        after += ACCOUNTS
+        findings += _judge_balances(sums, await verify_store.balances_of_accounts(tx, after, last))
+        after = last
 
 
 def _judge_lots(lots: Sequence[Any]) -> Iterator[Finding]:

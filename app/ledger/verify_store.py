@@ -36,6 +36,8 @@ _ORPHANS = {
     "a lot that no entry made":
         "SELECT l.id FROM lots l WHERE NOT EXISTS"
         " (SELECT 1 FROM entries e WHERE e.operation_id = l.operation_id AND e.lot_id = l.id) LIMIT 20",
+    "an operation without its account":
+        "SELECT o.id FROM operations o LEFT JOIN accounts a ON a.id = o.account_id WHERE a.id IS NULL LIMIT 20",
     "an account without its cards, though it was moved":
         "SELECT b.account_id AS id FROM balances b WHERE NOT EXISTS (SELECT 1 FROM cards c WHERE c.account_id = b.account_id) LIMIT 20",
 }
@@ -53,8 +55,10 @@ async def unsealed(reader: Reader, limit: int) -> list[Any]:
     return await reader.fetch_all(_UNSEALED, {"limit": limit})
 
 
-async def last_account(reader: Reader) -> int:
-    return await reader.fetch_val("SELECT COALESCE(MAX(id), 0) FROM accounts")
+async def next_accounts(reader: Reader, after: int) -> int | None:
+    """The last account of the page that begins behind `after`; None where there is none."""
+    return await reader.fetch_val("SELECT MAX(id) FROM (SELECT id FROM accounts WHERE id > :after ORDER BY id LIMIT :limit) page",
+                                  {"after": after, "limit": ACCOUNTS})
 
 
 async def lots_of_accounts(reader: Reader, after: int, last: int) -> list[Any]:

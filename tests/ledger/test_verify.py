@@ -1,10 +1,13 @@
 """What somebody with the database file might do, and that `verify` says so."""
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from app.db import open_database
 from app.ledger import sealing
 from app.ledger.verify import verify
+from tests import engines
 from tests.ledger.conftest import tamper
 from tests.ledger.test_service import move
 from tests.money import NOON, make_bed
@@ -46,6 +49,7 @@ async def test_an_untouched_ledger_has_nothing_to_find(ledger):
     ("DELETE FROM operations WHERE id = 6", {"missing", "balance", "orphan"}),
     ("DELETE FROM operation_texts WHERE operation_id = 5", {"missing"}),
     ("DELETE FROM lots WHERE operation_id = 4", {"lot", "chain"}),
+    ("DELETE FROM accounts WHERE id = 2", {"orphan"}),
     ("INSERT INTO lots SELECT 99, business_id, account_id, unit, operation_id, 5, 0, NULL, 0 FROM lots WHERE operation_id = 4", {"orphan"}),
 ])
 async def test_one_changed_or_missing_row_is_found(ledger, statement, kinds):
@@ -93,3 +97,21 @@ async def test_sealing_looks_back_for_what_was_left_behind(db, bed):
         await move(db, bed, 5)
     assert await sealing.seal_pending(db, everything=True) == (0 if db.engine == "sqlite" else 3)
     assert await verify(db, NOON) == []
+
+
+async def test_on_postgresql_the_runner_seals_what_commits_while_it_runs():
+    async with open_database(engines.new_postgres_url(engines.migrated_postgres())) as db:
+        bed = await make_bed(db)
+        await move(db, bed, 5)
+        running = asyncio.create_task(sealing.run_sealing(db))
+        try:
+            async with asyncio.timeout(10):
+                for sealed in (1, 2, 3):
+                    while await db.fetch_val("SELECT COUNT(*) FROM chain") < sealed:
+                        assert not running.done()
+                    await move(db, bed, 5)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        await sealing.seal_pending(db)
+        assert await verify(db, NOON) == []
