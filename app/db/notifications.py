@@ -94,7 +94,7 @@ class Notifications(Wakeups):
         connection.add_termination_listener(lambda _: lost.set())
         try:
             async with self._one_at_a_time:
-                for channel in self._listeners:
+                for channel in tuple(self._listeners):     # whoever comes meanwhile adds its own once this is up
                     await connection.add_listener(channel, self._heard)
                 self._connection = connection
             self._up.set()

@@ -289,3 +289,17 @@ async def test_a_disconnect_sends_the_last_wake_ups_and_leaves_no_task(post: Ope
         await write_transaction(here, act)
     assert asyncio.all_tasks() == before
     await asyncio.wait_for(woken.wait(), 5)
+
+
+async def test_many_who_begin_to_listen_at_once_all_hear(post: Open):
+    db = await post()
+    heard = [asyncio.Event() for _ in range(20)]
+    await asyncio.gather(*(db.listen(f"channel_{number}", event.set) for number, event in enumerate(heard)))
+
+    async def act(tx: Transaction) -> None:
+        for number in range(len(heard)):
+            tx.notify(f"channel_{number}")
+
+    await write_transaction(db, act)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(event.wait() for event in heard))
