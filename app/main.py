@@ -89,8 +89,9 @@ def all_routes() -> list[BaseRoute]:
     from app.till import pages as till_pages
     from app.web import front, status
 
-    rooms = (front, status, enrolment_pages, card_pages, pass_pages, registrations_api, till_pages, till_api, console_pages)
-    return [*assets.routes, *(route for room in rooms for route in room.routes)]
+    # Tried in this order, for every request: what tills and phones call comes first.
+    rooms = (till_api, registrations_api, assets, front, status, enrolment_pages, card_pages, pass_pages, till_pages, console_pages)
+    return [route for room in rooms for route in room.routes]
 
 
 async def _of_session(request: Request, kind: str) -> Principal | None:

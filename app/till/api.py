@@ -46,13 +46,14 @@ async def docs(request: Request) -> Response:
     return render(request, "api/docs.html", {"document": made, "openapi_url": f"{PREFIX}/openapi.json"})
 
 
+# Routes are tried in this order: sales and scans first.
 CALLS: tuple[Call, ...] = (
+    *sales_api.CALLS, *cards_api.CALLS, *joining_api.CALLS,
     Call("GET", "/me", "api:me", me, key(), "Business", "What this key is", shapes.Me),
     Call("GET", "/programs", "api:list_programs", list_programs, key("cards:read"), "Business", "The programmes and their rules",
          shapes.ProgramList, query=PAGE),
     Call("GET", "/locations", "api:list_locations", list_locations, key("cards:read"), "Business", "The business's locations",
          shapes.LocationList, query=PAGE),
-    *cards_api.CALLS, *joining_api.CALLS, *sales_api.CALLS,
     Call("GET", "/openapi.json", "api:openapi", openapi, public, "Business", "This document", None),
 )
 
