@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.types import Message
 
 from app import errors
 from app.secrets import same
 from app.text import N_
 from app.web.cookies import cookie
-from app.web.requests import JSON_CAP, context
+from app.web.requests import JSON_CAP, context, read_body
 
 MAX_FIELDS = 100
 FORM_CAP = JSON_CAP
@@ -28,13 +29,23 @@ class Forged(errors.Forbidden):
 
 
 async def read_form(request: Request) -> FormData:
-    """The form's fields; files are refused, each text is at most FORM_CAP bytes. Raises Malformed or TooLarge."""
-    if (length := request.headers.get("content-length", "")).isdigit() and int(length) > 2 * FORM_CAP:
-        raise errors.TooLarge()
+    """The form's fields; files are refused, each text is at most FORM_CAP bytes. Raises Malformed, Invalid (NUL) or TooLarge.
+
+    The whole body is read first: the parser caps fields, but would read separators without end.
+    """
+    body = await read_body(request, 2 * FORM_CAP)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
     try:
-        return await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=FORM_CAP)
+        form = await Request(request.scope, receive).form(max_files=0, max_fields=MAX_FIELDS, max_part_size=FORM_CAP)
     except HTTPException as exc:
         raise errors.Malformed() from exc
+    for name, value in form.multi_items():
+        if "\x00" in name or (isinstance(value, str) and "\x00" in value):       # no database keeps it, and nobody types it
+            raise errors.Invalid(fields=[errors.FieldError(name, "unprintable", N_("This text has signs in it that cannot be kept."))])
+    return form
 
 
 def text_field(form: FormData, name: str, most: int = 2000) -> str:
@@ -42,8 +53,6 @@ def text_field(form: FormData, name: str, most: int = 2000) -> str:
     value = form.get(name, "")
     if not isinstance(value, str):
         raise errors.Malformed()
-    if "\x00" in value:
-        raise errors.Invalid(fields=[errors.FieldError(name, "unprintable", N_("This text has signs in it that cannot be kept."))])
     if len(value) > most:
         raise errors.Invalid(fields=[errors.FieldError(name, "too_long", N_("This is longer than the field takes."))])
     return value.strip()

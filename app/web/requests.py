@@ -78,7 +78,7 @@ def invalid_field(text: str) -> errors.Invalid:
         name = sentence.rpartition("required field ")[2].strip("`")
         field = f"{field}.{name}" if field else name
         return errors.Invalid(fields=[FieldError(field, "required", N_("This field is required."))])
-    if "`int" in sentence or "out of range" in sentence:
+    if sentence.startswith("Expected `int") or "out of range" in sentence:
         return errors.Invalid(fields=[FieldError(field, "integer", N_("This must be a whole number within its limits, in minor units "
                                                                       "for amounts: never a fraction, a text or a negative."))])
     return errors.Invalid(fields=[FieldError(field, "wrong_type", N_("This field is not of the kind that is expected here."))])

@@ -9,7 +9,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web import i18n
+from app import errors
+from app.web import i18n, problems
 
 log = logging.getLogger("tessera.access")
 
@@ -19,6 +20,8 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
 # A secret stands in the path: three characters are enough to tell lines apart, and too few to use.
 _SECRET_PATH = re.compile(r"^/(a|c)/([^/]{0,3})[^/]*")
 _ONE_TIME_PATH = re.compile(r"^(/console/link/|/sms/[^/]+/)[^/]+")
+# No address of ours holds these, and a proxy before us may read them otherwise than we do.
+_ODD_PATH = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
 _PRIVATE = ("/a/", "/c/", "/console", "/till", "/api/", "/demo", "/e/")
 
 
@@ -56,6 +59,8 @@ class SecurityMiddleware:
             if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > HEADER_CAP:
                 await _refuse(answer, 431, "headers_too_large", "Headers too large",
                               "The headers are over 16 KiB. Drop what the address does not need, such as old cookies.")
+            elif _ODD_PATH.search(scope.get("raw_path") or b""):
+                await problems.answer(Request(scope), 404, errors.NotFound())(scope, receive, answer)
             elif b"%00" in scope.get("query_string", b""):
                 await _refuse(answer, 400, "malformed", "The request could not be read",
                               "The address holds the character NUL, which means nothing here. Leave it out.")

@@ -1,0 +1,438 @@
+"""What people and programs should not send, sent to every door: each is refused with a sentence, nothing breaks, nothing is written."""
+import itertools
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from app.context import Context
+from app.till import openapi
+from app.till.api import CALLS
+from app.web.principal import SCOPES
+from tests import engines
+from tests.conftest import Shop
+from tests.flows.world import Caller, Row, Rows, World, rows
+
+POSTS = {row.path: row for row in rows() if row.method == "POST"}
+FORMS = ("/till", "/till/cards/{card}", "/till/enrol", "/till/sales", "/console/settings", "/console/locations", "/console/staff",
+         "/console/keys", "/console/program", "/console/design", "/console/cards/{card}/adjust")
+PUBLIC_FORMS = ("/e/{business}", "/a/{link}", "/c/{token}/confirm", "/till/sign-in", "/console/sign-in", "/console/link/{link}")
+EXTRA = ("business_id", "acting_business_id", "role", "balance", "created_at", "consent_at", "id", "__class__", "Amount")
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return engines.sqlite_url(tmp_path, migrated=True)
+
+
+@pytest.fixture
+async def world(here: Context, client: httpx2.AsyncClient, shop: Shop) -> World:
+    made = World(here, client)
+    await made.add("a", shop, ("+79161231111", "+79161232222"))
+    return made
+
+
+@pytest.fixture
+def all_rows(world: World, database_url: str) -> Iterator[Rows]:
+    made = Rows(database_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def key(world: World) -> Caller:
+    return await world.key("a", frozenset(SCOPES))
+
+
+async def signed_in(world: World, row: Row) -> Caller:
+    if row.kind == "staff":
+        return await world.session("a", "owner", row.words[0])
+    return Caller("anonymous", {})
+
+
+# Bodies of the API, made from the document that the server serves.
+
+DOCUMENT = openapi.parsed(CALLS, "https://cards.example.com")
+Path_ = tuple[str | int, ...]
+
+
+def schema_of(schema: dict[str, Any]) -> dict[str, Any]:
+    """Without references and without the null of what may be left out."""
+    if "$ref" in schema:
+        return schema_of(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    if "anyOf" in schema:
+        return schema_of(next(each for each in schema["anyOf"] if each.get("type") != "null"))
+    return {"type": "string", **schema} if "enum" in schema else schema
+
+
+def bodies() -> list[tuple[str, dict[str, Any]]]:
+    """(path, schema) of every POST."""
+    found = []
+    for path, methods in DOCUMENT["paths"].items():
+        if "post" in methods:
+            path = path if path.startswith("/api/") else "/api/v1" + path
+            found.append((path, schema_of(methods["post"]["requestBody"]["content"]["application/json"]["schema"])))
+    return found
+
+
+def nodes(schema: dict[str, Any], at: Path_ = ()) -> Iterator[tuple[Path_, dict[str, Any]]]:
+    """Every value that a body may hold, with the way to it."""
+    schema = schema_of(schema)
+    yield at, schema
+    if schema.get("type") == "object":
+        for name, each in schema.get("properties", {}).items():
+            yield from nodes(each, (*at, name))
+    if schema.get("type") == "array":
+        yield from nodes(schema["items"], (*at, 0))
+
+
+def sample(schema: dict[str, Any]) -> Any:
+    """A value of the right kind."""
+    schema = schema_of(schema)
+    if "enum" in schema:
+        return next(each for each in schema["enum"] if each is not None)
+    kinds = {"object": lambda: {name: sample(each) for name, each in schema.get("properties", {}).items()
+                                if name in schema.get("required", ())},
+             "array": list, "integer": lambda: max(1, schema.get("minimum", 1)), "boolean": lambda: True,
+             "string": lambda: "2026-11-22T09:00:00Z" if schema.get("format") == "date-time" else "text"}
+    return kinds[schema["type"]]()
+
+
+def placed(body: Any, schema: dict[str, Any], at: Path_, value: Any) -> Any:
+    """`body` with `value` at the end of the way, and what the way needs."""
+    if not at:
+        return value
+    schema, step = schema_of(schema), at[0]
+    if isinstance(step, int):
+        return [placed(sample(schema["items"]), schema["items"], at[1:], value)]
+    below = schema["properties"][step]
+    inside = body.get(step) if isinstance(body, dict) else None
+    return {**body, step: placed(inside if inside is not None else sample(below), below, at[1:], value)}
+
+
+def named(at: Path_) -> str:
+    """`lines[0].amount`"""
+    return re.sub(r"\.\[", "[", ".".join(f"[{step}]" if isinstance(step, int) else step for step in at))
+
+
+def text_of(body: Any, literal: str) -> bytes:
+    """JSON in which the value "@" is written as `literal`, which need not be JSON."""
+    return json.dumps(body).replace('"@"', literal).encode()
+
+
+WRONG = {
+    "integer": ('1.5', '"5"', "true", "9223372036854775808", "1" + "0" * 400, "1e309", "NaN", "-Infinity", "[]", "{}", "1e2", "0x10", "٣"),
+    "string": ("5", "true", "[]", "{}", r'"\ud800"', r'"\u0000"', r'"\x41"', '"' + "\t" + '"'),
+    "boolean": ("1", '"true"', "[]"), "object": ("5", '"x"', "[]", "true"), "array": ("5", '"x"', "{}", "[null]", "[[]]"),
+}
+
+
+@pytest.mark.goal("M7", "B13")
+async def test_every_value_of_another_kind_is_refused_wherever_a_body_may_hold_it(world: World, key: Caller, all_rows: Rows) -> None:
+    wrong, tried = [], 0
+    for path, schema in bodies():
+        row = POSTS[path]
+        for at, node in nodes(schema):
+            literals = list(WRONG[node["type"]])
+            literals += ["-1"] * (node.get("minimum", -1) >= 0) + ['"none of them"'] * ("enum" in node)
+            for literal in literals if at else ("5", '"x"', "[]", "true"):
+                answer = await post(world, key, row, text_of(placed(world.body(row) or {}, schema, at, "@"), literal))
+                tried += 1
+                told = answer.json() if answer.status_code in (400, 422) else {}
+                if answer.status_code == 422 and named(at).removesuffix("[0]") != told["errors"][0]["field"].removesuffix("[0]"):
+                    wrong.append(f"{path} {named(at)} = {literal[:30]}: {told['errors']} names another field")
+                if answer.status_code == 422 and (told["errors"][0]["code"] == "integer") != (node["type"] == "integer"):
+                    wrong.append(f"{path} {named(at)} = {literal[:30]}: {told['errors']} asks for another kind")
+                if answer.status_code not in (400, 422) or not told["detail"] or all_rows.changed():
+                    wrong.append(f"{path} {named(at)} = {literal[:30]}: {answer.status_code} {answer.text[:80]} {all_rows.changed()}")
+    assert wrong == []
+    assert tried > 300
+
+
+async def post(world: World, key: Caller, row: Row, content: bytes | AsyncIterator[bytes], **headers: str) -> httpx2.Response:
+    sent = {**key.headers, **JSON, "Idempotency-Key": f"bad-{next(_count)}", **headers}
+    return await world.client.post(world.address(row), content=content, headers=sent)
+
+
+_count = itertools.count(1)
+
+
+@pytest.mark.goal("B13")
+async def test_a_field_that_is_not_known_is_refused_by_name_in_every_body_and_every_part_of_one(
+        world: World, key: Caller, all_rows: Rows) -> None:
+    wrong, tried = [], 0
+    for path, schema in bodies():
+        row = POSTS[path]
+        for at, node in [(at, node) for at, node in nodes(schema) if node["type"] == "object"]:
+            assert node["additionalProperties"] is False, f"{path} {named(at)}: the document says that more is welcome"
+            whole = placed(world.body(row) or {}, schema, at, "@") if at else None
+            inside = sample(node) if at else world.body(row) or {}
+            for extra in EXTRA:
+                body = json.dumps({**inside, extra: 7})
+                answer = await post(world, key, row, text_of(whole, body) if at else body.encode())
+                tried += 1
+                told, field = answer.json().get("errors", [{}])[0], ".".join(filter(None, (named(at), extra)))
+                if (answer.status_code, told.get("code"), told.get("field")) != (422, "unknown_field", field):
+                    wrong.append(f"{path} {named(at)} with {extra}: {answer.status_code} {answer.text[:100]}")
+                if all_rows.changed():
+                    wrong.append(f"{path} {named(at)} with {extra}: changed {all_rows.changed()}")
+    assert wrong == []
+    assert tried > 100
+
+
+@pytest.mark.goal("B13")
+async def test_fields_that_a_form_does_not_show_change_nothing(world: World, here: Context) -> None:
+    """A form's further fields are a browser's matter; whose row it is and who acts never come from there."""
+    for path in FORMS:
+        row = POSTS[path]
+        before = await owners(here)
+        form = {"business_id": "99", "role": "owner", "created_at": "1", "balance": "1000000", "id": "1", "status": "active", "staff": "1"}
+        answer = await world.ask(row, await signed_in(world, row), form=form)
+        assert answer.status_code < 500, path
+        assert await owners(here) == before, path
+
+
+async def owners(here: Context) -> list[Any]:
+    tables = ("SELECT id, business_id, created_at FROM cards", "SELECT id, business_id, role FROM staff",
+              "SELECT account_id, amount FROM balances")
+    return [[tuple(row) for row in await here.db.fetch_all(query + " ORDER BY 1")] for query in tables]
+
+
+@pytest.mark.goal("B8", "B9")
+async def test_a_text_of_sixty_kilobytes_is_refused_wherever_a_body_may_hold_one(world: World, key: Caller, all_rows: Rows) -> None:
+    wrong = []
+    for path, schema in bodies():
+        row = POSTS[path]
+        for at, _ in [(at, node) for at, node in nodes(schema) if node["type"] == "string"]:
+            for text in ("x" * 60_000, "٪" * 20_000, "e\\u0301" * 8_000):
+                answer = await post(world, key, row, text_of(placed(world.body(row) or {}, schema, at, "@"), f'"{text}"'))
+                if not 400 <= answer.status_code < 500 or len(answer.content) > 5_000 or all_rows.changed():
+                    wrong.append(f"{path} {named(at)}: {answer.status_code} {answer.text[:80]} {all_rows.changed()}")
+    assert wrong == []
+
+
+@pytest.mark.goal("B9")
+async def test_json_nested_without_end_is_refused_everywhere(world: World, key: Caller, all_rows: Rows) -> None:
+    for path, _ in bodies():
+        for content in (b"[" * 60_000, b'{"lines":' * 7_000, b'{"lines":' + b"[" * 60_000, b'{"customer":' * 5_000):
+            answer = await post(world, key, POSTS[path], content)
+            assert answer.status_code in (400, 422), path
+            assert answer.json()["detail"]
+        assert (await post(world, key, POSTS[path], b"[" * 100_000)).status_code == 413
+    for path in ("/apple/{short}/v1/log", "/apple/{short}/v1/devices/{device}/registrations/{pass_type}/{serial}"):
+        assert (await world.client.post(world.address(POSTS[path]), content=b'{"logs":' + b"[" * 60_000)).status_code in (400, 401)
+    assert all_rows.changed() == []
+
+
+@pytest.mark.goal("B9")
+@pytest.mark.parametrize("length", [None, "10", "0", "65536"])
+async def test_no_door_reads_a_body_without_end_whatever_its_length_says(
+        world: World, key: Caller, all_rows: Rows, length: str | None) -> None:
+    """A gigabyte is offered, in pieces; the server stops taking after its cap."""
+    bodiless = ("/till/sign-out", "/console/sign-out", "/a/{link}/not-me", "/c/{token}/stop", "/c/{token}/code")
+    for row in [row for row in rows() if row.method == "POST" and row.path not in bodiless]:
+        for piece in (b"a" * 16_384, b"&" * 16_384, b"code=" + b"%41" * 5_000 + b"&"):
+            taken = 0
+
+            async def endless() -> AsyncIterator[bytes]:
+                nonlocal taken
+                while taken < 2**30:
+                    taken += len(piece)
+                    yield piece
+            caller = key if row.kind == "key" else await signed_in(world, row)
+            kind = "application/json" if row.path.startswith(("/api/", "/apple/")) else "application/x-www-form-urlencoded"
+            headers = {**caller.headers, "Content-Type": kind, "Idempotency-Key": "endless"}
+            headers |= {"Content-Length": length} if length else {}
+            answer = await world.client.post(world.address(row), content=endless(), headers=headers)
+            assert answer.status_code in (400, 401, 403, 404, 410, 413, 422), (row.path, answer.status_code)
+            assert taken <= 20 * 16_384, f"{row.path} took {taken} bytes"
+    assert [table for table in all_rows.changed() if table != "sessions"] == []
+
+
+@pytest.mark.goal("B9")
+async def test_forms_take_no_files_no_thousand_fields_and_no_large_field(world: World, all_rows: Rows) -> None:
+    for path in (*FORMS, *PUBLIC_FORMS):
+        row = POSTS[path]
+        caller = await signed_in(world, row)
+        all_rows.keep()
+        token = world.forgery_token(caller) if caller.token else ""
+        for sent in ({"files": {"phone": ("a.txt", b"x")}}, {"data": {f"f{number}": "1" for number in range(1_000)}},
+                     {"data": {"csrf": token, "name": "x" * 70_000}}, {"content": b"--x\r\nbroken", "headers": {
+                         "Content-Type": "multipart/form-data; boundary=x"}}):
+            headers = {**caller.headers, **sent.pop("headers", {})}      # type: ignore[dict-item]
+            answer = await world.client.post(world.address(row), headers=headers, **sent)
+            assert answer.status_code in (400, 401, 403, 413, 422), (path, answer.status_code)
+        assert all_rows.changed() == []
+
+
+@pytest.mark.goal("B8")
+async def test_nul_and_broken_letters_in_a_form_are_refused_or_kept_out(world: World, here: Context) -> None:
+    """No database keeps NUL: PostgreSQL would fail, SQLite would cut the text."""
+    for path in (*FORMS, *PUBLIC_FORMS):
+        row = POSTS[path]
+        for name in ("name", "phone", "code", "amount", "email", "reason", "address", "en.name", "act", "key", "location", "unheard_of"):
+            caller = await signed_in(world, row)
+            form = {"csrf": world.forgery_token(caller)} if caller.token else {}
+            answer = await world.ask(row, caller, form={**form, name: "a\x00b"})
+            assert answer.status_code == 422, (path, name, answer.status_code)
+        content = b"csrf=" + form.get("csrf", "").encode() + b"&name=%ED%A0%80%FF%FE&phone=%C0%80&code=%F0%9F&email=%80@x.yz"
+        answer = await world.client.post(world.address(row), content=content, headers={
+            **caller.headers, "Content-Type": "application/x-www-form-urlencoded"})
+        assert answer.status_code < 500, path
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM staff WHERE instr(name, char(0)) > 0") == 0
+
+
+@pytest.mark.goal("M7")
+@pytest.mark.parametrize("typed", ["", "0", "-5", "+5", "1e5", "NaN", "inf", "12.5.5", "12,505", "1_000", "0x10", "٣٤", "１２", "9" * 40,
+                                   "1250 руб", "true", "1;2", "' OR 1=1 --", "9223372036854775808", "10000000000001"])
+async def test_an_amount_that_is_none_comes_back_to_the_till_with_a_sentence_and_sells_nothing(
+        world: World, all_rows: Rows, typed: str) -> None:
+    cashier = await world.session("a", "cashier", "till")
+    all_rows.keep()
+    for act in ("earn", "redeem"):
+        answer = await world.ask(POSTS["/till/cards/{card}"], cashier, form={"act": act, "amount": typed})
+        assert answer.status_code == 422
+        assert 'id="amount-error"' in answer.text or 'role="alert"' in answer.text
+        assert f'value="{escaped(typed)}"' in answer.text
+    if typed not in ("", "0"):
+        answer = await world.ask(POSTS["/till/enrol"], cashier, form={"phone": "+79161239999", "amount": typed})
+        assert answer.status_code == 422
+    for name in ("points",):
+        if typed and not typed.isdigit():
+            answer = await world.ask(POSTS["/till/cards/{card}"], cashier, form={"act": "redeem", "amount": "100", name: typed})
+            assert answer.status_code == 422
+    assert all_rows.changed() == []
+
+
+def escaped(text: str) -> str:
+    from markupsafe import escape
+
+    return str(escape(text))
+
+
+@pytest.mark.goal("M7")
+@pytest.mark.parametrize("typed", ["", "0", "-0", "1.5", "1e3", "--5", "5-", "9223372036854775808", "1" * 30, "NaN", "٣", "²", "true"])
+async def test_a_correction_that_is_no_whole_number_comes_back_with_a_sentence(world: World, all_rows: Rows, typed: str) -> None:
+    manager = await world.session("a", "manager", "console")
+    all_rows.keep()
+    answer = await world.ask(POSTS["/console/cards/{card}/adjust"], manager, form={"points": typed, "reason": "x"})
+    assert answer.status_code == 422
+    assert all_rows.changed() == []
+
+
+NAMES = ["👩‍👩‍👧‍👦 семья", "שלום עליכם", "محمد بن سلمان", "İstanbul ılık", "Zoë", "Ｆｕｌｌ", "O'Neill-Смит", "山田太郎", "🇷🇺🏳️‍🌈"]
+BAD_NAMES = ["\u202eevil", "a\u2066b", "Z" + "\u0301" * 1000, "x" * 101, "x" * 9_000, "a\x1b[31mb",
+             "a\x85b\x00", "\ue000", "\u0007"]
+
+
+@pytest.mark.goal("B8")
+async def test_names_of_all_people_are_kept_and_shown_and_those_that_would_break_a_page_are_not(
+        world: World, key: Caller, all_rows: Rows) -> None:
+    from unicodedata import normalize
+
+    program = world.a.ids["program"]
+    for name in NAMES:
+        made = await world.ask(POSTS["/api/v1/cards"], key, body={
+            "program": program, "customer": {"name": name}, "consent": {"terms": True}})
+        assert made.status_code == 201
+        assert made.json()["customer"]["name"] == normalize("NFC", name)
+        page = await world.client.get(f"/till/cards/{made.json()['id']}", headers=(await world.session("a", "cashier", "till")).headers)
+        assert f"<bdi>{escaped(normalize('NFC', name))}</bdi>" in page.text
+    all_rows.keep()
+    for name in BAD_NAMES:
+        refused = await world.ask(POSTS["/api/v1/cards"], key, body={
+            "program": program, "customer": {"name": name}, "consent": {"terms": True}})
+        assert refused.status_code in (400, 422), repr(name)
+        assert refused.json()["detail"]
+        page = await world.client.post(f"/a/{world.a.links['a']}", data={"name": name, "terms": "on"})
+        assert page.status_code == 422, repr(name)
+    assert all_rows.changed() == []
+
+
+GARBAGE = ["", " ", "0", "9" * 16, "4729581036472919", "9" * 5_000, "%", "%%", "_", "*", "' OR '1'='1", "\";--", "{{7*7}}", "../../etc",
+           "\u202e472", "٤٧٢", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "+", "+7", "+7" + "9" * 200, "0" * 300,
+           "crd_", "http://x/", "a\tb", "a\nb", "Ａ", "\ufeff4729581036472919", "8(916)123-11-1", "ext 5", "-1", "1e16", "NaN", "null",
+           "\x1b[31m"]
+
+
+async def test_any_text_may_be_asked_for_as_a_code_and_none_breaks_the_search(world: World, key: Caller, all_rows: Rows) -> None:
+    cashier, owner = await world.session("a", "cashier", "till"), await world.session("a", "owner", "console")
+    all_rows.keep()
+    for text in GARBAGE:
+        answer = await world.client.get("/api/v1/cards", params={"code": text}, headers=key.headers)
+        assert answer.status_code == (200 if text.strip() else 422), repr(text)
+        assert answer.status_code == 422 or answer.json()["items"] == []
+        quote = await world.ask(POSTS["/api/v1/sales/quote"], key, body={"code": text, "amount": 100})
+        assert quote.status_code in (404, 422), repr(text)
+        page = await world.ask(POSTS["/till"], cashier, form={"code": text})
+        assert page.status_code == 422, repr(text)
+        for path in ("/console/customers", "/console/operations", "/console/audit"):
+            assert (await world.client.get(path, params={"q": text, "page": text, "cursor": text}, headers=owner.headers)).status_code in (
+                200, 422), (path, text)
+    assert set(all_rows.changed()) <= {"audit_entries"}        # a try with a reserved number raises an alarm
+
+
+async def test_any_query_is_answered_and_none_breaks_a_page(world: World, key: Caller) -> None:
+    caller = {"console": await world.session("a", "owner", "console"), "till": await world.session("a", "owner", "till")}
+    names = ("limit", "cursor", "from", "to", "receipt", "card", "location", "page", "sort", "status", "q", "done", "undone", "lang",
+             "after", "size", "headline", "source", "poster_language", "since", "who", "kind", "code")
+    for row in [row for row in rows() if row.method == "GET" and not row.path.endswith(("/events", "/card.pkpass", "/metrics"))]:
+        headers = key.headers if row.kind == "key" else caller[row.words[0]].headers if row.kind == "staff" else {}
+        for text in ("-1", "999999999999999999999", "٣", "\ud83d\ude00", "<script>", "a" * 500, "x\r\nSet-Cookie: a=b", "2026-99-99"):
+            query = {name: text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for name in names}
+            answer = await world.client.get(world.address(row), params=query, headers=headers)
+            assert answer.status_code < 500, (row.path, text)
+            assert "<script>" not in answer.text.replace(' src="', "") or row.path.startswith("/api/"), (row.path, text)
+            assert "a" not in answer.cookies
+    assert (await world.client.get("/api/v1/operations?card=%00", headers=key.headers)).status_code == 400
+
+
+@pytest.mark.goal("B9")
+async def test_headers_over_sixteen_kilobytes_are_431_at_every_door(world: World, all_rows: Rows) -> None:
+    for row in rows():
+        answer = await world.client.request(row.method, world.address(row), headers={"X-Long": "x" * 17_000})
+        assert answer.status_code == 431, row.path
+        cookies = "; ".join(f"c{number}={'x' * 90}" for number in range(200))
+        answer = await world.client.request(row.method, world.address(row), headers={"Cookie": cookies})
+        assert answer.status_code == 431, row.path
+    assert all_rows.changed() == []
+
+
+@pytest.mark.goal("B15")
+async def test_nobody_is_sent_to_another_site(world: World) -> None:
+    evil, page = "//evil.example", f"/c/{world.a.links['c']}"
+    owner, cashier = await world.session("a", "owner", "console"), await world.session("a", "cashier", "till")
+    pages = ("/till/sign-in", "/console/sign-in", "/e/coffee", page, page + "/confirm", page + "/details")
+    strange = [f"{path}?{name}={where}" for path in pages for name in ("next", "to", "return", "url", "back", "from", "lang")
+               for where in (evil, "https://evil.example", "/\\evil.example")]
+    strange += ["//evil.example", "//evil.example/", "/%2F/evil.example", "/\\evil.example/", "/till//evil.example",
+                "//evil.example/%2e%2e", "/e//evil.example"]
+    for address in strange:
+        for headers in ({}, {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}):
+            answer = await world.client.get(httpx2.URL("https://cards.example.com" + address), headers=headers)
+            assert answer.status_code in (200, 303, 404, 410), (address, answer.status_code)
+            assert "evil" not in answer.headers.get("location", ""), address
+            assert answer.headers.get("location", "/").startswith("/") and not answer.headers.get("location", "/").startswith("//")
+            assert 'href="//evil' not in answer.text and 'action="//evil' not in answer.text
+            assert "https://evil.example" not in re.sub(r'(value|href)="[^"]*"', "", answer.text)
+    for path, caller in (("/till/sign-out?next=//evil.example", cashier), ("/console/sign-out?next=//evil.example", owner)):
+        answer = await world.client.post(path, data={"csrf": world.forgery_token(caller)}, headers=caller.headers)
+        assert answer.headers["location"].endswith("/sign-in")
+
+
+@pytest.mark.goal("B15")
+async def test_dots_and_encoded_slashes_lead_nowhere(world: World, key: Caller) -> None:
+    card = world.a.ids["card"]
+    for address in ("/static/000000000000/..%2f..%2fapp%2fsettings.py", "/static/0/%2e%2e/%2e%2e/README.md", "/static/../app/settings.py",
+                    "/static/0/css%2f..%2f..%2f..%2fREADME.md", "/static/0//etc/passwd", "/static/0/%00", "/static/0/..%5c..%5capp",
+                    f"/api/v1/cards/{card}%2foperations", f"/api/v1/cards/..%2fcards%2f{card}", f"/api/v1/%2e%2e/v1/cards/{card}",
+                    f"/api/v1/cards/{card}%00", f"/api/v1/cards/{card}%20", f"/api/v1/cards/{card}/", f"/api/v1//cards/{card}",
+                    "/e/coffee%2fpoints", "/e/%2e%2e", "/e/coffee/..%2f", "/c/%2e%2e%2f", "/a/..%2f..%2fconsole", "/apple/..%2f/v1/log"):
+        answer = await world.client.get(httpx2.URL("https://cards.example.com" + address), headers=key.headers)
+        assert answer.status_code in (404, 405, 410), (address, answer.status_code)
+        assert "SettingsError" not in answer.text and "root:" not in answer.text
