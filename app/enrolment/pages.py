@@ -10,7 +10,7 @@ from app import errors
 from app.customers import phones
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
-from app.enrolment import activation, rules, service
+from app.enrolment import activation, rules, strangers
 from app.enrolment.activation import Form, Invitation
 from app.enrolment.service import Wish
 from app.limits import service as limits
@@ -83,7 +83,7 @@ async def ask(request: Request) -> Response:
         return await _enrol_page(request, program, phone[:200], i18n.translate(language, wrong.fields[0].detail, **wrong.params))
     wish = Wish(program.id, e164, "poster", language, poster=rules.poster_of(request.query_params.get("from", "")),
                 address=client_address(request))
-    await service.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
+    await strangers.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
     view = await passes.sample_view(here.db, program, language)
     return templating.render(request, "enrolment/sent.html", {
         "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo, "last_four": e164[-4:],
@@ -184,7 +184,7 @@ async def _again(request: Request) -> Response:
     here = context(request)
     try:
         if await _invitation(request) is None:
-            await service.send_again(here.db, here.ring, here.settings, request.path_params["link"], client_address(request),
+            await strangers.send_again(here.db, here.ring, here.settings, request.path_params["link"], client_address(request),
                                      here.clock.now())
     except LimitReached:
         return _gone(request, is_sent=True)

@@ -13,7 +13,7 @@ from app.db import Database, Transaction, write_transaction
 from app.enrolment import rules, store
 from app.enrolment.rules import Enrolment
 from app.enrolment.store import Reader
-from app.errors import NotFound, Refused, TooMany
+from app.errors import NotFound, Refused
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
 from app.ledger import service as ledger
@@ -84,15 +84,15 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
         if kept := await idempotency.claim(tx, who.business_id, key, now):
             return await _told_again(tx, who, kept.answer)
         program = await _open_program(tx, who.business_id, wish.program_id)
-        if member := await _member(tx, ring, program, wish.e164):
+        if member := await member_of(tx, ring, program, wish.e164):
             await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": None, "card": member.id})
             return Told(None, "already_member", member.id, None)
         if wish.location_id is not None:
             await programs.get_location(tx, who.business_id, wish.location_id)
-        enrolment, is_new = await _join_or_find(tx, ring, who, program, wish, now)
+        enrolment, is_new = await join_or_find(tx, ring, who, program, wish, now)
         if enrolment.card_id is None:
             enrolment = await _give_provisional(tx, ring, who, program, enrolment, wish, drawn, now)
-        await _send_link(tx, ring, settings, who, program, enrolment, wish, drawn.token, now, quiet_gap=True)
+        await send_link(tx, ring, settings, who, program, enrolment, wish, drawn.token, now, quiet_gap=True)
         if is_new:
             await audit.record(tx, who, "enrolment.started", "enrolment", enrolment.id, {"source": wish.source}, now=now)
         await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": enrolment.id, "card": enrolment.card_id})
@@ -103,32 +103,6 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
     except (sms.Paused, sms.CapReached) as refusal:
         await sms.note_refusal(db, settings, who.business_id, wish.e164, refusal.code, now)
         raise
-
-
-async def ask(db: Database, ring: KeyRing, settings: Settings, program: Program, wish: Wish, now: datetime) -> None:
-    """Somebody typed a number into the public page. They are told the same whatever happened.
-
-    A new or waiting number gets a link, one with a card a link to the card; a refusal is told to the log (and the demo's inbox) only.
-    """
-    token = secrets.new_token(rules.TOKEN_LETTERS)
-    who = Principal(program.business_id, program.business_id, "shopper")
-
-    async def act(tx: Transaction) -> None:
-        if member := await _member(tx, ring, program, wish.e164):
-            await _send_card(tx, ring, settings, who, program, member, wish, now)
-            return
-        enrolment, _ = await _join_or_find(tx, ring, who, program, wish, now)
-        await _send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False)
-
-    await _quietly(db, settings, program.business_id, wish.e164, act, now)
-
-
-async def _quietly(db: Database, settings: Settings, business_id: int, e164: str, act, now: datetime) -> None:  # type: ignore[no-untyped-def]
-    try:
-        await write_transaction(db, act)
-    except (TooMany, Refused) as refusal:
-        why = f"limit:{refusal.limit.scope}" if isinstance(refusal, LimitReached) else refusal.code
-        await sms.note_refusal(db, settings, business_id, e164, why, now)
 
 
 async def _open_program(tx: Transaction, business_id: int, program_id: int) -> Program:
@@ -143,7 +117,7 @@ async def _draw(db: Database, business_id: int, program_id: int) -> _Drawn:
     return _Drawn(secrets.new_token(rules.TOKEN_LETTERS), IssuedNumbers.draw(program.number_prefix))
 
 
-async def _member(tx: Transaction, ring: KeyRing, program: Program, e164: str) -> Card | None:
+async def member_of(tx: Transaction, ring: KeyRing, program: Program, e164: str) -> Card | None:
     """The card that this number has in this programme, provisional and ended ones aside."""
     customer = await customers.find_by_phone(tx, ring, program.business_id, e164)
     return await member_card(tx, program, customer.id) if customer else None
@@ -155,12 +129,15 @@ async def member_card(tx: Transaction, program: Program, customer_id: int) -> Ca
     return next((card for card in found if card.activated_at and card.status in ("active", "blocked")), None)
 
 
-async def _join_or_find(tx: Transaction, ring: KeyRing, who: Principal, program: Program, wish: Wish,
+async def join_or_find(tx: Transaction, ring: KeyRing, who: Principal, program: Program, wish: Wish,
                         now: datetime) -> tuple[Enrolment, bool]:
     """(the pending enrolment of this number, whether it is new). Two at once: one makes it, the other finds it."""
     phone_hash = phones.business_hash(ring, program.business_id, wish.e164)
     if waiting := await store.find_waiting(tx, program.id, phone_hash):
-        return waiting, False
+        if waiting.expires_at > to_ms(now):
+            return waiting, False
+        # Over, and the job has not come round yet: a link of it would be dead on arrival.
+        await end(tx, ring, system(program.business_id), waiting, "expired", now)
     bound = str(program.business_id).encode()
     made = await store.append(tx, {
         "business_id": program.business_id, "program_id": program.id, "phone_sealed": ring.seal_text("enrolment.phone", wish.e164, bound),
@@ -191,7 +168,7 @@ async def _give_provisional(tx: Transaction, ring: KeyRing, who: Principal, prog
     return found
 
 
-async def _send_link(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, program: Program, enrolment: Enrolment,
+async def send_link(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, program: Program, enrolment: Enrolment,
                      wish: Wish, token: str, now: datetime, *, quiet_gap: bool) -> bool:
     """A new link of this enrolment into the outbox; older ones stay valid, because messages overtake each other.
 
@@ -216,15 +193,6 @@ async def _send_link(tx: Transaction, ring: KeyRing, settings: Settings, who: Pr
 def token_hash(ring: KeyRing, token: str) -> bytes:
     """What is stored of a link."""
     return ring.lookup_hash("link.activation", token)
-
-
-async def _send_card(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, program: Program, card: Card, wish: Wish,
-                     now: datetime) -> None:
-    """Whoever has a card gets a link to it."""
-    page = await cards.page_link(tx, ring, card, "card", now)
-    order = Order(program.business_id, wish.e164, "card_link", program.business_name_in(wish.language), settings.link(f"/c/{page}"),
-                  wish.language, card_id=card.id, address=wish.address, poster=rules.poster_subject(program.id, wish.poster))
-    await sms.queue(tx, ring, settings, who, order, now)
 
 
 async def _told(reader: Reader, enrolment: Enrolment) -> Told:
@@ -272,7 +240,7 @@ async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal
         if enrolment.status != "pending" or enrolment.expires_at <= to_ms(now):
             raise EnrolmentOver()
         wish = _wish_of(ring, enrolment)
-        await _send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False)
+        await send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False)
         await audit.record(tx, who, "enrolment.resent", "enrolment", enrolment.id, now=now)
         await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": enrolment.id, "card": enrolment.card_id})
         return await _told(tx, enrolment)
@@ -290,42 +258,6 @@ def phone_of(ring: KeyRing, enrolment: Enrolment) -> str:
     """The number of an enrolment that has not ended."""
     assert enrolment.phone_sealed is not None
     return ring.open_text("enrolment.phone", enrolment.phone_sealed, str(enrolment.business_id).encode())
-
-
-async def send_again(db: Database, ring: KeyRing, settings: Settings, token: str, address: str, now: datetime) -> None:
-    """The way out of a link that no longer works: a new one to the number that it was for, never to another.
-
-    Whoever asks is told the same whatever happened: an unknown link, one of an enrolment that ended, a limit.
-    """
-    found = await store.find_by_token(db, token_hash(ring, token))
-    if found is None:
-        return
-    enrolment, new_token = found[0], secrets.new_token(rules.TOKEN_LETTERS)
-    e164 = await _registered(db, ring, enrolment)
-    if e164 is None:
-        return
-    wish = Wish(enrolment.program_id, e164, enrolment.source, enrolment.language, location_id=enrolment.location_id,
-                poster=enrolment.poster or "", address=address)
-    who = Principal(enrolment.business_id, enrolment.business_id, "shopper")
-
-    async def act(tx: Transaction) -> None:
-        program = await programs.get_program(tx, enrolment.business_id, enrolment.program_id)
-        if enrolment.status == "pending" and to_ms(now) < enrolment.expires_at:
-            await _send_link(tx, ring, settings, who, program, enrolment, wish, new_token, now, quiet_gap=False)
-        elif enrolment.status == "activated" and (member := await _member(tx, ring, program, wish.e164)):
-            await _send_card(tx, ring, settings, who, program, member, wish, now)
-
-    await _quietly(db, settings, enrolment.business_id, wish.e164, act, now)
-
-
-async def _registered(db: Database, ring: KeyRing, enrolment: Enrolment) -> str | None:
-    """The number that an enrolment waits for, or that its card's customer has today; None where it was forgotten."""
-    if enrolment.phone_sealed is not None:
-        return phone_of(ring, enrolment)
-    if enrolment.status != "activated" or enrolment.card_id is None:
-        return None
-    card = await cards.get_card(db, enrolment.business_id, enrolment.card_id)
-    return await customers.phone_of(db, ring, card.business_id, card.customer_id) if card.customer_id else None
 
 
 async def cancel(db: Database, ring: KeyRing, who: Principal, enrolment_id: int, now: datetime, key: Key | None = None) -> Told:

@@ -7,7 +7,7 @@ import pytest
 from app.cards import service as cards
 from app.cards.rules import CardBlocked
 from app.customers import service as customers
-from app.enrolment import activation, service
+from app.enrolment import activation, service, strangers
 from app.enrolment.activation import Form
 from app.enrolment.service import Wish
 from app.errors import Expired, Invalid
@@ -29,7 +29,7 @@ async def ask(joining, e164=ANNA, **parts):
     here, shop = joining.here, joining.shop
     program = await programs.get_program(here.db, shop.business_id, shop.program_id)
     wish = Wish(program.id, e164, "poster", "ru", address=parts.pop("address", "203.0.113.1"), **parts)
-    await service.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
+    await strangers.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
     await joining.deliver()
 
 
@@ -102,7 +102,7 @@ async def test_a_link_works_for_seven_days_and_the_enrolment_for_thirty(joining)
     joining.here.clock.advance(days=7)
     with pytest.raises(Expired):
         await activate(joining, token)
-    await service.send_again(joining.here.db, joining.here.ring, joining.here.settings, token, "203.0.113.9", joining.here.clock.now())
+    await strangers.send_again(joining.here.db, joining.here.ring, joining.here.settings, token, "203.0.113.9", joining.here.clock.now())
     await joining.deliver()
     fresh = await token_of(joining)
     assert fresh != token
@@ -209,8 +209,8 @@ async def test_a_new_link_for_a_dead_one_goes_to_the_registered_number_only(join
     token = await token_of(joining)
     done = await activate(joining, token)
     here.clock.advance(minutes=2)
-    await service.send_again(here.db, here.ring, here.settings, token, "203.0.113.9", here.clock.now())
-    await service.send_again(here.db, here.ring, here.settings, "123456789ABC", "203.0.113.9", here.clock.now())
+    await strangers.send_again(here.db, here.ring, here.settings, token, "203.0.113.9", here.clock.now())
+    await strangers.send_again(here.db, here.ring, here.settings, "123456789ABC", "203.0.113.9", here.clock.now())
     await joining.deliver()
     assert [to for to, _ in joining.inbox.messages] == [ANNA, ANNA]
     assert joining.inbox.path() == f"/c/{done.page_token}"

@@ -183,6 +183,15 @@ async def test_a_number_may_start_anew_after_its_enrolment_expired(joining):
     await finish(joining)
 
 
+async def test_an_enrolment_that_is_over_is_not_taken_up_again_before_the_job_comes_round(joining):
+    first = await joining.start()
+    joining.here.clock.advance(days=30)
+    second = await joining.start()
+    assert second.id != first.id
+    assert [row["status"] for row in await joining.all("enrolments")] == ["expired", "pending"]
+    await finish(joining)
+
+
 async def test_an_alarm_of_the_breaker_is_raised_by_a_till_too(joining, monkeypatch):
     async def paused(*_args, **_parts):
         raise sms.Paused("block")

@@ -1,0 +1,94 @@
+"""What strangers may ask for: a card for a number, a new link for a dead one. They are told the same whatever happened."""
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from app import secrets
+from app.cards import service as cards
+from app.cards.service import Card
+from app.clock import to_ms
+from app.customers import service as customers
+from app.db import Database, Transaction, write_transaction
+from app.enrolment import rules, service, store
+from app.enrolment.rules import Enrolment
+from app.enrolment.service import Wish
+from app.errors import Refused, TooMany
+from app.limits.rules import LimitReached
+from app.programs import service as programs
+from app.programs.store import Program
+from app.secrets import KeyRing
+from app.settings import Settings
+from app.sms import service as sms
+from app.sms.service import Order
+from app.web.principal import Principal
+
+
+async def ask(db: Database, ring: KeyRing, settings: Settings, program: Program, wish: Wish, now: datetime) -> None:
+    """Somebody typed a number into the public page. They are told the same whatever happened.
+
+    A new or waiting number gets a link, one with a card a link to the card; a refusal is told to the log (and the demo's inbox) only.
+    """
+    token = secrets.new_token(rules.TOKEN_LETTERS)
+    who = Principal(program.business_id, program.business_id, "shopper")
+
+    async def act(tx: Transaction) -> None:
+        if member := await service.member_of(tx, ring, program, wish.e164):
+            await _send_card(tx, ring, settings, who, program, member, wish, now)
+            return
+        enrolment, _ = await service.join_or_find(tx, ring, who, program, wish, now)
+        await service.send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False)
+
+    await _quietly(db, settings, program.business_id, wish.e164, act, now)
+
+
+async def _quietly(db: Database, settings: Settings, business_id: int, e164: str,
+                   act: Callable[[Transaction], Awaitable[None]], now: datetime) -> None:
+    try:
+        await write_transaction(db, act)
+    except (TooMany, Refused) as refusal:
+        why = f"limit:{refusal.limit.scope}" if isinstance(refusal, LimitReached) else refusal.code
+        await sms.note_refusal(db, settings, business_id, e164, why, now)
+
+
+async def _send_card(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, program: Program, card: Card, wish: Wish,
+                     now: datetime) -> None:
+    """Whoever has a card gets a link to it."""
+    page = await cards.page_link(tx, ring, card, "card", now)
+    order = Order(program.business_id, wish.e164, "card_link", program.business_name_in(wish.language), settings.link(f"/c/{page}"),
+                  wish.language, card_id=card.id, address=wish.address, poster=rules.poster_subject(program.id, wish.poster))
+    await sms.queue(tx, ring, settings, who, order, now)
+
+
+async def send_again(db: Database, ring: KeyRing, settings: Settings, token: str, address: str, now: datetime) -> None:
+    """The way out of a link that no longer works: a new one to the number that it was for, never to another.
+
+    Whoever asks is told the same whatever happened: an unknown link, one of an enrolment that ended, a limit.
+    """
+    found = await store.find_by_token(db, service.token_hash(ring, token))
+    if found is None:
+        return
+    enrolment, new_token = found[0], secrets.new_token(rules.TOKEN_LETTERS)
+    e164 = await _registered(db, ring, enrolment)
+    if e164 is None:
+        return
+    wish = Wish(enrolment.program_id, e164, enrolment.source, enrolment.language, location_id=enrolment.location_id,
+                poster=enrolment.poster or "", address=address)
+    who = Principal(enrolment.business_id, enrolment.business_id, "shopper")
+
+    async def act(tx: Transaction) -> None:
+        program = await programs.get_program(tx, enrolment.business_id, enrolment.program_id)
+        if enrolment.status == "pending" and to_ms(now) < enrolment.expires_at:
+            await service.send_link(tx, ring, settings, who, program, enrolment, wish, new_token, now, quiet_gap=False)
+        elif enrolment.status == "activated" and (member := await service.member_of(tx, ring, program, wish.e164)):
+            await _send_card(tx, ring, settings, who, program, member, wish, now)
+
+    await _quietly(db, settings, enrolment.business_id, wish.e164, act, now)
+
+
+async def _registered(db: Database, ring: KeyRing, enrolment: Enrolment) -> str | None:
+    """The number that an enrolment waits for, or that its card's customer has today; None where it was forgotten."""
+    if enrolment.phone_sealed is not None:
+        return service.phone_of(ring, enrolment)
+    if enrolment.status != "activated" or enrolment.card_id is None:
+        return None
+    card = await cards.get_card(db, enrolment.business_id, enrolment.card_id)
+    return await customers.phone_of(db, ring, card.business_id, card.customer_id) if card.customer_id else None
