@@ -45,6 +45,16 @@ async def claim(tx: Transaction, business_id: int, key: Key | None, now: datetim
     return kept
 
 
+async def look(db: Database, business_id: int, key: Key | None, now: datetime) -> Kept | None:
+    """What this very request was answered with before, claiming nothing; None where it was not answered yet."""
+    row = await store.find_since(db, business_id, key.text, to_ms(now) - KEPT_MS) if key else None
+    if key is None or row is None or row["status"] is None or bytes(row["fingerprint"]) != key.fingerprint:
+        return None
+    kept = Kept(row["status"], msgspec.json.decode(row["answer"]))
+    key.before[:] = [kept.answer]
+    return kept
+
+
 async def keep(tx: Transaction, business_id: int, key: Key | None, status: int, answer: dict[str, Any]) -> None:
     """Remember the answer of the request that claimed `key`. Only 2xx: a refusal leaves no trace and is judged anew."""
     assert 200 <= status < 300

@@ -1,7 +1,7 @@
 """The table of keys; a row commits with what its request did."""
 from typing import Any
 
-from app.db import Transaction
+from app.db import Database, Transaction
 
 # A key that is past its days is taken over as if it had never been, whether or not the sweep ran.
 _CLAIM = """
@@ -26,6 +26,10 @@ async def claim(tx: Transaction, business_id: int, key: str, fingerprint: bytes,
 
 async def find(tx: Transaction, business_id: int, key: str) -> Any:
     return await tx.fetch_one(_FIND, {"business_id": business_id, "key": key})
+
+
+async def find_since(db: Database, business_id: int, key: str, oldest_ms: int) -> Any:
+    return await db.fetch_one(_FIND + " AND created_at >= :oldest", {"business_id": business_id, "key": key, "oldest": oldest_ms})
 
 
 async def keep(tx: Transaction, business_id: int, key: str, status: int, answer: str) -> None:

@@ -40,6 +40,13 @@ async def once(db: Database, who: Principal, key: Key | None, act: Callable[[Tra
     return await write_transaction(db, whole)
 
 
+async def again(db: Database, who: Principal, key: Key | None, now: datetime) -> Outcome | None:
+    """What this very request made before, or None: for a repeat that names a card by a code which no longer leads to it."""
+    kept = await idempotency.look(db, who.business_id, key, now)
+    first = await operations_store.find_operation(db, who.business_id, kept.answer["operation"]) if kept else None
+    return Outcome(msgspec.structs.replace(first, balances=kept.answer["balances"]), True) if kept and first else None
+
+
 async def place(tx: Transaction, who: Principal, program: programs.Program, location_id: int | None, number: str | None,
                 kind: str, at: datetime) -> tuple[int | None, Receipt | None]:
     """The location of an act (None: nowhere in particular), and its receipt there.

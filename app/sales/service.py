@@ -19,13 +19,13 @@ from app.ledger.rules import Purse, end_of_lot
 from app.programs import service as programs
 from app.programs.rules import PointsRules
 from app.sales import acts, rules
-from app.sales.acts import Outcome
+from app.sales.acts import Outcome, again
 from app.sales.refunds import refund, undo
 from app.sales.rules import Judgement, Quote, RefundRequest, SaleRequest
 from app.sales.words import hints
 from app.web.principal import Principal
 
-__all__ = ["Operation", "Outcome", "Page", "Quote", "RefundRequest", "SaleRequest", "adjust", "get_operation", "hints",
+__all__ = ["Operation", "Outcome", "Page", "Quote", "RefundRequest", "SaleRequest", "adjust", "again", "get_operation", "hints",
            "list_operations", "quote", "refund", "sell", "undo"]
 
 

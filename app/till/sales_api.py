@@ -3,7 +3,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.clock import to_ms
-from app.errors import FieldError, Invalid
+from app.errors import FieldError, Invalid, NotFound, Refused
 from app.programs import service as programs
 from app.sales import rules as sales_rules
 from app.sales import service as sales
@@ -30,7 +30,13 @@ async def quote(request: Request) -> Response:
 async def sell(request: Request) -> Response:
     here, now = context(request), context(request).clock.now()
     asked = await asking.asked(request, shapes.SaleBody, key_required=True)
-    wanted = await _sale(request, asked.body)
+    try:
+        wanted = await _sale(request, asked.body)
+    except (NotFound, Refused):
+        # A till that lost our answer repeats the sale, although the barcode it scanned was re-issued meanwhile.
+        if (before := await sales.again(here.db, principal(request), asked.key, now)) is None:
+            raise
+        return _operation(request, before, asked)
     try:
         made = await sales.sell(here.db, principal(request), wanted, asked.key, now)
     except sales_rules.QuoteChanged as refusal:

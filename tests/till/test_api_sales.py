@@ -70,6 +70,18 @@ async def test_the_same_request_with_the_same_key_sells_once(till, here, card):
     assert await written(here) == before
 
 
+async def test_a_repeat_is_answered_although_its_barcode_was_re_issued_meanwhile(till, here, card):
+    body = {"code": card.code, "amount": 10_000}
+    first = await till.post("/sales", body, key="k")
+    await till.post(f"/cards/{till.id('card', card.id)}/reissue")
+    before = await written(here)
+    again = await till.post("/sales", body, key="k")
+    assert (again.status_code, again.json()["id"], again.headers["Idempotent-Replay"]) == (201, first.json()["id"], "true")
+    assert (await till.post("/sales", body, key="another")).status_code == 404
+    assert (await till.post("/sales", {**body, "amount": 5}, key="k")).status_code == 404
+    assert await written(here) == before
+
+
 async def test_a_key_of_another_business_is_another_key(client, here, shop, other_shop):
     for where in (shop, other_shop):
         till, card = Till(client, here, where), await make_card(here, where)
