@@ -129,9 +129,7 @@ async def test_points_are_corrected_with_a_reason(here, shop, manager, card, typ
 
 
 @pytest.mark.parametrize(("points", "reason", "status", "said"), [
-    ("1,5", "because", 422, "Type a whole number"), ("", "because", 422, "Type a whole number"), ("0", "because", 422, "Type a whole number"),
-    ("ten", "because", 422, "Type a whole number"), ("9" * 30, "because", 422, "Type a whole number"), ("--5", "because", 422, "Type a whole"),
-    ("9223372036854775808", "because", 422, "Type a whole number"), ("٥", "because", 422, "Type a whole number"),
+    *[(points, "because", 422, "Type a whole number") for points in ("1,5", "", "0", "ten", "9" * 30, "--5", "9223372036854775808", "٥")],
     ("50", "", 422, "Say why"), ("50", "x" * 301, 422, "Say why"), ("50", "a\x07b", 422, "Say why"),
     ("-101", "because", 409, "100 points to spend, and 101 are needed")])
 async def test_a_wrong_correction_is_refused_with_what_was_typed(here, manager, card, points, reason, status, said):

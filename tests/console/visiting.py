@@ -32,7 +32,8 @@ class Visitor:
                    headers: dict[str, str] | None = None) -> httpx2.Response:
         """Send a form with its hidden token, from our own page unless told otherwise."""
         fields = {"csrf": self.token if token is None else token, **(data or {})}
-        return await self.client.post(path, data=fields, headers={"Cookie": self.cookie, "Accept-Language": "en", "Origin": HOST, **(headers or {})})
+        sent = {"Cookie": self.cookie, "Accept-Language": "en", "Origin": HOST, **(headers or {})}
+        return await self.client.post(path, data=fields, headers=sent)
 
 
 async def sign_in(client: httpx2.AsyncClient, email: str) -> Visitor:
