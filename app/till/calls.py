@@ -21,7 +21,7 @@ class Query:
     required: bool = False
 
 
-PAGE = (Query("limit", "How many, 1 to 200; 50 unless told.", "integer"), Query("cursor", "The `next_cursor` of the page before."))
+PAGE = (Query("limit", "How many, 1 to 200; 50 unless told.", "integer"), Query("cursor", "The next_cursor of the page before."))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from app.till.calls import KEY_REQUIRED, NO_KEY, Call, Query
 
 VERSION = "1.0"
 ABOUT = """What cash registers, web shops and back offices call. Amounts are integers in the currency's minor unit, times are RFC 3339 in
-UTC. Every POST takes an `Idempotency-Key`: the same key with the same request gives the same answer for 30 days, with
-`Idempotent-Replay: true`. Errors are `application/problem+json` (RFC 9457) with a stable `code`; `detail` is a sentence for a person, in
-the language of `Accept-Language`. Another business's things do not exist for you: 404."""
+UTC. Every POST takes an Idempotency-Key: the same key with the same request gives the same answer for 30 days, with
+Idempotent-Replay: true. Errors are application/problem+json (RFC 9457) with a stable code and a sentence for a person in
+the language of Accept-Language. Another business's things do not exist for you: 404."""
 TAGS = (
     ("Business", "What a key may do, and what the business has."),
     ("Enrolments", "A phone number on its way to a card."),
@@ -45,7 +45,7 @@ def parsed(calls: Sequence[Call], url: str) -> dict[str, Any]:
         "openapi": "3.1.0", "info": {"title": "Tessera till API", "version": VERSION, "description": ABOUT},
         "servers": [{"url": url}], "tags": [{"name": name, "description": what} for name, what in TAGS], "paths": paths,
         "components": {"schemas": {**components, "OpenAPI": {"type": "object", "title": "OpenAPI"}},
-                       "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, `tsk_…`."}}}}
+                       "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, tsk_…."}}}}
 
 
 def _operation(call: Call, references: dict[type, Any]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _operation(call: Call, references: dict[type, Any]) -> dict[str, Any]:
         "responses": _responses(call, references)}
     if call.who.kind == "key":
         made["security"] = [{"key": []}]
-        scopes = " or ".join(f"`{scope}`" for scope in call.who.scopes)
+        scopes = " or ".join(call.who.scopes)
         made["description"] = f"Scope: {scopes}." if scopes else "Any key."
     else:
         made["security"] = []
@@ -108,7 +108,7 @@ def _refusals(call: Call) -> list[tuple[str, str]]:
     if conflicts := [code for code in call.refusals if code not in _FORBIDDEN] + (["idempotency_key_in_use"] if call.key != NO_KEY else []):
         found.append(("409", _codes(*conflicts)))
     if call.body or call.query:
-        found.append(("422", "Wrong fields; `errors` names them."))
+        found.append(("422", "Wrong fields, each named in the answer."))
     if call.may_text:
         found.append(("429", "A limit of messages is reached."))
     return sorted(found)
@@ -122,4 +122,4 @@ def _of(call: Call, codes: Sequence[str]) -> list[str]:
 
 
 def _codes(*codes: str) -> str:
-    return ", ".join(f"`{code}`" for code in codes) + "."
+    return ", ".join(codes) + "."

@@ -46,7 +46,7 @@ class Line(Request):
 
 
 class QuoteRequest(Request):
-    """A purchase to be judged. Either `card` or `code` names the card."""
+    """A purchase to be judged. Either card or code names the card."""
 
     amount: Amount
     card: Id | None = None
@@ -88,7 +88,7 @@ class AdjustmentBody(Request):
 
 
 class EnrolmentBody(Request):
-    """Somebody wants a card; the message with the link goes to `phone`."""
+    """Somebody wants a card; the message with the link goes to phone."""
 
     program: Id
     phone: str | None = None
