@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app.db import Transaction
 from app.designs import service as designs
-from app.designs.rules import DesignContent, default_content
+from app.designs.rules import LONGEST, DesignContent, default_content
 from app.programs import service as programs
 from app.programs.rules import PointsRules
 from app.programs.store import Texts
@@ -48,10 +48,17 @@ async def found(tx: Transaction, wish: Wish, now: datetime) -> Founded:
                                                  currency=wish.currency, time_zone=wish.time_zone, language=wish.language, now=now)
     program_id = await programs.create_program(tx, business_id, slug=PROGRAM_SLUG, name=wish.program_name, texts=wish.program_texts,
                                                rules=wish.rules, now=now)
-    content = wish.design or default_content(wish.name, wish.texts.get("ru", {}).get("name"),
+    russian = wish.texts.get("ru", {}).get("name")
+    content = wish.design or default_content(_on_card(wish.name), _on_card(russian) if russian else None,
                                              language="ru" if wish.language == "ru" else "en")
     await designs.create(tx, business_id, program_id, content, "Tessera", now)
     return Founded(business_id, program_id)
+
+
+def _on_card(name: str) -> str:
+    """The name as a card can hold it; the designer is the place to choose better words."""
+    most = LONGEST["name"]
+    return name if len(name) <= most else name[:most - 1].rstrip() + "…"
 
 
 def slug_of(name: str) -> str:
