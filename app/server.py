@@ -32,6 +32,7 @@ KEEP_ALIVE_SECONDS = 75         # above the 60 s after which a proxy gives an id
 GRACE_SECONDS = 10              # for requests in flight when the server is told to stop
 MOST_CONNECTIONS = 4000         # event streams included
 BACKLOG = 1024
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -127,12 +128,12 @@ class OrderlyServer(Server):
     def capture_signals(self) -> Iterator[None]:
         """uvicorn raises the signal again once it has served, which would end us before the database is closed."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPS:
             loop.add_signal_handler(number, self.handle_exit, number, None)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in STOPS:
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -184,7 +185,7 @@ def supervise(count: int, work: Callable[[], Awaitable[None]]) -> int:
         for child in children:
             os.kill(child, signal.SIGTERM)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         signal.signal(number, stop)
     for _ in range(count):
         children.add(_fork(work, lifeline))
@@ -206,13 +207,17 @@ def supervise(count: int, work: Callable[[], Awaitable[None]]) -> int:
 
 
 def _fork(work: Callable[[], Awaitable[None]], lifeline: tuple[int, int]) -> int:
+    # Held back until the child has handlers of its own: the supervisor's would only set a variable there.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     child = os.fork()
     if child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         return child
     os.close(lifeline[1])
-    threading.Thread(target=_end_with_parent, args=(lifeline[0],), daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    threading.Thread(target=_end_with_parent, args=(lifeline[0],), daemon=True).start()
     try:
         asyncio.run(_awaited(work))
     except SettingsError as exc:

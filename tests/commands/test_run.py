@@ -31,7 +31,7 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 def environment(data: Path, port: int) -> dict[str, str]:
@@ -134,7 +134,7 @@ def test_secrets_lie_in_files_that_nobody_else_may_read(demo: Server) -> None:
 
 def test_a_second_server_on_the_same_file_is_refused_with_a_sentence(demo: Server) -> None:
     second = subprocess.run([sys.executable, "-m", "app", "run", "--demo"], env=environment(demo.data, free_port()), capture_output=True,
-                            text=True, timeout=60, check=False)
+                            text=True, timeout=180, check=False)
     assert second.returncode == 1
     assert "already runs on this database" in second.stderr
     assert get(demo, "/ready").status_code == 200
@@ -148,7 +148,7 @@ def test_a_demos_database_is_refused_by_web(demo: Server, tmp_path: Path) -> Non
         source.backup(copy)
     source.close()
     copy.close()
-    refused = subprocess.run([sys.executable, "-m", "app", "web"], capture_output=True, text=True, timeout=60, check=False,
+    refused = subprocess.run([sys.executable, "-m", "app", "web"], capture_output=True, text=True, timeout=180, check=False,
                              env={**environment(tmp_path, free_port()), "TESSERA_URL": "https://cards.example.com"})
     assert refused.returncode == 2
     assert "belongs to the demo" in refused.stderr
@@ -158,7 +158,7 @@ def test_commands_work_beside_the_running_demo(demo: Server, tmp_path: Path) -> 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         port = int(demo.url.rpartition(":")[2])
         return subprocess.run([sys.executable, "-m", "app", *arguments], env=environment(demo.data, port), capture_output=True, text=True,
-                              timeout=60, check=False)
+                              timeout=180, check=False)
 
     assert command("verify").returncode == 0
     assert command("doctor").returncode == 0
