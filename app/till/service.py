@@ -74,7 +74,11 @@ async def issue_card(db: Database, ring: KeyRing, who: Principal, program_id: in
             "card": card.id, "balances": await ledger.balances(tx, card.account_id)})
         return card
 
-    return await write_transaction(db, act)
+    try:
+        return await write_transaction(db, act)
+    except customers.PhoneTaken:
+        # Somebody made this customer in the same moment; now they are found.
+        return await write_transaction(db, act)
 
 
 async def _customer(tx: Transaction, ring: KeyRing, who: Principal, program: Program, shopper: Shopper, now: datetime) -> int:

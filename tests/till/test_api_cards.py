@@ -195,6 +195,14 @@ async def test_the_same_key_issues_one_card_however_often_it_comes(till, here):
     assert (await written(here))["cards"] == 1
 
 
+async def test_web_shops_racing_for_one_number_make_one_card(till, here):
+    answers = await asyncio.gather(*[till.post("/cards", body(till)) for _ in range(8)])
+    made = [answer.json()["id"] for answer in answers if answer.status_code == 201]
+    refused = [(answer.status_code, answer.json()["code"], answer.json()["card"]) for answer in answers if answer.status_code != 201]
+    assert (len(made), refused) == (1, [(409, "already_member", made[0])] * 7)
+    assert (await written(here))["cards"] == 1
+
+
 async def test_a_number_that_waits_provisional_becomes_active_and_its_link_dies(till, here):
     waiting = (await till.post("/enrolments", {"program": till.program, "phone": "+79161231234"})).json()
     assert (await till.post("/sales", {"card": waiting["card"], "amount": 100_000})).status_code == 201
