@@ -3,13 +3,14 @@
 There a chain head written by every sale would make the sales of one business wait for each other. SQLite seals in the commit.
 """
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 from app.db import Database, Transaction, write_transaction
 from app.ledger import chain, chain_store
 from app.ledger.chain import OPERATION_FIELDS
 from app.ledger.service import UNSEALED
-from app.updates.runner import lead
+from app.updates.runner import Task, lead
 
 BATCH = 200
 LOOK_SECONDS, REST_SECONDS = 0.5, 0.25         # the promise is one second
@@ -20,8 +21,7 @@ WINDOW = 5_000
 async def run_sealing(db: Database) -> None:
     """Seal until cancelled, as long as no other process does. Returns at once on SQLite."""
     if db.engine == "postgresql":
-        await seal_pending(db, everything=True)
-        await lead(db, "sealing", UNSEALED, seal_pending, LOOK_SECONDS, REST_SECONDS)
+        await lead(db, Task("sealing", UNSEALED, seal_pending, LOOK_SECONDS, REST_SECONDS, partial(seal_pending, everything=True)))
 
 
 async def seal_pending(db: Database, *, everything: bool = False) -> int:

@@ -2,6 +2,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from app.db import Database, Unreachable, WriterBusy
 from app.updates.service import WAITING, number_pending
@@ -10,40 +11,53 @@ LOOK_SECONDS = 0.15          # a process killed right after its COMMIT wakes nob
 REST_SECONDS = 0.02          # what commits meanwhile shares the next batch: without it the runner would work for every single sale
 LEAD_SECONDS = 1.0           # how long nobody may lead after the leader's process died
 
+Work = Callable[[Database], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Work for one leader: `work` runs when `channel` wakes it, and every `look_seconds` at least, with a rest of `rest_seconds`
+    after each run; `begin` once, by whoever becomes the leader."""
+
+    name: str
+    channel: str
+    work: Work
+    look_seconds: float
+    rest_seconds: float
+    begin: Work
+
 
 async def run_numbering(db: Database) -> None:
     """Number updates until cancelled, as long as no other process does. Returns at once on SQLite."""
     if db.engine == "postgresql":
-        await lead(db, "numbering", WAITING, number_pending, LOOK_SECONDS, REST_SECONDS)
+        await lead(db, Task("numbering", WAITING, number_pending, LOOK_SECONDS, REST_SECONDS, number_pending))
 
 
-async def lead(db: Database, name: str, channel: str, work: Callable[[Database], Awaitable[int]], look_seconds: float,
-               rest_seconds: float) -> None:
-    """Run `work` whenever `channel` wakes us, and every `look_seconds`, while we are the leader for `name`; between two runs we
-    rest for `rest_seconds`."""
+async def lead(db: Database, task: Task) -> None:
+    """Do `task` whenever we are its leader, until cancelled."""
     woken = asyncio.Event()
-    await db.listen(channel, woken.set)
+    await db.listen(task.channel, woken.set)
     try:
         while True:
             # A database that is away or busy comes back; the work lies in rows and waits there.
             with contextlib.suppress(Unreachable, WriterBusy):
-                await _lead_once(db, name, work, woken, look_seconds, rest_seconds)
+                await _lead_once(db, task, woken)
             await asyncio.sleep(LEAD_SECONDS)
     finally:
-        await db.forget(channel, woken.set)
+        await db.forget(task.channel, woken.set)
 
 
-async def _lead_once(db: Database, name: str, work: Callable[[Database], Awaitable[int]], woken: asyncio.Event,
-                     look_seconds: float, rest_seconds: float) -> None:
-    leader = await db.try_leader(name)
+async def _lead_once(db: Database, task: Task, woken: asyncio.Event) -> None:
+    leader = await db.try_leader(task.name)
     if leader is None:
         return
     try:
+        await task.begin(db)
         while leader.held:
             woken.clear()
-            await work(db)
-            await asyncio.sleep(rest_seconds)
+            await task.work(db)
+            await asyncio.sleep(task.rest_seconds)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), look_seconds)
+                await asyncio.wait_for(woken.wait(), task.look_seconds)
     finally:
         await leader.release()
