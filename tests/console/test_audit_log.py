@@ -44,12 +44,12 @@ async def test_acts_are_told_with_who_and_whom(here, shop, owner, language):
     answer = await owner.get(PAGE, language)
     refund, changed, signed_in, corrected = [row for row in re.split(r"(?=22 November,|22 ноября,)", words_of(answer))[1:]][:4]
     if language == "en":
-        assert signed_in == "22 November, 12:00 Cashier signed in at the till "
-        assert changed == "22 November, 12:00 Owner changed a location Pushkin Street closed "
-        assert refund == f"22 November, 12:00 till 2 recorded a refund …{card.number[-4:]} 120.50 ₽ "
-        assert corrected == f"22 November, 12:00 Owner corrected points …{card.number[-4:]} +50 "
+        assert signed_in == "22 November, 12:00 Cashier signed in · at the till "
+        assert changed == "22 November, 12:00 Owner changed a location Pushkin Street · closed "
+        assert refund == f"22 November, 12:00 till 2 recorded a refund …{card.number[-4:]} · 120.50 ₽ "
+        assert corrected == f"22 November, 12:00 Owner corrected points …{card.number[-4:]} · +50 "
     else:
-        assert "вход на кассе" in signed_in and "120,50 ₽" in refund
+        assert "вход · на кассе" in signed_in and "120,50 ₽" in refund
     assert f"/console/cards/{here.ids.encode('card', card.id)}" in answer.text
 
 
@@ -60,7 +60,7 @@ async def test_row_ids_and_codes_of_machines_are_not_shown(here, shop, owner):
 
 async def test_an_action_without_words_is_shown_as_its_code(here, shop, owner):
     await record(here, shop.who, "future.thing", why="because")
-    assert "Owner future.thing because" in await owner.page(PAGE)
+    assert "Owner future.thing · because" in await owner.page(PAGE)
 
 
 async def test_acts_of_another_business_are_never_shown(here, shop, other_shop, owner):

@@ -99,5 +99,6 @@ async def test_fifty_make_a_page_and_the_filters_go_along(here, shop, owner):
 
 
 async def test_nothing_found_says_what_to_do(owner):
+    assert "stand here as they happen" in await owner.page("/console/operations")
     text = await owner.page("/console/operations?kind=refund")
     assert "No operation fits." in text and "Show everything" in text
