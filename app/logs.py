@@ -1,12 +1,15 @@
 """Logging: one JSON object a line on standard error, so that any collector can read it."""
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 # Libraries that speak at every turn; what they have to say at INFO is in our own lines already.
 QUIET = ("apscheduler", "databases", "uvicorn.error", "httpx2", "httpcore2", "hpack", "alembic", "asyncio")
+# Besides what JSON escapes by itself: what some terminals obey and some collectors take for the end of a line.
+_OBEYED = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 class JsonLines(logging.Formatter):
@@ -21,7 +24,7 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(line, ensure_ascii=False))
 
 
 def configure(level: str) -> None:
