@@ -1,8 +1,8 @@
 """What people and programs should not send, sent to every door: each is refused with a sentence, nothing breaks, nothing is written."""
-import itertools
-import json
+import contextlib
 import re
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,7 @@ import httpx2
 import pytest
 
 from app.context import Context
-from app.till import openapi
-from app.till.api import CALLS
+from app.errors import Invalid
 from app.web.principal import SCOPES
 from tests import engines
 from tests.conftest import Shop
@@ -21,8 +20,6 @@ POSTS = {row.path: row for row in rows() if row.method == "POST"}
 FORMS = ("/till", "/till/cards/{card}", "/till/enrol", "/till/sales", "/console/settings", "/console/locations", "/console/staff",
          "/console/keys", "/console/program", "/console/design", "/console/cards/{card}/adjust")
 PUBLIC_FORMS = ("/e/{business}", "/a/{link}", "/c/{token}/confirm", "/till/sign-in", "/console/sign-in", "/console/link/{link}")
-EXTRA = ("business_id", "acting_business_id", "role", "balance", "created_at", "consent_at", "id", "__class__", "Amount")
-JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -55,136 +52,6 @@ async def signed_in(world: World, row: Row) -> Caller:
     return Caller("anonymous", {})
 
 
-# Bodies of the API, made from the document that the server serves.
-
-DOCUMENT = openapi.parsed(CALLS, "https://cards.example.com")
-Path_ = tuple[str | int, ...]
-
-
-def schema_of(schema: dict[str, Any]) -> dict[str, Any]:
-    """Without references and without the null of what may be left out."""
-    if "$ref" in schema:
-        return schema_of(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
-    if "anyOf" in schema:
-        return schema_of(next(each for each in schema["anyOf"] if each.get("type") != "null"))
-    return {"type": "string", **schema} if "enum" in schema else schema
-
-
-def bodies() -> list[tuple[str, dict[str, Any]]]:
-    """(path, schema) of every POST."""
-    found = []
-    for path, methods in DOCUMENT["paths"].items():
-        if "post" in methods:
-            path = path if path.startswith("/api/") else "/api/v1" + path
-            found.append((path, schema_of(methods["post"]["requestBody"]["content"]["application/json"]["schema"])))
-    return found
-
-
-def nodes(schema: dict[str, Any], at: Path_ = ()) -> Iterator[tuple[Path_, dict[str, Any]]]:
-    """Every value that a body may hold, with the way to it."""
-    schema = schema_of(schema)
-    yield at, schema
-    if schema.get("type") == "object":
-        for name, each in schema.get("properties", {}).items():
-            yield from nodes(each, (*at, name))
-    if schema.get("type") == "array":
-        yield from nodes(schema["items"], (*at, 0))
-
-
-def sample(schema: dict[str, Any]) -> Any:
-    """A value of the right kind."""
-    schema = schema_of(schema)
-    if "enum" in schema:
-        return next(each for each in schema["enum"] if each is not None)
-    kinds = {"object": lambda: {name: sample(each) for name, each in schema.get("properties", {}).items()
-                                if name in schema.get("required", ())},
-             "array": list, "integer": lambda: max(1, schema.get("minimum", 1)), "boolean": lambda: True,
-             "string": lambda: "2026-11-22T09:00:00Z" if schema.get("format") == "date-time" else "text"}
-    return kinds[schema["type"]]()
-
-
-def placed(body: Any, schema: dict[str, Any], at: Path_, value: Any) -> Any:
-    """`body` with `value` at the end of the way, and what the way needs."""
-    if not at:
-        return value
-    schema, step = schema_of(schema), at[0]
-    if isinstance(step, int):
-        return [placed(sample(schema["items"]), schema["items"], at[1:], value)]
-    below = schema["properties"][step]
-    inside = body.get(step) if isinstance(body, dict) else None
-    return {**body, step: placed(inside if inside is not None else sample(below), below, at[1:], value)}
-
-
-def named(at: Path_) -> str:
-    """`lines[0].amount`"""
-    return re.sub(r"\.\[", "[", ".".join(f"[{step}]" if isinstance(step, int) else step for step in at))
-
-
-def text_of(body: Any, literal: str) -> bytes:
-    """JSON in which the value "@" is written as `literal`, which need not be JSON."""
-    return json.dumps(body).replace('"@"', literal).encode()
-
-
-WRONG = {
-    "integer": ('1.5', '"5"', "true", "9223372036854775808", "1" + "0" * 400, "1e309", "NaN", "-Infinity", "[]", "{}", "1e2", "0x10", "٣"),
-    "string": ("5", "true", "[]", "{}", r'"\ud800"', r'"\u0000"', r'"\x41"', '"' + "\t" + '"'),
-    "boolean": ("1", '"true"', "[]"), "object": ("5", '"x"', "[]", "true"), "array": ("5", '"x"', "{}", "[null]", "[[]]"),
-}
-
-
-@pytest.mark.goal("M7", "B13")
-async def test_every_value_of_another_kind_is_refused_wherever_a_body_may_hold_it(world: World, key: Caller, all_rows: Rows) -> None:
-    wrong, tried = [], 0
-    for path, schema in bodies():
-        row = POSTS[path]
-        for at, node in nodes(schema):
-            literals = list(WRONG[node["type"]])
-            literals += ["-1"] * (node.get("minimum", -1) >= 0) + ['"none of them"'] * ("enum" in node)
-            for literal in literals if at else ("5", '"x"', "[]", "true"):
-                answer = await post(world, key, row, text_of(placed(world.body(row) or {}, schema, at, "@"), literal))
-                tried += 1
-                told = answer.json() if answer.status_code in (400, 422) else {}
-                if answer.status_code == 422 and named(at).removesuffix("[0]") != told["errors"][0]["field"].removesuffix("[0]"):
-                    wrong.append(f"{path} {named(at)} = {literal[:30]}: {told['errors']} names another field")
-                if answer.status_code == 422 and (told["errors"][0]["code"] == "integer") != (node["type"] == "integer"):
-                    wrong.append(f"{path} {named(at)} = {literal[:30]}: {told['errors']} asks for another kind")
-                if answer.status_code not in (400, 422) or not told["detail"] or all_rows.changed():
-                    wrong.append(f"{path} {named(at)} = {literal[:30]}: {answer.status_code} {answer.text[:80]} {all_rows.changed()}")
-    assert wrong == []
-    assert tried > 300
-
-
-async def post(world: World, key: Caller, row: Row, content: bytes | AsyncIterator[bytes], **headers: str) -> httpx2.Response:
-    sent = {**key.headers, **JSON, "Idempotency-Key": f"bad-{next(_count)}", **headers}
-    return await world.client.post(world.address(row), content=content, headers=sent)
-
-
-_count = itertools.count(1)
-
-
-@pytest.mark.goal("B13")
-async def test_a_field_that_is_not_known_is_refused_by_name_in_every_body_and_every_part_of_one(
-        world: World, key: Caller, all_rows: Rows) -> None:
-    wrong, tried = [], 0
-    for path, schema in bodies():
-        row = POSTS[path]
-        for at, node in [(at, node) for at, node in nodes(schema) if node["type"] == "object"]:
-            assert node["additionalProperties"] is False, f"{path} {named(at)}: the document says that more is welcome"
-            whole = placed(world.body(row) or {}, schema, at, "@") if at else None
-            inside = sample(node) if at else world.body(row) or {}
-            for extra in EXTRA:
-                body = json.dumps({**inside, extra: 7})
-                answer = await post(world, key, row, text_of(whole, body) if at else body.encode())
-                tried += 1
-                told, field = answer.json().get("errors", [{}])[0], ".".join(filter(None, (named(at), extra)))
-                if (answer.status_code, told.get("code"), told.get("field")) != (422, "unknown_field", field):
-                    wrong.append(f"{path} {named(at)} with {extra}: {answer.status_code} {answer.text[:100]}")
-                if all_rows.changed():
-                    wrong.append(f"{path} {named(at)} with {extra}: changed {all_rows.changed()}")
-    assert wrong == []
-    assert tried > 100
-
-
 @pytest.mark.goal("B13")
 async def test_fields_that_a_form_does_not_show_change_nothing(world: World, here: Context) -> None:
     """A form's further fields are a browser's matter; whose row it is and who acts never come from there."""
@@ -201,57 +68,6 @@ async def owners(here: Context) -> list[Any]:
     tables = ("SELECT id, business_id, created_at FROM cards", "SELECT id, business_id, role FROM staff",
               "SELECT account_id, amount FROM balances")
     return [[tuple(row) for row in await here.db.fetch_all(query + " ORDER BY 1")] for query in tables]
-
-
-@pytest.mark.goal("B8", "B9")
-async def test_a_text_of_sixty_kilobytes_is_refused_wherever_a_body_may_hold_one(world: World, key: Caller, all_rows: Rows) -> None:
-    wrong = []
-    for path, schema in bodies():
-        row = POSTS[path]
-        for at, _ in [(at, node) for at, node in nodes(schema) if node["type"] == "string"]:
-            for text in ("x" * 60_000, "٪" * 20_000, "e\\u0301" * 8_000):
-                answer = await post(world, key, row, text_of(placed(world.body(row) or {}, schema, at, "@"), f'"{text}"'))
-                if not 400 <= answer.status_code < 500 or len(answer.content) > 5_000 or all_rows.changed():
-                    wrong.append(f"{path} {named(at)}: {answer.status_code} {answer.text[:80]} {all_rows.changed()}")
-    assert wrong == []
-
-
-@pytest.mark.goal("B9")
-async def test_json_nested_without_end_is_refused_everywhere(world: World, key: Caller, all_rows: Rows) -> None:
-    for path, _ in bodies():
-        for content in (b"[" * 60_000, b'{"lines":' * 7_000, b'{"lines":' + b"[" * 60_000, b'{"customer":' * 5_000):
-            answer = await post(world, key, POSTS[path], content)
-            assert answer.status_code in (400, 422), path
-            assert answer.json()["detail"]
-        assert (await post(world, key, POSTS[path], b"[" * 100_000)).status_code == 413
-    for path in ("/apple/{short}/v1/log", "/apple/{short}/v1/devices/{device}/registrations/{pass_type}/{serial}"):
-        assert (await world.client.post(world.address(POSTS[path]), content=b'{"logs":' + b"[" * 60_000)).status_code in (400, 401)
-    assert all_rows.changed() == []
-
-
-@pytest.mark.goal("B9")
-@pytest.mark.parametrize("length", [None, "10", "0", "65536"])
-async def test_no_door_reads_a_body_without_end_whatever_its_length_says(
-        world: World, key: Caller, all_rows: Rows, length: str | None) -> None:
-    """A gigabyte is offered, in pieces; the server stops taking after its cap."""
-    bodiless = ("/till/sign-out", "/console/sign-out", "/a/{link}/not-me", "/c/{token}/stop", "/c/{token}/code")
-    for row in [row for row in rows() if row.method == "POST" and row.path not in bodiless]:
-        for piece in (b"a" * 16_384, b"&" * 16_384, b"code=" + b"%41" * 5_000 + b"&"):
-            taken = 0
-
-            async def endless() -> AsyncIterator[bytes]:
-                nonlocal taken
-                while taken < 2**30:
-                    taken += len(piece)
-                    yield piece
-            caller = key if row.kind == "key" else await signed_in(world, row)
-            kind = "application/json" if row.path.startswith(("/api/", "/apple/")) else "application/x-www-form-urlencoded"
-            headers = {**caller.headers, "Content-Type": kind, "Idempotency-Key": "endless"}
-            headers |= {"Content-Length": length} if length else {}
-            answer = await world.client.post(world.address(row), content=endless(), headers=headers)
-            assert answer.status_code in (400, 401, 403, 404, 410, 413, 422), (row.path, answer.status_code)
-            assert taken <= 20 * 16_384, f"{row.path} took {taken} bytes"
-    assert [table for table in all_rows.changed() if table != "sessions"] == []
 
 
 @pytest.mark.goal("B9")
@@ -392,17 +208,6 @@ async def test_any_query_is_answered_and_none_breaks_a_page(world: World, key: C
     assert (await world.client.get("/api/v1/operations?card=%00", headers=key.headers)).status_code == 400
 
 
-@pytest.mark.goal("B9")
-async def test_headers_over_sixteen_kilobytes_are_431_at_every_door(world: World, all_rows: Rows) -> None:
-    for row in rows():
-        answer = await world.client.request(row.method, world.address(row), headers={"X-Long": "x" * 17_000})
-        assert answer.status_code == 431, row.path
-        cookies = "; ".join(f"c{number}={'x' * 90}" for number in range(200))
-        answer = await world.client.request(row.method, world.address(row), headers={"Cookie": cookies})
-        assert answer.status_code == 431, row.path
-    assert all_rows.changed() == []
-
-
 @pytest.mark.goal("B15")
 async def test_nobody_is_sent_to_another_site(world: World) -> None:
     evil, page = "//evil.example", f"/c/{world.a.links['c']}"
@@ -436,3 +241,47 @@ async def test_dots_and_encoded_slashes_lead_nowhere(world: World, key: Caller) 
         answer = await world.client.get(httpx2.URL("https://cards.example.com" + address), headers=key.headers)
         assert answer.status_code in (404, 405, 410), (address, answer.status_code)
         assert "SettingsError" not in answer.text and "root:" not in answer.text
+
+
+LONG = ["9" * 100_000, "a" * 100_000, " " * 100_000, "+7" * 50_000, "a@" * 50_000, "(" * 100_000, "1 " * 50_000, "-" * 99_999 + "!",
+        "%" * 100_000]
+
+
+def checks() -> dict[str, Callable[[str], Any]]:
+    """Whatever looks at a text of a stranger, by name."""
+    from app.cards import rules as card_rules
+    from app.customers import phones
+    from app.customers import rules as customer_rules
+    from app.enrolment import rules as enrolment_rules
+    from app.ids import PublicIds
+    from app.money import parse_major
+    from app.registrations import rules as registration_rules
+    from app.secrets import is_token
+    from app.staff import rules as staff_rules
+    from app.web import i18n
+    from app.web.security import masked_path
+
+    ids = PublicIds(b"i" * 32)
+    return {"phone": lambda text: phones.parse_phone(text, "RU", {"RU"}), "amount": lambda text: parse_major(text, "RUB"),
+            "e-mail": staff_rules.fold_email, "name": customer_rules.clean_name, "id": lambda text: ids.decode("card", text),
+            "poster": enrolment_rules.poster_of, "token": lambda text: is_token(text, 22), "language": i18n.accepted,
+            "path": lambda text: masked_path("/c/" + text), "push token": registration_rules.is_push_token,
+            "tag": registration_rules.seen_number, "device's log": lambda text: registration_rules.log_lines([text]),
+            "code": lambda text: card_rules.could_be_ours(card_rules.tidy(text))}
+
+
+@pytest.mark.goal("B15")
+@pytest.mark.parametrize("name", list(checks()))
+def test_a_hundred_kilobytes_are_judged_within_fifty_milliseconds(name: str) -> None:
+    """Processor time, the best of three: the machine may be busy."""
+    judge = checks()[name]
+    for text in LONG:
+        best = min(seconds_of(judge, text) for _ in range(3))
+        assert best < 0.05, f"{name}: {best:.3f} s for {text[:5]}…"
+
+
+def seconds_of(judge: Callable[[str], Any], text: str) -> float:
+    began = time.process_time()
+    with contextlib.suppress(Invalid):
+        judge(text)
+    return time.process_time() - began
