@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 NODE_MODULES := $(VENV)/node/node_modules
 
 TEST_TOOLS := chromium fonts-liberation zbar-tools poppler-utils openssl
-BENCH_TOOLS := wrk nghttp2-client
+BENCH_TOOLS := wrk
 
 # $(1): Debian packages. Root installs them; everybody else is told the one line.
 apt = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -51,7 +51,7 @@ tools:
 	  || { $(call apt,$(TEST_TOOLS)); }
 
 bench-tools:
-	@command -v wrk >/dev/null && command -v h2load >/dev/null || { $(call apt,$(BENCH_TOOLS)); }
+	@command -v wrk >/dev/null || { $(call apt,$(BENCH_TOOLS)); }
 
 # `python3 -m venv` needs Debian's python3-venv; without it a half-made folder stays behind, hence pip as the mark.
 $(VENV)/bin/pip:
