@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     goal = config.getoption("--goal")
     if goal:
         chosen = [item for item in items if any(goal in mark.args for mark in item.iter_markers("goal"))]
-        config.hook.pytest_deselected([item for item in items if item not in set(chosen)])
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
         items[:] = chosen
 
 
