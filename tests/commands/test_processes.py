@@ -25,8 +25,8 @@ def on_postgresql(tmp_path: Path, port: int) -> dict[str, str]:
 @contextmanager
 def running(command: str, environ: dict[str, str], *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that has said its first line; yields it and the line."""
-    process = subprocess.Popen([sys.executable, "-m", "app", command, *arguments], env=environ, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)
+    # Inherited, so that what a failing process says stands in the test's report.
+    process = subprocess.Popen([sys.executable, "-m", "app", command, *arguments], env=environ, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield process, process.stdout.readline()
