@@ -19,6 +19,7 @@ from app.web.requests import context, language, principal
 
 STAFF, KEYS = "/console/staff", "/console/keys"
 STAFF_DONE = {"disabled": N_("Access is taken away. Every session of theirs has ended."),
+              "kept": N_("Kept. A new role asks them to sign in again."),
               "enabled": N_("They may sign in again, with the password that they had.")}
 KEYS_DONE = {"revoked": N_("The key is revoked. Programs that use it are refused from now on.")}
 
@@ -48,21 +49,33 @@ def _done(request: Request, sentences: dict[str, str]) -> str:
     return frame.said(request, done) if done else ""
 
 
-async def _staff(request: Request, typed: dict[str, str] | None = None, *, link: dict[str, str] | None = None, done: str = "",
-                 wrong: dict[str, str] | None = None, status: int = 200) -> Response:
+async def _staff(request: Request, typed: dict[str, str] | None = None, *, chosen: Staff | None = None, link: dict[str, str] | None = None,
+                 done: str = "", wrong: dict[str, str] | None = None, status: int = 200) -> Response:
     here, who = context(request), principal(request)
     places = await _places(request)
     people = await staff.list_staff(here.db, here.ring, who.business_id)
     return await frame.page(request, "staff", {
-        "staff": [_person(request, each, dict(places)) for each in people], "action": STAFF, "places": places, "link": link,
-        "values": typed or {"name": "", "email": "", "role": "cashier", "location": ""}}, done=done, wrong=wrong,
-        status=status)
+        "staff": [_person(request, each, dict(places)) for each in people], "places": places, "link": link,
+        "action": _own_path(request, chosen) if chosen else STAFF,
+        "editing": {"name": chosen.name, "email": chosen.email} if chosen else None,
+        "values": typed or _values(request, chosen)}, done=done, wrong=wrong, status=status)
+
+
+def _values(request: Request, chosen: Staff | None) -> dict[str, str]:
+    if chosen is None:
+        return {"name": "", "email": "", "role": "cashier", "location": ""}
+    location = context(request).ids.encode("location", chosen.location_id) if chosen.location_id else ""
+    return {"name": chosen.name, "email": chosen.email, "role": chosen.role, "location": location}
+
+
+def _own_path(request: Request, person: Staff) -> str:
+    return f"{STAFF}/{context(request).ids.encode('staff', person.id)}"
 
 
 def _person(request: Request, person: Staff, places: dict[str, str]) -> dict[str, Any]:
     here, is_me = context(request), person.id == principal(request).id
-    own = f"{STAFF}/{here.ids.encode('staff', person.id)}"
-    return {"name": person.name, "email": person.email, "role": person.role, "active": not person.disabled, "is_me": is_me,
+    own = _own_path(request, person)
+    return {"edit_url": own, "name": person.name, "email": person.email, "role": person.role, "active": not person.disabled, "is_me": is_me,
             "place": places.get(here.ids.encode("location", person.location_id), "") if person.location_id else "",
             "seen_at": from_ms(person.seen_at) if person.seen_at else None, "toggle_action": "" if is_me else own + "/access",
             "link_action": "" if is_me or person.disabled else own + "/link"}
@@ -93,6 +106,29 @@ async def invite(request: Request) -> Response:
 
 def _shown(request: Request, email: str, token: str) -> dict[str, str]:
     return {"email": email, "url": context(request).settings.address(f"/console/link/{token}")}
+
+
+async def _chosen(request: Request) -> Staff:
+    here = context(request)
+    return await staff.get_staff(here.db, here.ring, principal(request).business_id, frame.own_id(request, "staff", "staff"))
+
+
+async def person_page(request: Request) -> Response:
+    """GET /console/staff/{staff}: the same page, its form about this person."""
+    return await _staff(request, chosen=await _chosen(request))
+
+
+async def keep_person(request: Request) -> Response:
+    """POST /console/staff/{staff}: name, role and place. A new role ends their sessions: they sign in again with it."""
+    here, form, chosen = context(request), await frame.form_of(request), await _chosen(request)
+    typed = frame.texts(form, "name", "role", "location")
+    try:
+        await staff.change_staff(here.db, principal(request), chosen.id, name=typed["name"], role=typed["role"],
+                                 location_id=await _location(request, typed["location"]), now=here.clock.now())
+    except (errors.Invalid, errors.Refused) as refused:
+        return await _staff(request, {**typed, "email": chosen.email}, chosen=chosen, wrong=frame.sentences_of(request, refused),
+                            status=frame.status_for(refused))
+    return frame.to(STAFF + "?done=kept")
 
 
 async def new_link(request: Request) -> Response:
@@ -169,6 +205,8 @@ async def revoke_key(request: Request) -> Response:
 routes = [
     routing.route(STAFF, staff_page, who=frame.OWNER, name="console:staff"),
     routing.route(STAFF, invite, who=frame.OWNER, name="console:invite", methods=["POST"]),
+    routing.route(STAFF + "/{staff}", person_page, who=frame.OWNER, name="console:person"),
+    routing.route(STAFF + "/{staff}", keep_person, who=frame.OWNER, name="console:keep_person", methods=["POST"]),
     routing.route(STAFF + "/{staff}/link", new_link, who=frame.OWNER, name="console:staff_link", methods=["POST"]),
     routing.route(STAFF + "/{staff}/access", toggle_access, who=frame.OWNER, name="console:staff_access", methods=["POST"]),
     routing.route(KEYS, keys_page, who=frame.OWNER, name="console:keys"),

@@ -6,13 +6,14 @@ from app import errors
 from app.console import frame
 from app.staff import rules as staff_rules
 from app.staff import service as staff
+from app.text import N_
 from app.web import routing, templating
 from app.web.cookies import drop_cookie, set_cookie
 from app.web.forms import bound_token, check_origin, csrf_token, read_form, text_field
 from app.web.problems import status_of
 from app.web.requests import client_address, context, principal
 
-SIGN_IN = "/console/sign-in"
+SIGN_IN, PASSWORD = "/console/sign-in", "/console/password"
 
 
 async def sign_in_page(request: Request) -> Response:
@@ -74,6 +75,28 @@ async def use_link(request: Request) -> Response:
     return _signed_in(request, token, "till" if who.role == "cashier" else frame.KIND)
 
 
+async def password_page(request: Request) -> Response:
+    """GET /console/password"""
+    return await frame.page(request, "password", {"action": PASSWORD})
+
+
+async def keep_password(request: Request) -> Response:
+    """POST /console/password: every session of theirs ends, this one too; the new password opens the next."""
+    here, who, form = context(request), principal(request), await frame.form_of(request)
+    current, password = form.get("current"), form.get("password")
+    try:
+        await staff.change_password(here.db, here.ring, who, current if isinstance(current, str) else "",
+                                    password if isinstance(password, str) else "", here.clock.now())
+    except staff.WrongPassword as refused:
+        wrong = {"current": frame.said(request, N_("This is not your password now. Type it once more."))}
+        return await frame.page(request, "password", {"action": PASSWORD}, wrong=wrong, status=status_of(refused))
+    except errors.Invalid as refused:
+        return await frame.page(request, "password", {"action": PASSWORD}, wrong=frame.sentences_of(request, refused), status=422)
+    answer = RedirectResponse(SIGN_IN, 303)
+    drop_cookie(answer, here.settings, frame.KIND)
+    return answer
+
+
 async def sign_out(request: Request) -> Response:
     """POST /console/sign-out"""
     here = context(request)
@@ -89,5 +112,7 @@ routes = [
     routing.route(SIGN_IN, sign_in, who=routing.public, name="console:signing_in", methods=["POST"]),
     routing.route("/console/link/{link}", link_page, who=routing.link, name="console:link"),
     routing.route("/console/link/{link}", use_link, who=routing.link, name="console:using_link", methods=["POST"]),
+    routing.route(PASSWORD, password_page, who=frame.MANAGER, name="console:password"),
+    routing.route(PASSWORD, keep_password, who=frame.MANAGER, name="console:keep_password", methods=["POST"]),
     routing.route("/console/sign-out", sign_out, who=frame.MANAGER, name="console:sign_out", methods=["POST"]),
 ]

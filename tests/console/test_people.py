@@ -6,6 +6,7 @@ import pytest
 
 from app.staff import service as staff
 from tests.console.visiting import audited, rows, sign_in, value_of, words_of
+from tests.shops import PASSWORD
 
 STAFF, KEYS = "/console/staff", "/console/keys"
 NINA = {"name": "Нина", "email": "Nina@Coffee.example.com", "role": "manager", "location": ""}
@@ -127,3 +128,47 @@ async def test_revoking_twice_is_revoking_once(here, shop, owner):
     for _ in range(2):
         assert (await owner.post(path)).status_code == 303
     assert (await audited(here, shop.business_id)).count("api_key.revoked") == 1
+
+
+async def staff_of(here, role):
+    return await here.db.fetch_one("SELECT id, name, role, location_id FROM staff WHERE role = :role AND business_id = 1", {"role": role})
+
+
+async def test_a_colleague_gets_another_name_role_and_place(client, here, shop, owner, manager):
+    person = await staff_of(here, "manager")
+    own = f"{STAFF}/{here.ids.encode('staff', person['id'])}"
+    assert value_of(await owner.get(own), "name") == person["name"]
+    place = here.ids.encode("location", shop.location_id)
+    kept = await owner.post(own, {"name": "Мария", "role": "cashier", "location": place})
+    assert kept.status_code == 303
+    row = await here.db.fetch_one("SELECT name, role, location_id FROM staff WHERE id = :id", {"id": person["id"]})
+    assert tuple(row) == ("Мария", "cashier", shop.location_id)
+    assert (await manager.get("/console")).status_code == 303       # a new role signs in again
+    assert "staff.changed" in await audited(here, shop.business_id)
+
+
+async def test_the_last_owner_and_a_wrong_name_are_refused_with_what_was_typed(here, shop, owner):
+    person = await staff_of(here, "owner")
+    own = f"{STAFF}/{here.ids.encode('staff', person['id'])}"
+    before = await rows(here)
+    for typed, status in (({"name": "Ольга", "role": "manager", "location": ""}, 409),
+                          ({"name": "", "role": "owner", "location": ""}, 422)):
+        answer = await owner.post(own, typed)
+        assert answer.status_code == status
+        assert value_of(answer, "name") == typed["name"]
+    assert (await owner.get(f"{STAFF}/stf_0000000000000")).status_code == 404
+    assert await rows(here) == before
+
+
+async def test_a_new_password_ends_every_session_and_opens_the_next(client, here, shop, manager):
+    wrong = await manager.post("/console/password", {"current": "not this one", "password": "four calm new words"})
+    assert wrong.status_code == 401 and "not your password now" in words_of(wrong)
+    weak = await manager.post("/console/password", {"current": PASSWORD, "password": "short"})
+    assert weak.status_code == 422 and "at least 10" in words_of(weak)
+    kept = await manager.post("/console/password", {"current": PASSWORD, "password": "four calm new words"})
+    assert (kept.status_code, kept.headers["location"]) == (303, "/console/sign-in")
+    assert (await manager.get("/console")).status_code == 303
+    client.cookies.clear()
+    answer = await client.post("/console/sign-in", data={"email": "manager@coffee.example.com", "password": "four calm new words"},
+                               headers={"Origin": "https://cards.example.com"})
+    assert answer.status_code == 303
