@@ -183,7 +183,9 @@ def supervise(count: int, work: Callable[[], Awaitable[None]]) -> int:
         nonlocal stopping
         stopping = True
         for child in children:
-            os.kill(child, signal.SIGTERM)
+            # One that ended at this very moment is not in our way.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
 
     for number in STOPS:
         signal.signal(number, stop)
