@@ -22,8 +22,9 @@ apt = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 run: $(VENV)/installed
 	@exec $(PY) -m app run --demo
 
+# Two processes: a file's tests stay together, so that what they share is made once.
 test: check tools
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

@@ -1,5 +1,7 @@
 """Builds the application: settings, database, routes, error pages, start and stop."""
+import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -30,6 +32,8 @@ from app.web.principal import Principal
 from app.web.security import SecurityMiddleware
 
 UPDATES_AT_ONCE = 500
+RETRY_SECONDS = 1.0
+log = logging.getLogger("tessera.web")
 
 
 async def open_context(settings: Settings, ring: KeyRing, clock: Clock | None = None, **options: Any) -> Context:
@@ -108,25 +112,27 @@ async def _of_key(request: Request, plain: str) -> Principal | None:
 @contextlib.asynccontextmanager
 async def publishing(here: Context, broker: Broker) -> AsyncIterator[None]:
     """The one poller of this process: numbered updates, read when the database says there are some, go to the streams."""
-    import asyncio
-
     wake = asyncio.Event()
+    await here.db.listen("updates", wake.set)
+    task = asyncio.create_task(_publish(here, broker, wake, await updates.newest(here.db)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
-    async def read() -> None:
-        number = await updates.newest(here.db)
-        while True:
+
+async def _publish(here: Context, broker: Broker, wake: asyncio.Event, number: int) -> None:
+    """What comes after `number`. Never ends: a database that cannot be read for a while only makes pages late."""
+    while True:
+        try:
             await wake.wait()
             wake.clear()
             while rows := await updates.since(here.db, number, UPDATES_AT_ONCE):
                 number = rows[-1].number
                 for row in rows:
                     broker.publish((f"card:{row.card_id}", f"business:{row.business_id}"), row.number)
-
-    await here.db.listen("updates", wake.set)
-    task = asyncio.create_task(read())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        except errors.Unavailable as exc:
+            log.warning("open pages wait for news: %s", exc)
+            wake.set()
+            await asyncio.sleep(RETRY_SECONDS)

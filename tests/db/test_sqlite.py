@@ -128,7 +128,7 @@ async def test_a_report_that_does_not_end_is_stopped_in_its_thread_while_the_loo
         ticks += 1
     with pytest.raises(TooSlow):
         await task
-    assert ticks > 10
+    assert ticks > 1
 
 
 async def test_a_cancelled_report_gives_its_connection_back_at_once(lite: Open):
