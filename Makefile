@@ -19,8 +19,9 @@ apt = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 
 .PHONY: run test bench check interop nightly translations tools bench-tools
 
+# Compiled modules are kept, whatever the environment says: they are half of a second start.
 run: $(VENV)/installed
-	@exec $(PY) -m app run --demo
+	@unset PYTHONDONTWRITEBYTECODE; exec $(PY) -m app run --demo
 
 # Two processes: a file's tests stay together, so that what they share is made once.
 test: check tools

@@ -76,7 +76,9 @@ def _start_line(what: str, seconds: list[float]) -> tuple[str, str, str, bool]:
 
 
 def _environment(data: Path, environ: dict[str, str]) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("TESSERA_") and name not in ("PORT", "DATABASE_URL")}
+    """What a person's start has: none of our settings, and modules that stay compiled from one start to the next."""
+    left_out = ("PORT", "DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("TESSERA_") and name not in left_out}
     return {**plain, **environ, "TESSERA_DATA": str(data)}
 
 

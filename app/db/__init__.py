@@ -1,5 +1,6 @@
 """Transactions on both engines: rooms call `write_transaction(db, act)` and write SQL with `:names` in their stores."""
-import app.db.library  # noqa: F401  (before the modules below import sqlite3)
+import app.db.lean
+import app.db.library  # noqa: F401  (both before the modules below import databases and sqlite3)
 from app.db.database import Database, forbidden_constraints, open_database
 from app.db.failures import CommitFailed, TooSlow, Unreachable, WriterBusy
 from app.db.leader import Leader

@@ -29,3 +29,16 @@ assert "_sqlite3" not in sys.modules, "the interpreter's own library was loaded 
 assert "asyncpg" not in sys.modules, "a server on SQLite needs no client of PostgreSQL"
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=15, cwd=Path(__file__).parents[2])
+
+
+def test_a_start_loads_no_sqlalchemy_and_a_migration_after_it_loads_the_real_one(tmp_path):
+    program = f"""
+import sys
+import app.db
+assert "databases" in sys.modules and "sqlalchemy" not in sys.modules and "sqlalchemy.sql" not in sys.modules
+from app.schema import migrate
+migrate.upgrade("sqlite:///{tmp_path}/a.db")
+import sqlalchemy
+assert sqlalchemy.__version__ and sqlalchemy.text("SELECT 1").text == "SELECT 1"
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60, cwd=Path(__file__).parents[2])
