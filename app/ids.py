@@ -1,7 +1,7 @@
 """Public ids: `crd_…` outside, a plain row id inside.
 
 A row id is a small counting number; shown as it is, it would tell one business how much another does. A keyed permutation
-of 64 bits (a Feistel network whose rounds multiply and fold) hides the count without a second column or index, in 3 µs; the
+of 64 bits (a Feistel network whose rounds multiply and fold) hides the count without a second column or index, in 2 µs; the
 key lies in the database (`meta.id_key`), so ids survive a change of the key ring, a backup and a move. It hides a count from
 onlookers and nothing more: what protects a thing is that every query names its business.
 """
@@ -9,7 +9,7 @@ import hashlib
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"     # Crockford's base 32: no i, l, o, u
 LENGTH = 13                                       # 13 × 5 bits hold 64
-ROUNDS = 6
+ROUNDS = 4
 MASK = 0xFFFFFFFF
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]

@@ -32,7 +32,7 @@ from app.web.principal import Principal
 from app.web.security import SecurityMiddleware
 
 UPDATES_AT_ONCE = 500
-RETRY_SECONDS = 1.0
+RETRY_SECONDS, GATHER_SECONDS = 1.0, 0.03
 log = logging.getLogger("tessera.web")
 
 
@@ -127,6 +127,7 @@ async def _publish(here: Context, broker: Broker, wake: asyncio.Event, number: i
     while True:
         try:
             await wake.wait()
+            await asyncio.sleep(GATHER_SECONDS)     # one look for all the commits of a moment
             wake.clear()
             while rows := await updates.since(here.db, number, UPDATES_AT_ONCE):
                 number = rows[-1].number

@@ -3,9 +3,9 @@ import json
 import logging
 import re
 import time
+from functools import lru_cache
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,10 +49,11 @@ class SecurityMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                self._add_headers(headers, path)
-                if status == 503:       # pages that show the sentence beside what was typed, too
-                    headers.setdefault("Retry-After", "1")
+                headers = message["headers"] = list(message.get("headers", ()))
+                there = {name.lower() for name, _ in headers}
+                headers += [header for header in self._headers_for(path) if header[0] not in there]
+                if status == 503 and b"retry-after" not in there:       # pages that show the sentence beside what was typed, too
+                    headers.append((b"retry-after", b"1"))
             await send(message)
 
         try:
@@ -69,17 +70,22 @@ class SecurityMiddleware:
         finally:
             _log_line(scope, status, time.perf_counter() - started)
 
-    def _add_headers(self, headers: MutableHeaders, path: str) -> None:
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Content-Security-Policy", POLICY)
-        headers.setdefault("Referrer-Policy", "no-referrer" if path.startswith(("/a/", "/c/")) else "same-origin")
-        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        if path.startswith(_PRIVATE):
-            headers.setdefault("Cache-Control", "private, no-store")
-        if path.startswith(("/a/", "/c/")):
-            headers.setdefault("X-Robots-Tag", "noindex, nofollow")
-        if self.https:
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    def _headers_for(self, path: str) -> tuple[tuple[bytes, bytes], ...]:
+        """What an answer at `path` carries unless the page chose otherwise."""
+        return _headers(self.https, path.startswith(("/a/", "/c/")), path.startswith(_PRIVATE))
+
+
+@lru_cache
+def _headers(https: bool, is_secret: bool, is_private: bool) -> tuple[tuple[bytes, bytes], ...]:
+    found = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": POLICY, "Cross-Origin-Opener-Policy": "same-origin",
+             "Referrer-Policy": "no-referrer" if is_secret else "same-origin"}
+    if is_private:
+        found["Cache-Control"] = "private, no-store"
+    if is_secret:
+        found["X-Robots-Tag"] = "noindex, nofollow"
+    if https:
+        found["Strict-Transport-Security"] = "max-age=31536000"
+    return tuple((name.lower().encode(), value.encode()) for name, value in found.items())
 
 
 async def _refuse(send: Send, status: int, code: str, title: str, detail: str) -> None:
