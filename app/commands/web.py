@@ -97,10 +97,7 @@ async def _open_and_serve(stage: Stage, listener: socket.socket) -> None:
     async with start.opened(stage.settings) as context:
         app = create_app(context, more_routes=stage.routes,
                          more_lifespans=[*stage.lifespans, jobs.running, partial(control.answering, acts=ACTS)])
-        gc.freeze()
-        # A request makes thousands of objects and hardly a cycle: looking after each 700 of them was a twentieth of a sale.
-        gc.set_threshold(20_000, 20, 20)
-        gc.enable()
+        server.collect_rarely()
         if stage.prepare:
             await stage.prepare(context)
         await server.serve(app, listener, ready=partial(stage.greet, context), before_shutdown=context.extras["broker"].close)
