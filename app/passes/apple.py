@@ -100,11 +100,6 @@ class AppleDesign:
         return b",".join(places)
 
 
-def build_pass_json(design: AppleDesign, card: PassCard) -> bytes:
-    """pass.json of `card` drawn with `design`, deterministic byte for byte."""
-    return design.pass_json(card)
-
-
 def _slot(field: dict[str, Any], source: str | None) -> _Slot:
     """A field of the dictionary, encoded once; with `source` its value (and currency) is cut out."""
     if source is None:

@@ -27,11 +27,6 @@ def translate(language: str, message: str, /, **params: Any) -> str:
     return text % params if params else text
 
 
-def translate_plural(language: str, one: str, many: str, count: int, /, **params: Any) -> str:
-    """As `translate`, the form chosen by `count`, which the sentence may show as %(num)s."""
-    return translations(language).ngettext(one, many, abs(count)) % {"num": count, **params}
-
-
 def accepted(header: str) -> str | None:
     """The language we have that an Accept-Language header likes best, or None. Malformed parts are skipped."""
     best, best_weight = None, 0.0

@@ -10,14 +10,14 @@ from msgspec.structs import replace
 from app.designs.prepared import prepare
 from app.designs.preview import preview, written
 from app.designs.rules import CardFace, CardWords, default_content
-from app.passes.apple import AppleDesign, PassLocation, build_pass_json
+from app.passes.apple import AppleDesign, PassLocation
 from app.passes.check import check_pkpass
 from app.passes.check_files import read_strings
 from tests.passes.conftest import CARD, FACE, NOON, SENTENCES
 
 
 def built(design, card=CARD):
-    return json.loads(build_pass_json(design, card))
+    return json.loads(design.pass_json(card))
 
 
 def with_face(**changes):
@@ -30,7 +30,7 @@ def every_field(card):
 
 @pytest.fixture(scope="session")
 def finished(design, signer, demo):
-    return check_pkpass(design.bundle.build(build_pass_json(design, CARD), signer, NOON), root_pem=demo.root.read_bytes(), now=NOON)
+    return check_pkpass(design.bundle.build(design.pass_json(CARD), signer, NOON), root_pem=demo.root.read_bytes(), now=NOON)
 
 
 def test_a_finished_pass_satisfies_the_strict_checker(finished):
@@ -116,21 +116,21 @@ def test_locations_are_ten_at_most_and_speak(design):
 
 def test_the_same_card_gives_the_same_bytes_from_a_design_prepared_anew(design):
     again = AppleDesign(prepare(default_content("Coffee corner", "Кофейный угол"), SENTENCES))
-    assert build_pass_json(again, CARD) == build_pass_json(design, CARD)
+    assert again.pass_json(CARD) == design.pass_json(CARD)
     assert again.bundle.manifest(b"{}") == design.bundle.manifest(b"{}")
 
 
 def test_building_one_card_leaves_nothing_behind_in_the_next(design):
     plain = with_face(name=None, expiring_points=None, expires_on=None)
-    before = build_pass_json(design, plain)
-    build_pass_json(design, with_face(is_voided=True, balance=7))
-    assert build_pass_json(design, plain) == before
+    before = design.pass_json(plain)
+    design.pass_json(with_face(is_voided=True, balance=7))
+    assert design.pass_json(plain) == before
 
 
 def test_the_texts_stand_in_the_businesss_language_for_phones_that_speak_neither(signer, demo):
     russian = AppleDesign(prepare(default_content("Coffee corner", "Кофейный угол", language="ru"), SENTENCES))
     assert built(russian)["organizationName"] == "Кофейный угол"
-    contents = check_pkpass(russian.bundle.build(build_pass_json(russian, CARD), signer, NOON), root_pem=demo.root.read_bytes())
+    contents = check_pkpass(russian.bundle.build(russian.pass_json(CARD), signer, NOON), root_pem=demo.root.read_bytes())
     assert contents.text(contents.card["organizationName"], "en") == "Coffee corner"
     assert contents.text(contents.card["organizationName"], "de") == "Кофейный угол"
 
@@ -167,7 +167,7 @@ def test_quotes_backslashes_lines_and_comments_in_texts_survive_the_strings(sign
     content = default_content('"Quoted" \\ corner', "«Угол» = ;")
     content = replace(content, en=replace(content.en, about=NASTY))
     design = AppleDesign(prepare(content, SENTENCES))
-    contents = check_pkpass(design.bundle.build(build_pass_json(design, CARD), signer, NOON), root_pem=demo.root.read_bytes())
+    contents = check_pkpass(design.bundle.build(design.pass_json(CARD), signer, NOON), root_pem=demo.root.read_bytes())
     assert contents.text(contents.field("about")["value"], "ru") == NASTY
     assert contents.text(contents.card["organizationName"], "ru") == "«Угол» = ;"
 
@@ -200,14 +200,14 @@ FACES = st.builds(CardFace, st.just("9029581036472915"), st.integers(-10**12, 10
 def test_whatever_a_business_and_a_shopper_are_called_the_pass_is_right(signer, demo, name, points, russian, face):
     content = replace(default_content(name), en=CardWords(name, points), ru=CardWords(russian, points))
     design = AppleDesign(prepare(content, SENTENCES))
-    data = design.bundle.build(build_pass_json(design, replace(CARD, face=face)), signer, datetime(2026, 12, 1, tzinfo=UTC))
+    data = design.bundle.build(design.pass_json(replace(CARD, face=face)), signer, datetime(2026, 12, 1, tzinfo=UTC))
     contents = check_pkpass(data, root_pem=demo.root.read_bytes())
     assert contents.text(contents.card["organizationName"], "ru") == russian
     assert contents.text(contents.field("points")["label"], "ru") == points
 
 
 def test_the_archive_holds_little_beyond_pictures_and_words(design, signer):
-    data = design.bundle.build(build_pass_json(design, CARD), signer, NOON)
+    data = design.bundle.build(design.pass_json(CARD), signer, NOON)
     assert len(data) - design.bundle.static_bytes <= 7_000
     assert design.bundle.static_bytes <= 150_000
 

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKC
 
 from app.demo.certificates import make_demo_certificates
 from app.passes import cms
-from app.passes.apple import build_pass_json
 from app.passes.bundle import Bundle
 from app.passes.certificates import PassSigner
 from app.passes.check import BadPass, check_pkpass
@@ -43,7 +42,7 @@ def files(design):
 
 @pytest.fixture(scope="session")
 def card(design):
-    return json.loads(build_pass_json(design, CARD))
+    return json.loads(design.pass_json(CARD))
 
 
 @pytest.fixture

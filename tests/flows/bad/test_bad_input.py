@@ -2,8 +2,7 @@
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -11,45 +10,12 @@ import pytest
 
 from app.context import Context
 from app.errors import Invalid
-from app.web.principal import SCOPES
-from tests import engines
-from tests.conftest import Shop
-from tests.flows.world import Caller, Row, Rows, World, rows
+from tests.flows.world import Caller, Rows, World, rows, signed_in
 
 POSTS = {row.path: row for row in rows() if row.method == "POST"}
 FORMS = ("/till", "/till/cards/{card}", "/till/enrol", "/till/sales", "/console/settings", "/console/locations", "/console/staff",
          "/console/keys", "/console/program", "/console/design", "/console/cards/{card}/adjust")
 PUBLIC_FORMS = ("/e/{business}", "/a/{link}", "/c/{token}/confirm", "/till/sign-in", "/console/sign-in", "/console/link/{link}")
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return engines.sqlite_url(tmp_path, migrated=True)
-
-
-@pytest.fixture
-async def world(here: Context, client: httpx2.AsyncClient, shop: Shop) -> World:
-    made = World(here, client)
-    await made.add("a", shop, ("+79161231111", "+79161232222"))
-    return made
-
-
-@pytest.fixture
-def all_rows(world: World, database_url: str) -> Iterator[Rows]:
-    made = Rows(database_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def key(world: World) -> Caller:
-    return await world.key("a", frozenset(SCOPES))
-
-
-async def signed_in(world: World, row: Row) -> Caller:
-    if row.kind == "staff":
-        return await world.session("a", "owner", row.words[0])
-    return Caller("anonymous", {})
 
 
 @pytest.mark.goal("B13")

@@ -3,53 +3,18 @@ import itertools
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from app.context import Context
 from app.till import openapi
 from app.till.api import CALLS
-from app.web.principal import SCOPES
-from tests import engines
-from tests.conftest import Shop
-from tests.flows.world import Caller, Row, Rows, World, rows
+from tests.flows.world import Caller, Row, Rows, World, rows, signed_in
 
 POSTS = {row.path: row for row in rows() if row.method == "POST"}
 EXTRA = ("business_id", "acting_business_id", "role", "balance", "created_at", "consent_at", "id", "__class__", "Amount")
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return engines.sqlite_url(tmp_path, migrated=True)
-
-
-@pytest.fixture
-async def world(here: Context, client: httpx2.AsyncClient, shop: Shop) -> World:
-    made = World(here, client)
-    await made.add("a", shop, ("+79161231111", "+79161232222"))
-    return made
-
-
-@pytest.fixture
-def all_rows(world: World, database_url: str) -> Iterator[Rows]:
-    made = Rows(database_url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def key(world: World) -> Caller:
-    return await world.key("a", frozenset(SCOPES))
-
-
-async def signed_in(world: World, row: Row) -> Caller:
-    if row.kind == "staff":
-        return await world.session("a", "owner", row.words[0])
-    return Caller("anonymous", {})
 
 
 DOCUMENT = openapi.parsed(CALLS, "https://cards.example.com")
