@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from app.demo.certificates import DemoCertificates, make_demo_certificates
 from app.designs.prepared import prepare
 from app.designs.rules import CardFace, default_content
-from app.passes.apple import AppleDesign, PassCard, PassLocation, build_pass_json
+from app.passes.apple import AppleDesign, PassCard, PassLocation
 from app.passes.bundle import Bundle
 from app.passes.certificates import PassSigner
 from app.programs.rules import PointsRules, explain
@@ -55,8 +55,8 @@ class Maker:
         self.count += 1
         face = CardFace(f"9{self.count:015}", 320 + self.count, 32_000 + 100 * self.count, "RUB", "Anna", 120, date(2026, 11, 30),
                         "https://cards.example.com/c/k3Jq8vXw2mNp")
-        return build_pass_json(self.design, PassCard(PASS_TYPE, TEAM, f"{self.count:032x}", "q7Yx0m2Vt5Lw9Rk4Jd8Hs1Bn6Cf3Gz_-A2x8Kq4Mv0",
-                                                     "https://cards.example.com/apple/x1", face, PLACES))
+        return self.design.pass_json(PassCard(PASS_TYPE, TEAM, f"{self.count:032x}", "q7Yx0m2Vt5Lw9Rk4Jd8Hs1Bn6Cf3Gz_-A2x8Kq4Mv0",
+                                              "https://cards.example.com/apple/x1", face, PLACES))
 
     def __call__(self) -> bytes:
         return self.bundle.build(self.pass_json(), self.signer, datetime.now(UTC))
