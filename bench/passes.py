@@ -26,12 +26,12 @@ from app.designs.rules import CardFace, default_content
 from app.passes.apple import AppleDesign, PassCard, PassLocation
 from app.passes.bundle import Bundle
 from app.passes.certificates import PassSigner
-from app.programs.rules import PointsRules, explain
+from app.programs.rules import ProgramRules, explain
 
 ROUNDS, SECONDS = 9, 0.4
 PICTURES = 130_000
 PASS_TYPE, TEAM = "pass.demo.tessera.bench", "BENCH12345"
-RULES = PointsRules(earn_points=7, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5_000, lot_days=180, welcome_points=50)
+RULES = ProgramRules(earn_points=7, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5_000, lot_days=180, welcome_points=50)
 PLACES = (PassLocation(55.7558, 37.6173), PassLocation(55.7601, 37.6186))
 NODE_PEERS = ("passkit-generator", "pass-js")
 

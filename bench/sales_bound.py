@@ -18,7 +18,7 @@ import msgspec
 from app.db.sqlite import SQLiteTransaction
 from app.ledger import chain
 from app.money import MAX_AMOUNT
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.sales.rules import judge
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32000", "wal_autocheckpoint=4000")
@@ -110,7 +110,7 @@ def _results(statement: Statement, number: int) -> Iterator[tuple[Resolver, Any]
                 yield (lambda made, row=row, column=column: made[number][row][column]), value  # type: ignore[misc]
 
 
-def thinking(rules: PointsRules) -> None:
+def thinking(rules: ProgramRules) -> None:
     """What a sale must work out, whoever runs its statements: the judgement, two hashes, two pieces of JSON."""
     judged = judge(rules, 100_000, 10, MAX_AMOUNT)
     content = msgspec.json.encode({"receipt": "A-1042", "actor": "till 2"}).decode()
@@ -120,7 +120,8 @@ def thinking(rules: PointsRules) -> None:
     msgspec.json.encode({"operation": 1, "balances": {"points": judged.points}})
 
 
-def rate(path: str, replay: Replay, cards: list[tuple[int, int]], rules: PointsRules | None, seconds: float, per_commit: int = 32) -> float:
+def rate(path: str, replay: Replay, cards: list[tuple[int, int]], rules: ProgramRules | None, seconds: float,
+         per_commit: int = 32) -> float:
     """Sales a second of plain sqlite3 on the file; rules None: the statements alone."""
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=512)
     connection.row_factory = sqlite3.Row

@@ -18,13 +18,13 @@ from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.sales import service as sales
 from app.settings import load
 from app.staff import service as staff
 from app.web.principal import Principal
 
-RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5_000, lot_days=365)
+RULES = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5_000, lot_days=365)
 OPENING, IN_USE = 500, 3_000
 FIRST_ACCOUNT, FIRST_CARD = 2_000_000, 3_000_000
 BUSINESS = 1_001

@@ -5,11 +5,11 @@ from typing import Any
 
 from app.clock import to_ms
 from app.db import Database
-from app.programs.rules import PointsRules, dump
+from app.programs.rules import ProgramRules, dump
 from app.web.principal import Principal
 
 NOON = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)         # 12:00 in Moscow
-RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5_000, lot_days=365)
+RULES = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5_000, lot_days=365)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Bed:
         return Principal(self.business_id, self.business_id, "staff", id=number, name=f"Cashier {number}", role="cashier")
 
 
-async def make_bed(db: Database, slug: str = "coffee", rules: PointsRules = RULES, zone: str = "Europe/Moscow",
+async def make_bed(db: Database, slug: str = "coffee", rules: ProgramRules = RULES, zone: str = "Europe/Moscow",
                    created: datetime = NOON - timedelta(days=400)) -> Bed:
     async def row(query: str, **values: Any) -> int:
         return await db.fetch_val(query, {"now": to_ms(created), **values})

@@ -7,7 +7,7 @@ from app.customers import service as customers
 from app.db import write_transaction
 from app.ledger import service as ledger
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.staff import passwords
 from app.staff import service as staff
 from app.web.principal import SCOPES, Principal
@@ -15,11 +15,11 @@ from tests.conftest import Shop
 
 PASSWORD = "three calm words"
 # 5 points for every 100.00 paid, in proportion; a point pays 1.00, for at most half a receipt; no welcome points.
-RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, worth_points=1, largest_share_bp=5_000, lot_days=365)
+RULES = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, worth_points=1, largest_share_bp=5_000, lot_days=365)
 _hashes: list[str] = []
 
 
-async def make_shop(here: Context, slug: str = "coffee", name: str = "Coffee corner", rules: PointsRules = RULES) -> Shop:
+async def make_shop(here: Context, slug: str = "coffee", name: str = "Coffee corner", rules: ProgramRules = RULES) -> Shop:
     """A business, one location, a points programme, owner, manager, cashier (all with PASSWORD) and a key with all scopes.
 
     E-mails: owner@, manager@ and cashier@<slug>.example.com.

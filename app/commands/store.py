@@ -36,6 +36,7 @@ SEALED = (
     Sealed("enrolments", "name_sealed", "enrolment.name", "business_id"),
     Sealed("messages", "phone_sealed", "sms.phone", "business_id"),
     Sealed("messages", "text_sealed", "sms.text", "business_id"),
+    Sealed("reward_codes", "code_sealed", "benefits.reward_code", "business_id"),
 )
 
 

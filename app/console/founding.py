@@ -8,12 +8,12 @@ from app.db import Transaction
 from app.designs import service as designs
 from app.designs.rules import LONGEST, DesignContent, default_content
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.programs.store import Texts
 
 PROGRAM_SLUG = "points"
 # A beginning that a shop could live with: 5 points for 100 in the currency, a point pays 1, for at most 30 % of a receipt.
-FIRST_RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, worth_points=1, largest_share_bp=3_000, lot_days=365,
+FIRST_RULES = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, worth_points=1, largest_share_bp=3_000, lot_days=365,
                           welcome_points=50)
 _CYRILLIC = dict(zip("абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
                      ("a b v g d e e zh z i y k l m n o p r s t u f kh ts ch sh shch  y  e yu ya").split(" "), strict=True))
@@ -32,7 +32,7 @@ class Wish:
     texts: Texts = field(default_factory=dict)
     program_name: str = "Points"
     program_texts: Texts = field(default_factory=lambda: {"ru": {"name": "Баллы"}})
-    rules: PointsRules = FIRST_RULES
+    rules: ProgramRules = FIRST_RULES
     design: DesignContent | None = None
 
 

@@ -14,7 +14,7 @@ from app.money import parse_major, to_major
 from app.passes import service as passes
 from app.programs import rules as program_rules
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.text import N_
 from app.web import routing
@@ -55,7 +55,7 @@ async def _program(request: Request, typed: dict[str, str] | None = None, *, don
         done=done, wrong=wrong, status=422 if wrong else 200)
 
 
-def _typed(rules: PointsRules, currency: str) -> dict[str, str]:
+def _typed(rules: ProgramRules, currency: str) -> dict[str, str]:
     """The rules as the form shows them: amounts in major units, the share in per cent."""
     values = {name: str(getattr(rules, name)) for name in NUMBERS}
     values |= {name: _plain(to_major(getattr(rules, rule), currency)) for name, rule in AMOUNTS.items()}
@@ -68,7 +68,7 @@ def _plain(number: Any) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def rules_of(form: FormData, before: PointsRules, currency: str) -> PointsRules:
+def rules_of(form: FormData, before: ProgramRules, currency: str) -> ProgramRules:
     """The rules that a form means; what the form does not show stays. Raises Invalid, a sentence for each field, by the form's names."""
     wrong: list[FieldError] = []
     values: dict[str, Any] = {"earn_mode": text_field(form, "earn_mode"), "refund_debt": text_field(form, "refund_debt")}
@@ -81,7 +81,7 @@ def rules_of(form: FormData, before: PointsRules, currency: str) -> PointsRules:
     if wrong:
         raise Invalid(fields=wrong)
     try:
-        made = msgspec.convert({**msgspec.to_builtins(before), **values}, PointsRules)
+        made = msgspec.convert({**msgspec.to_builtins(before), **values}, ProgramRules)
     except msgspec.ValidationError as exc:
         field = "refund_debt" if "refund_debt" in str(exc) else "earn_mode"
         raise Invalid(fields=[FieldError(field, "choice", N_("Choose one of the two."))]) from exc

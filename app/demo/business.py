@@ -9,16 +9,16 @@ from app.context import Context
 from app.db import Transaction, write_transaction
 from app.designs.rules import CardWords, DesignContent
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.staff import passwords
 from app.staff import service as staff
 from app.web.principal import SCOPES, Principal
 
 ZONE = "Europe/Moscow"
 PASSWORD_LETTERS = 12
-COFFEE_RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, worth_points=1, largest_share_bp=3_000, lot_days=365,
+COFFEE_RULES = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, worth_points=1, largest_share_bp=3_000, lot_days=365,
                            welcome_points=50)
-LEAF_RULES = PointsRules(earn_points=1, earn_per_minor=5_000, worth_minor=100, worth_points=1, earn_mode="whole_steps",
+LEAF_RULES = ProgramRules(earn_points=1, earn_per_minor=5_000, worth_minor=100, worth_points=1, earn_mode="whole_steps",
                          largest_share_bp=5_000, lot_days=None)
 COFFEE = founding.Wish(
     "coffee", "Coffee corner", "RU", "RUB", ZONE, "ru", texts={"ru": {"name": "Кофейный угол"}}, program_name="Points",

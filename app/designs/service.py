@@ -13,7 +13,7 @@ from app.designs.prepared import PreparedDesign
 from app.designs.rules import DesignContent, default_content
 from app.designs.store import Reader
 from app.errors import NotFound
-from app.programs.rules import PointsRules, explain
+from app.programs.rules import ProgramRules, explain
 from app.programs.store import Program
 from app.web.principal import Principal
 
@@ -21,7 +21,7 @@ __all__ = ["DesignContent", "DesignVersion", "content_of", "create", "find_ready
 
 TEMPLATE = "points"
 KEPT_READY = 64
-_ready: OrderedDict[tuple[DesignContent, PointsRules, str], PreparedDesign] = OrderedDict()
+_ready: OrderedDict[tuple[DesignContent, ProgramRules, str], PreparedDesign] = OrderedDict()
 _parsed = lru_cache(256)(rules.parse)
 
 
@@ -72,12 +72,12 @@ async def list_versions(reader: Reader, business_id: int, program_id: int, limit
     return [DesignVersion(row["version"], from_ms(row["created_at"]), row["created_by"]) for row in rows]
 
 
-def find_ready(content: DesignContent, what: PointsRules, currency: str) -> PreparedDesign | None:
+def find_ready(content: DesignContent, what: ProgramRules, currency: str) -> PreparedDesign | None:
     """The prepared design where it is at hand. Kept by content, so nothing has to be forgotten when a version follows."""
     return _ready.get((content, what, currency))
 
 
-async def ready(content: DesignContent, what: PointsRules, currency: str) -> PreparedDesign:
+async def ready(content: DesignContent, what: ProgramRules, currency: str) -> PreparedDesign:
     """The prepared design; made in a thread the first time (new colours cost a third of a second)."""
     found = find_ready(content, what, currency)
     if found is None:

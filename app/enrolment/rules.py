@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.programs import words
-from app.programs.rules import PointsRules, explain
+from app.programs.rules import ProgramRules, explain
 
 # The provisional card lives this long whatever its links do; each link lives less, and a new one can always be asked for.
 LIFE = timedelta(days=30)
@@ -68,7 +68,7 @@ def is_alive(enrolment: Enrolment, link: Link, now_ms: int) -> bool:
     return enrolment.status == "pending" and link.consumed_at is None and now_ms < min(link.expires_at, enrolment.expires_at)
 
 
-def promise(rules: PointsRules, currency: str, language: str) -> tuple[str, list[str]]:
+def promise(rules: ProgramRules, currency: str, language: str) -> tuple[str, list[str]]:
     """(what the programme gives, short enough for a headline; up to three sentences below it), made from the settings alone."""
     said = explain(rules, currency, language)
     if not rules.earn_points:

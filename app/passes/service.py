@@ -29,7 +29,7 @@ from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
 from app.passes.certificates import PassSigner
 from app.passes.store import Pass, PassType, Reader
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.secrets import KeyRing
 from app.text import N_
@@ -44,7 +44,7 @@ SHORT_ID_LENGTH = 6
 # Never issued, so that a picture on a page can never be somebody's card.
 SAMPLE_CODE = "9999000000000004"
 SAMPLE_POINTS = 320
-_Key = tuple[DesignContent, PointsRules, str]
+_Key = tuple[DesignContent, ProgramRules, str]
 _ready: OrderedDict[_Key, AppleDesign] = OrderedDict()
 
 
@@ -236,7 +236,7 @@ async def face_of(reader: Reader, ring: KeyRing, card: Card, program: Program, n
         is_voided=card.status == "blocked")
 
 
-def worth_minor(points: int, what: PointsRules) -> int:
+def worth_minor(points: int, what: ProgramRules) -> int:
     """What a balance pays at the till, in minor units; rounded down, nothing for a debt."""
     return floor_div(max(points, 0) * what.worth_minor, what.worth_points)
 

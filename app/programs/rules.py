@@ -1,4 +1,4 @@
-"""What a points programme promises: its settings, what settings make sense, and the sentences that explain them."""
+"""What a programme promises: its settings, what settings make sense, and the sentences that explain them."""
 import re
 from typing import Literal
 
@@ -6,25 +6,30 @@ import msgspec
 
 from app.errors import FieldError, Invalid
 from app.money import MAX_AMOUNT
-from app.programs import words
+from app.programs import terms, words
 from app.text import N_
 
 WHOLE_BP = 10_000
 
 
-class PointsRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The rules of one version of a points programme. Amounts in minor units; every division rounds once a receipt.
+class ProgramRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules of one version of a programme, of whatever kind. Amounts in minor units; every division rounds once a receipt.
 
-    earn_points per earn_per_minor paid in money: `proportional` counts every minor unit, `whole_steps` full steps only, both
-    round down; receipts below minimum_receipt_minor earn nothing and cannot be paid with points. worth_points points pay
-    worth_minor, for at most largest_share_bp of a receipt (basis points). A lot lives lot_days (None: for ever). refund_debt:
-    where earned points are spent already, a refund leaves a debt (`owed`) or lets it go (`waived`). Lots given back after
-    their end live refund_grace_days more. A sale can be undone for undo_minutes.
+    Earning: earn_points per earn_per_minor paid in money, in `unit`: points, or money (cashback, in minor units); `proportional`
+    counts every minor unit, `whole_steps` full steps only, both round down. Receipts below minimum_receipt_minor earn nothing and
+    cannot be paid with points. Spending: worth_points pay worth_minor, for at most largest_share_bp of a receipt (basis points),
+    from smallest_redeem on and in steps of redeem_step. discount_bp: off every receipt.
+
+    Life of a lot: lot_days days from its day on, to the end of the month or year in which those days end, or from the last
+    activity on (None: for ever); fades let it end in parts. pending_days: earned points wait so long. warn_days: how many days
+    before an end it is told. refund_debt: where earned points are spent already, a refund leaves a debt (`owed`) or lets it go
+    (`waived`). Lots given back after their end live refund_grace_days more. A sale can be undone for undo_minutes. Adjustments
+    above four_eyes_over (in the unit adjusted) need a second manager; redemptions above confirm_redeem_over a live confirmation.
     """
 
-    earn_points: int
-    earn_per_minor: int
-    worth_minor: int
+    earn_points: int = 0
+    earn_per_minor: int = 10_000
+    worth_minor: int = 100
     worth_points: int = 1
     earn_mode: Literal["proportional", "whole_steps"] = "proportional"
     minimum_receipt_minor: int = 0
@@ -34,6 +39,28 @@ class PointsRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refund_debt: Literal["owed", "waived"] = "owed"
     refund_grace_days: int = 14
     undo_minutes: int = 10
+    unit: Literal["points", "money"] = "points"
+    discount_bp: int = 0
+    smallest_redeem: int = 0
+    redeem_step: int = 1
+    lot_end: Literal["day", "month", "year", "activity"] = "day"
+    fades: tuple[terms.Fade, ...] = ()
+    pending_days: int = 0
+    warn_days: tuple[int, ...] = (30, 7, 1)
+    four_eyes_over: int | None = None
+    confirm_redeem_over: int | None = None
+    convert: terms.Conversion | None = None
+    levels: terms.Levels | None = None
+    stamps: terms.Stamps | None = None
+    visits: terms.Visits | None = None
+    membership: terms.Membership | None = None
+    gift: terms.Gift | None = None
+    charity: terms.Charity | None = None
+    club: terms.Club | None = None
+    referral: terms.Referral | None = None
+    offers: terms.Offers | None = None
+    favourite: terms.Favourite | None = None
+    rules: tuple[terms.Rule, ...] = ()
 
 
 _MILLION = 0, 1_000_000, N_("Type a whole number from 0 to 1,000,000.")
@@ -49,7 +76,7 @@ LIMITS = {
 }
 
 
-def validate(rules: PointsRules) -> None:
+def validate(rules: ProgramRules) -> None:
     """Raises Invalid, a sentence for each field, unless a shop could mean these rules."""
     wrong = [FieldError(field, "out_of_range", sentence) for field, (least, most, sentence) in LIMITS.items()
              if (value := getattr(rules, field)) is not None and not least <= value <= most]
@@ -61,22 +88,22 @@ def validate(rules: PointsRules) -> None:
         raise Invalid(fields=wrong)
 
 
-def parse(text: str | bytes) -> PointsRules:
-    """Rules from their JSON; raises Invalid for other fields or types than PointsRules has."""
+def parse(text: str | bytes) -> ProgramRules:
+    """Rules from their JSON; raises Invalid for other fields or types than ProgramRules has."""
     try:
-        return msgspec.json.decode(text, type=PointsRules)
+        return msgspec.json.decode(text, type=ProgramRules)
     except msgspec.DecodeError as error:
         field = re.search(r"`\$\.([a-z_]+)`|field `([a-z_]+)`", str(error))
         name = (field[1] or field[2]) if field else "rules"
-        raise Invalid(fields=[FieldError(name, "type", N_("This is not a rule of a points programme."))]) from error
+        raise Invalid(fields=[FieldError(name, "type", N_("This is not a rule of a programme."))]) from error
 
 
-def dump(rules: PointsRules) -> str:
+def dump(rules: ProgramRules) -> str:
     """The JSON that `parse` reads."""
     return msgspec.json.encode(rules).decode()
 
 
-def explain(rules: PointsRules, currency: str, language: str) -> list[str]:
+def explain(rules: ProgramRules, currency: str, language: str) -> list[str]:
     """The rules in plain sentences for a shopper, made from the settings alone, so that they can never say something else.
 
     language: "ru" or anything else for English. Spaces inside amounts do not break.
@@ -96,7 +123,7 @@ def explain(rules: PointsRules, currency: str, language: str) -> list[str]:
     return said
 
 
-def _earning_en(rules: PointsRules, currency: str) -> str:
+def _earning_en(rules: ProgramRules, currency: str) -> str:
     if not rules.earn_points:
         return "Purchases give no points at the moment."
     step, gain = words.money(rules.earn_per_minor, currency, "en"), words.points(rules.earn_points, "en")
@@ -104,7 +131,7 @@ def _earning_en(rules: PointsRules, currency: str) -> str:
     return verb + (", in proportion." if rules.earn_mode == "proportional" else ".")
 
 
-def _earning_ru(rules: PointsRules, currency: str) -> str:
+def _earning_ru(rules: ProgramRules, currency: str) -> str:
     if not rules.earn_points:
         return "За покупки баллы сейчас не начисляются."
     step, gain = words.money(rules.earn_per_minor, currency, "ru"), words.points(rules.earn_points, "ru")
@@ -113,7 +140,7 @@ def _earning_ru(rules: PointsRules, currency: str) -> str:
     return f"За каждые {step} — {gain}, пропорционально сумме."
 
 
-def _spending(rules: PointsRules, currency: str, language: str) -> str:
+def _spending(rules: ProgramRules, currency: str, language: str) -> str:
     """How much of a receipt points pay, and from what receipt on they count at all."""
     russian, share = language == "ru", words.percent(rules.largest_share_bp, language)
     if not rules.largest_share_bp:
@@ -128,7 +155,7 @@ def _spending(rules: PointsRules, currency: str, language: str) -> str:
     return said + "."
 
 
-def _life(rules: PointsRules, language: str) -> str:
+def _life(rules: ProgramRules, language: str) -> str:
     if rules.lot_days is None:
         return "Баллы не сгорают." if language == "ru" else "Points never expire."
     life = words.days(rules.lot_days, language)

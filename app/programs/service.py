@@ -10,15 +10,36 @@ from app.clock import to_ms
 from app.db import Database, Transaction, write_transaction
 from app.errors import FieldError, Invalid, NotFound, Refused
 from app.programs import rules, store
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.programs.store import Business, Location, Program, Reader, Texts
 from app.text import N_
 from app.web.principal import Principal
 
-__all__ = ["Business", "Location", "PointsRules", "Program", "change_business", "change_location", "change_rules", "create_business",
-           "create_location", "create_program", "find_business_by_slug", "find_program_by_slugs", "get_business", "get_location",
-           "get_program", "list_businesses", "list_locations", "list_programs", "list_rules_versions", "location_zone",
-           "rename_program", "rules_at", "rules_of_version"]
+__all__ = [
+    "Business",
+    "Location",
+    "Program",
+    "ProgramRules",
+    "change_business",
+    "change_location",
+    "change_rules",
+    "create_business",
+    "create_location",
+    "create_program",
+    "find_business_by_slug",
+    "find_program_by_slugs",
+    "get_business",
+    "get_location",
+    "get_program",
+    "list_businesses",
+    "list_locations",
+    "list_programs",
+    "list_rules_versions",
+    "location_zone",
+    "rename_program",
+    "rules_at",
+    "rules_of_version",
+]
 
 KIND = "points"
 MAX_NAME = 100
@@ -85,14 +106,14 @@ async def location_zone(reader: Reader, business_id: int, location_id: int | Non
     return (await get_location(reader, business_id, location_id)).time_zone
 
 
-async def rules_at(reader: Reader, program: Program, at: datetime) -> tuple[int, PointsRules]:
+async def rules_at(reader: Reader, program: Program, at: datetime) -> tuple[int, ProgramRules]:
     """The version in force at `at`, and its rules; before the programme began, the first."""
     if to_ms(at) >= program.rules_since:
         return program.rules_version, program.rules
     return await store.rules_in_force(reader, program.id, to_ms(at))
 
 
-async def rules_of_version(reader: Reader, program: Program, version: int) -> PointsRules:
+async def rules_of_version(reader: Reader, program: Program, version: int) -> ProgramRules:
     """The rules that judged an operation of `version`."""
     if version == program.rules_version:
         return program.rules
@@ -136,7 +157,7 @@ async def create_location(tx: Transaction, business_id: int, *, name: str, now: 
         "latitude": latitude, "longitude": longitude, "created_at": to_ms(now)})
 
 
-async def create_program(tx: Transaction, business_id: int, *, slug: str, name: str, rules: PointsRules, now: datetime,
+async def create_program(tx: Transaction, business_id: int, *, slug: str, name: str, rules: ProgramRules, now: datetime,
                          texts: Texts | None = None, number_prefix: str | None = None, created_by: str = "Tessera",
                          design_version: int = 1) -> int:
     """A points programme with version 1 of its rules; returns its id. Its design is laid by the caller (`designs`).
@@ -163,7 +184,7 @@ def prefix_for(seed: str) -> str:
 
 
 # Changing.
-async def change_rules(db: Database, who: Principal, program_id: int, rules: PointsRules, now: datetime) -> int:
+async def change_rules(db: Database, who: Principal, program_id: int, rules: ProgramRules, now: datetime) -> int:
     """A new version that holds from `now` on; returns its number. Operations before it keep the version that judged them."""
     _validate(rules)
 
@@ -218,7 +239,7 @@ async def change_location(db: Database, who: Principal, location_id: int, *, nam
     await write_transaction(db, act)
 
 
-async def _append_rules(tx: Transaction, business_id: int, program_id: int, version: int, what: PointsRules, created_by: str,
+async def _append_rules(tx: Transaction, business_id: int, program_id: int, version: int, what: ProgramRules, created_by: str,
                         now: datetime) -> None:
     await store.insert_rules(tx, {"business_id": business_id, "program_id": program_id, "version": version,
                                   "rules": rules.dump(what), "created_at": to_ms(now), "created_by": created_by})

@@ -8,7 +8,7 @@ import msgspec
 
 from app.db import Database, Transaction
 from app.programs import rules
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 
 Reader = Database | Transaction
 Texts = Mapping[str, Mapping[str, str]]
@@ -67,7 +67,7 @@ class Program:
     texts: Texts
     number_prefix: str
     rules_version: int
-    rules: PointsRules
+    rules: ProgramRules
     rules_since: int
     design_version: int
     closed_at: int | None
@@ -103,7 +103,7 @@ def _parsed(text: str) -> Any:
 
 
 @lru_cache(256)
-def _parsed_rules(text: str) -> PointsRules:
+def _parsed_rules(text: str) -> ProgramRules:
     return rules.parse(text)
 
 
@@ -167,7 +167,7 @@ async def find_program_by_slugs(reader: Reader, business_slug: str, program_slug
     return _program(row) if row else None
 
 
-async def rules_in_force(reader: Reader, program_id: int, at: int) -> tuple[int, PointsRules]:
+async def rules_in_force(reader: Reader, program_id: int, at: int) -> tuple[int, ProgramRules]:
     """The version in force at `at` (epoch ms); before the first one, the first."""
     row = await reader.fetch_one(
         "SELECT version, rules FROM rules_versions WHERE program_id = :program_id"
@@ -176,7 +176,7 @@ async def rules_in_force(reader: Reader, program_id: int, at: int) -> tuple[int,
     return row["version"], _parsed_rules(row["rules"])
 
 
-async def rules_of_version(reader: Reader, program_id: int, version: int) -> PointsRules | None:
+async def rules_of_version(reader: Reader, program_id: int, version: int) -> ProgramRules | None:
     text = await reader.fetch_val("SELECT rules FROM rules_versions WHERE program_id = :program_id AND version = :version",
                                   {"program_id": program_id, "version": version})
     return _parsed_rules(text) if text is not None else None

@@ -13,7 +13,7 @@ import msgspec
 from app.errors import FieldError, Forbidden, Invalid, Refused
 from app.ledger.rules import NotEnoughPoints
 from app.money import MAX_AMOUNT, MAX_POINTS, ceil_div, floor_div, share_floor
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.text import N_
 
 LATEST = timedelta(hours=72)         # how late a till that was offline may tell
@@ -113,7 +113,7 @@ class Quote(msgspec.Struct, frozen=True):
 
     card: Any
     judgement: Judgement
-    rules: PointsRules
+    rules: ProgramRules
     currency: str
     balance: int
     debt: int
@@ -136,7 +136,7 @@ class Refunded(msgspec.Struct, frozen=True):
     taken: int
 
 
-def judge(rules: PointsRules, amount: int, redeem: int | None, spendable: int, discount: int = 0) -> Judgement:
+def judge(rules: ProgramRules, amount: int, redeem: int | None, spendable: int, discount: int = 0) -> Judgement:
     """Judge a receipt of `amount` minor units; redeem: points, None for the most allowed; spendable: points alive.
 
     Raises NotEnoughPoints, OverLargestShare.
@@ -158,12 +158,12 @@ def judge(rules: PointsRules, amount: int, redeem: int | None, spendable: int, d
                      earned(rules, due - spent) if counts else 0)
 
 
-def worth(rules: PointsRules, points: int) -> int:
+def worth(rules: ProgramRules, points: int) -> int:
     """Minor units that points pay, rounded down."""
     return floor_div(points * rules.worth_minor, rules.worth_points)
 
 
-def earned(rules: PointsRules, paid: int) -> int:
+def earned(rules: ProgramRules, paid: int) -> int:
     """Points for what was paid in money, rounded down once."""
     if rules.earn_mode == "whole_steps":
         return floor_div(paid, rules.earn_per_minor) * rules.earn_points
@@ -186,7 +186,7 @@ def refund(sale: SaleFacts, before: int, amount: int) -> Refunded:
     return Refunded(now.pay_back - then.pay_back, now.given - then.given, now.taken - then.taken)
 
 
-def can_be_undone(rules: PointsRules, recorded_at: datetime, now: datetime) -> bool:
+def can_be_undone(rules: ProgramRules, recorded_at: datetime, now: datetime) -> bool:
     return now <= recorded_at + timedelta(minutes=rules.undo_minutes)
 
 

@@ -17,7 +17,7 @@ from app.ledger.operations import Draft, Operation
 from app.ledger.operations_store import Filter
 from app.ledger.rules import Purse, end_of_lot
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.sales import acts, rules
 from app.sales.acts import Outcome, again
 from app.sales.refunds import refund, undo
@@ -45,7 +45,7 @@ class _Scene(msgspec.Struct, frozen=True):
     card: cards.Card
     program: programs.Program
     version: int
-    rules: PointsRules
+    rules: ProgramRules
     at: datetime
     purse: Purse
 

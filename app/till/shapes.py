@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from app.money import MAX_AMOUNT, MAX_POINTS
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 
 Amount = Annotated[int, Meta(ge=1, le=MAX_AMOUNT, description="In the currency's minor unit (kopecks, cents).")]
 Points = Annotated[int, Meta(ge=0, le=MAX_POINTS)]
@@ -165,7 +165,7 @@ class Program(Answer):
     kind: str
     currency: str
     rules_version: int
-    rules: PointsRules
+    rules: ProgramRules
     explained: list[str]
     enrol: str
 

@@ -13,11 +13,11 @@ from app.errors import NotFound
 from app.idempotency.rules import Key
 from app.ledger import service as ledger
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.web.principal import Principal
 
 PHONE = "+79161231234"
-RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100)
+RULES = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100)
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 
 from app.enrolment.poster import WORDS
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from tests.console.visiting import rows, value_of, words_of
 from tests.shops import RULES
 
@@ -66,7 +66,7 @@ async def test_a_headline_that_nobody_typed_follows_the_language(manager):
 
 
 async def test_a_programme_that_gives_nothing_has_its_business_on_the_poster(here, shop, manager):
-    rules = PointsRules(earn_points=0, earn_per_minor=RULES.earn_per_minor, worth_minor=100)
+    rules = ProgramRules(earn_points=0, earn_per_minor=RULES.earn_per_minor, worth_minor=100)
     await programs.change_rules(here.db, shop.who, shop.program_id, rules, here.clock.now())
     assert value_of(await asked(manager), "headline") == "Coffee corner"
 

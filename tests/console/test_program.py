@@ -13,7 +13,7 @@ from tests.shops import RULES, make_card
 
 FORM = {"earn_points": "7", "earn_per": "100", "earn_mode": "whole_steps", "minimum_receipt": "250,50", "welcome_points": "25",
         "worth_points": "2", "worth": "1.50", "largest_share": "12,5", "lot_days": "90", "refund_debt": "waived", "undo_minutes": "3"}
-MEANT = program_rules.PointsRules(earn_points=7, earn_per_minor=10_000, earn_mode="whole_steps", minimum_receipt_minor=25_050,
+MEANT = program_rules.ProgramRules(earn_points=7, earn_per_minor=10_000, earn_mode="whole_steps", minimum_receipt_minor=25_050,
                                   welcome_points=25, worth_points=2, worth_minor=150, largest_share_bp=1_250, lot_days=90,
                                   refund_debt="waived", undo_minutes=3)
 
@@ -100,7 +100,7 @@ async def test_points_that_never_expire_leave_the_days_empty(here, shop, manager
 
 
 async def test_what_the_form_does_not_show_stays(here, shop, manager):
-    await programs.change_rules(here.db, shop.who, shop.program_id, program_rules.PointsRules(
+    await programs.change_rules(here.db, shop.who, shop.program_id, program_rules.ProgramRules(
         earn_points=1, earn_per_minor=100, worth_minor=1, refund_grace_days=77), here.clock.now())
     await manager.post("/console/program", FORM)
     assert (await rules_now(here, shop)).refund_grace_days == 77

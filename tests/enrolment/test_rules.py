@@ -4,7 +4,7 @@ import pytest
 
 from app.enrolment import rules
 from app.enrolment.rules import Enrolment, Link
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 
 DAY = 86_400_000
 
@@ -18,7 +18,7 @@ def link(consumed_at: int | None = None, expires_at: int = 7 * DAY) -> Link:
 
 
 def test_the_headline_says_what_a_purchase_gives_and_the_gift_is_not_left_out():
-    program = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5000, welcome_points=50)
+    program = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5000, welcome_points=50)
     headline, sentences = rules.promise(program, "RUB", "ru")
     assert headline.replace("\u00a0", " ") == "5 баллов за каждые 100 ₽"
     assert [sentence.replace("\u00a0", " ") for sentence in sentences] == [
@@ -26,7 +26,7 @@ def test_the_headline_says_what_a_purchase_gives_and_the_gift_is_not_left_out():
 
 
 def test_a_programme_that_gives_nothing_for_purchases_promises_nothing():
-    program = PointsRules(earn_points=0, earn_per_minor=10_000, worth_minor=100)
+    program = ProgramRules(earn_points=0, earn_per_minor=10_000, worth_minor=100)
     assert rules.promise(program, "RUB", "en")[0] == "Purchases give no points at the moment."
 
 

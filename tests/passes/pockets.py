@@ -10,10 +10,10 @@ from app.ledger import service as ledger
 from app.passes import service
 from app.passes.check import check_pkpass
 from app.programs import service as programs
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.web.principal import Principal
 
-RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5_000, lot_days=30, welcome_points=50)
+RULES = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, largest_share_bp=5_000, lot_days=30, welcome_points=50)
 
 
 class Pocket:

@@ -3,9 +3,9 @@ import pytest
 
 from app.errors import Invalid
 from app.programs import rules, words
-from app.programs.rules import PointsRules, explain, validate
+from app.programs.rules import ProgramRules, explain, validate
 
-COFFEE = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, earn_mode="whole_steps", largest_share_bp=3000,
+COFFEE = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100, earn_mode="whole_steps", largest_share_bp=3000,
                      lot_days=365, welcome_points=50)
 
 
@@ -67,7 +67,7 @@ def test_rules_that_no_shop_can_mean_are_refused_at_their_field(change, field):
 @pytest.mark.parametrize(("text", "field"), [
     ('{"earn_points": 5.5, "earn_per_minor": 1, "worth_minor": 1}', "earn_points"),
     ('{"earn_points": true, "earn_per_minor": 1, "worth_minor": 1}', "earn_points"),
-    ('{"earn_points": 5, "earn_per_minor": 1}', "worth_minor"),
+    ('{"earn_points": 5, "unit": "stars"}', "unit"),
     ('{"earn_points": 5, "earn_per_minor": 1, "worth_minor": 1, "tiers": 3}', "tiers"), ("[]", "rules"), ("{", "rules")])
 def test_rules_are_read_strictly(text, field):
     with pytest.raises(Invalid) as refusal:

@@ -7,10 +7,10 @@ from app.audit import service as audit
 from app.db import write_transaction
 from app.errors import Invalid, NotFound, Refused
 from app.programs import service
-from app.programs.rules import PointsRules
+from app.programs.rules import ProgramRules
 from app.web.principal import Principal
 
-RULES = PointsRules(earn_points=5, earn_per_minor=10_000, worth_minor=100)
+RULES = ProgramRules(earn_points=5, earn_per_minor=10_000, worth_minor=100)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ CREATE TABLE rules_versions(
   business_id BIGINT NOT NULL REFERENCES businesses(id),
   program_id BIGINT NOT NULL REFERENCES programs(id),
   version BIGINT NOT NULL,
-  rules TEXT NOT NULL,                    -- JSON of programs.rules.PointsRules
+  rules TEXT NOT NULL,                    -- JSON of programs.rules.ProgramRules
   created_at BIGINT NOT NULL,
   created_by TEXT NOT NULL,
   UNIQUE(program_id, version)

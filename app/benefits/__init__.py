@@ -1,0 +1,1 @@
+"""What can be given: the catalogue of rewards, vouchers, promo codes and printed coupons."""

@@ -1,0 +1,1 @@
+"""Invitations: friends who bring friends, and closed clubs."""

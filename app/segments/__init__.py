@@ -1,0 +1,1 @@
+"""Saved filters over customers and cards, and who is in them."""

@@ -1,0 +1,1 @@
+"""Rules tried against receipts before they hold."""
