@@ -57,7 +57,9 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A programme with the rules in force now. rules_since: epoch ms from which they hold."""
+    """A programme with the rules in force now. rules_since: epoch ms from which they hold.
+
+    Where it is closing: earns_until_at, epoch ms from which on it earns nothing; spends_until_at, from which on it is over."""
 
     id: int
     business_id: int
@@ -77,6 +79,8 @@ class Program:
     time_zone: str
     country: str
     language: str
+    earns_until_at: int | None = None
+    spends_until_at: int | None = None
 
     def name_in(self, language: str) -> str:
         return said(self.texts, language, "name", self.name)
@@ -92,7 +96,8 @@ SELECT l.id, l.business_id, l.name, l.texts, l.address, COALESCE(l.time_zone, b.
 FROM locations l JOIN businesses b ON b.id = l.business_id"""
 _PROGRAM = """
 SELECT p.id, p.business_id, p.slug, p.kind, p.name, p.texts, p.number_prefix, p.rules_version, r.rules, r.created_at AS rules_since,
-       p.design_version, p.closed_at, b.name AS business_name, b.texts AS business_texts, b.currency, b.time_zone, b.country, b.language
+       p.design_version, p.closed_at, b.name AS business_name, b.texts AS business_texts, b.currency, b.time_zone, b.country, b.language,
+       p.earns_until_at, p.spends_until_at
 FROM programs p JOIN businesses b ON b.id = p.business_id JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"""
 
 
@@ -117,7 +122,7 @@ def _location(row: Any) -> Location:
 
 def _program(row: Any) -> Program:
     return Program(row[0], row[1], row[2], row[3], row[4], _parsed(row[5]), row[6], row[7], _parsed_rules(row[8]), row[9], row[10],
-                   row[11], row[12], _parsed(row[13]), row[14], row[15], row[16], row[17])
+                   row[11], row[12], _parsed(row[13]), row[14], row[15], row[16], row[17], row[18], row[19])
 
 
 async def find_business(reader: Reader, business_id: int) -> Business | None:
