@@ -12,9 +12,10 @@ from app.ledger import service as ledger
 from app.ledger.operations import Draft, Operation
 from app.ledger.rules import Lot, Purse, end_of_lot
 from app.programs import service as programs
-from app.sales import acts, rules
+from app.sales import acts, returned, rules
 from app.sales.acts import Outcome
-from app.sales.rules import Refunded, RefundRequest
+from app.sales.returned import Came, Returned, Sold
+from app.sales.rules import RefundRequest
 from app.web.principal import Principal
 
 
@@ -69,38 +70,39 @@ async def _sale(tx: Transaction, who: Principal, operation_id: int) -> tuple[Ope
 
 async def _take_back(tx: Transaction, who: Principal, sale: Operation, program: programs.Program, kind: str, before: int,
                      request: RefundRequest, now: datetime) -> Operation:
-    facts = rules.SaleFacts(sale.amount_minor - sale.discount_minor, sale.to_pay_minor, -sale.gained("redeemed"), sale.gained("earned"))
-    done = rules.refund(facts, before, request.amount)
+    sold = Sold(sale.amount_minor - sale.discount_minor, sale.to_pay_minor, {"points": -sale.gained("redeemed")},
+                {"points": sale.gained("earned")})
+    done = returned.refund(sold, Came(before), request.amount or 0)
     location_id, receipt = await acts.place(tx, who, program, request.location_id, request.receipt, "refund", now)
     purse = await ledger.purse_of(tx, sale.account_id, now, now)
     await ledger.settle(tx, who, purse, program, sale.account_id, sale.card_id, now)
-    shortfall = await _move(tx, purse, sale, program, rules.refunded(facts, before), done, now)
+    shortfall = await _move(tx, purse, sale, program, returned.state(sold, Came(before)), done, now)
     operation = await ledger.post(tx, who, Draft(
         kind, program.id, sale.account_id, sale.card_id, to_ms(now), program.rules_version, location_id, sale.id,
-        amount_minor=request.amount, pay_back_minor=done.pay_back, shortfall=shortfall,
+        amount_minor=done.amount, pay_back_minor=done.pay_back, shortfall=shortfall,
         texts={"receipt": request.receipt} if request.receipt else None), purse, now, receipt)
     await audit.record(tx, who, f"sale.{kind}", "operation", operation.id, {"of": sale.id, "amount": request.amount}, now=now)
     return operation
 
 
-async def _move(tx: Transaction, purse: Purse, sale: Operation, program: programs.Program, earlier: Refunded, done: Refunded,
+async def _move(tx: Transaction, purse: Purse, sale: Operation, program: programs.Program, earlier: Returned, done: Returned,
                 now: datetime) -> int:
     """Give back what the sale spent and take back what it earned; returns the shortfall that the programme lets go."""
-    if done.given:
+    if given := done.given.get("points", 0):
         grace_end = end_of_lot(now, program.rules.refund_grace_days, program.time_zone)
         assert grace_end is not None
         # The last drawn first: what lives longest comes back soonest.
         drawn = list(reversed(await ledger.drawn_by(tx, sale.id)))
-        purse.give_back(slice_of(drawn, earlier.given, done.given), grace_end)
-    if not done.taken:
+        purse.give_back(slice_of(drawn, earlier.given.get("points", 0), given), grace_end)
+    if not (taken := done.taken.get("points", 0)):
         return 0
     own = await ledger.made_by(tx, sale.id)
     expired = 0
     if any(lot.expires_at is not None and lot.expires_at <= to_ms(now) for lot in own):
-        let_go = earlier.taken - await operations_store.taken_back_by_refunds(tx, sale.id)
+        let_go = earlier.taken.get("points", 0) - await operations_store.taken_back_by_refunds(tx, sale.id)
         let_go -= sum(row["shortfall"] for row in await operations_store.refunds_of(tx, sale.business_id, sale.id))
         expired = await ledger.expired_of(tx, sale.account_id, sale.id) - let_go
-    return purse.take_back(done.taken, [lot.id for lot in own], owe=program.rules.refund_debt == "owed", expired=expired)
+    return purse.take_back(taken, [lot.id for lot in own], owe=program.rules.refund_debt == "owed", expired=expired)
 
 
 def slice_of(drawn: Sequence[Lot], start: int, length: int) -> list[Lot]:

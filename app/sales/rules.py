@@ -1,9 +1,5 @@
-"""What a purchase earns and what points pay of it; what a refund hands back, gives back and takes back.
-
-Integers only. Rounding: earned points and the worth of points down, once per receipt; of a refund, points given back up,
-points taken back and money down, each as the result for all refunds so far minus what earlier ones did, so that parts add
-up to the whole.
-"""
+"""What tills ask for, what of it can be, and what is refused. What a purchase does is judged in judging.py, what a refund does
+in returned.py."""
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +10,11 @@ from app.errors import FieldError, Forbidden, Invalid, Refused
 from app.ledger.rules import NotEnoughPoints
 from app.money import MAX_AMOUNT, MAX_POINTS, ceil_div, floor_div, share_floor
 from app.programs.rules import ProgramRules
+from app.sales.judgement import Judgement, Quote
+from app.sales.returned import RefundExceedsSale
 from app.text import N_
+
+__all__ = ["Judgement", "Quote", "RefundExceedsSale"]
 
 LATEST = timedelta(hours=72)         # how late a till that was offline may tell
 AHEAD = timedelta(minutes=5)         # how far a till's clock may run ahead
@@ -34,7 +34,7 @@ class QuoteChanged(Refused):
 
     code, detail = "quote_changed", N_("The amount to pay has changed. Look at it again before you take the money.")
 
-    def __init__(self, quote: "Quote") -> None:
+    def __init__(self, quote: Quote) -> None:
         super().__init__()
         self.quote = quote
 
@@ -42,10 +42,6 @@ class QuoteChanged(Refused):
 class ProvisionalLimit(Refused):
     code = "provisional_limit"
     detail = N_("This card is not activated yet and cannot collect more for now. Ask its owner to open the link in the message.")
-
-
-class RefundExceedsSale(Refused):
-    code, detail = "refund_exceeds_sale", N_("This is more than what is left of the purchase. Refund a smaller amount.")
 
 
 class NotASale(Refused):
@@ -68,13 +64,38 @@ class NotYourSale(Forbidden):
     code, detail = "not_your_sale", N_("Only the cashier who made this sale, or a manager, can undo it.")
 
 
+class OwnCard(Refused):
+    """A member of staff may not credit the card of their own."""
+
+    code, detail = "own_card", N_("This card is your own. Ask a colleague to serve you.")
+
+
+class ConfirmationNeeded(Refused):
+    """A redemption above the programme's limit; the till asks the shopper and sends it again, confirmed."""
+
+    code, detail = "confirmation_needed", N_("So much needs a confirmation: ask the shopper, and look at the card once more.")
+
+
+class NoVouchersYet(Refused):
+    code = "vouchers_need_activation"
+    detail = N_("Vouchers and rewards can be used once the card is activated.")
+
+
+class ProgramClosed(Refused):
+    code, detail = "program_closed", N_("This programme has ended.")
+
+
 class OtherLocation(Forbidden):
     code, detail = "other_location", N_("You are signed in at another location.")
 
 
 class SaleRequest(msgspec.Struct, frozen=True):
-    """A purchase. amount: minor units, before discount; redeem: points to pay with, None for the most allowed; lines: as the till
-    sent them; at: when it happened, None for now; expect_to_pay: what the till showed the shopper."""
+    """A purchase. amount: minor units, before discount; redeem: of the programme's unit to pay with, None for the most allowed;
+    lines: as the till sent them; at: when it happened, None for now; expect_to_pay: what the till showed the shopper.
+
+    vouchers: (row id, the reward chosen where it may become several) of those to use; catalogue: keys of rewards to buy with this
+    purchase; visits: prepaid ones to take; confirmed: the shopper confirmed a redemption above the programme's limit.
+    """
 
     card_id: int
     amount: int
@@ -84,56 +105,25 @@ class SaleRequest(msgspec.Struct, frozen=True):
     at: datetime | None = None
     expect_to_pay: int | None = None
     lines: Sequence[Mapping[str, Any]] = ()
+    promo_code: str | None = None
+    vouchers: Sequence[tuple[int, str | None]] = ()
+    catalogue: Sequence[str] = ()
+    channel: str = "till"
+    tenders: Sequence[str] = ()
+    visits: int = 0
+    confirmed: bool = False
 
 
 class RefundRequest(msgspec.Struct, frozen=True):
-    """A part of a sale comes back. amount: in the receipt's prices after discount."""
+    """A part of a sale comes back: a sum, in the receipt's prices after discount, or pieces of lines (number from 1, how many).
+
+    amount: with lines None, or what they cost as far as the till knows."""
 
     operation_id: int
-    amount: int
+    amount: int | None
     receipt: str | None = None
     location_id: int | None = None
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """A receipt under rules. redeemable: the most that points may pay, in points and money; points, spent_minor: what they pay now."""
-
-    amount: int
-    discount: int
-    redeemable_points: int
-    redeemable_minor: int
-    points: int
-    spent_minor: int
-    to_pay: int
-    to_earn: int
-
-
-class Quote(msgspec.Struct, frozen=True):
-    """A judgement, and what is needed to show it. card: a cards.rules.Card; debt: points that the account owes, >= 0."""
-
-    card: Any
-    judgement: Judgement
-    rules: ProgramRules
-    currency: str
-    balance: int
-    debt: int
-
-
-class SaleFacts(msgspec.Struct, frozen=True):
-    """What a refund needs to know of a sale. total: what it cost after discount."""
-
-    total: int
-    to_pay: int
-    redeemed: int
-    earned: int
-
-
-class Refunded(msgspec.Struct, frozen=True):
-    """What refunds hand back in money, give back and take back in points."""
-
-    pay_back: int
-    given: int
-    taken: int
+    lines: Sequence[tuple[int, int]] = ()
 
 
 def judge(rules: ProgramRules, amount: int, redeem: int | None, spendable: int, discount: int = 0) -> Judgement:
@@ -170,22 +160,6 @@ def earned(rules: ProgramRules, paid: int) -> int:
     return floor_div(paid * rules.earn_points, rules.earn_per_minor)
 
 
-def refunded(sale: SaleFacts, amount: int) -> Refunded:
-    """What all refunds of a sale do together once `amount` of it has come back."""
-    if not amount:
-        return Refunded(0, 0, 0)
-    return Refunded(floor_div(sale.to_pay * amount, sale.total), ceil_div(sale.redeemed * amount, sale.total),
-                    floor_div(sale.earned * amount, sale.total))
-
-
-def refund(sale: SaleFacts, before: int, amount: int) -> Refunded:
-    """What the next refund does, of `amount`, after refunds of `before`. Raises RefundExceedsSale."""
-    if amount > sale.total - before:
-        raise RefundExceedsSale(extra={"left": sale.total - before})
-    then, now = refunded(sale, before), refunded(sale, before + amount)
-    return Refunded(now.pay_back - then.pay_back, now.given - then.given, now.taken - then.taken)
-
-
 def can_be_undone(rules: ProgramRules, recorded_at: datetime, now: datetime) -> bool:
     return now <= recorded_at + timedelta(minutes=rules.undo_minutes)
 
@@ -214,7 +188,10 @@ def check_sale(request: SaleRequest) -> None:
 
 
 def check_refund(request: RefundRequest) -> None:
-    _check_amount(request.amount)
+    if len(request.lines) > MOST_LINES:
+        raise _wrong("lines", "too_many", N_("A receipt has 500 lines at most."))
+    if not request.lines:
+        _check_amount(request.amount)
     _check_receipt(request.receipt)
 
 
@@ -227,7 +204,7 @@ def check_adjustment(unit: str, amount: int, reason: str) -> None:
         raise _wrong("reason", "reason", N_("Say why, in 1 to 300 characters: the shopper may ask."))
 
 
-def _check_amount(amount: int) -> None:
+def _check_amount(amount: int | None) -> None:
     if type(amount) is not int or amount <= 0:
         raise _wrong("amount", "amount", N_("The amount is a whole number of the smallest coins, above zero."))
     if amount > MAX_AMOUNT:

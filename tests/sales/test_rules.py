@@ -9,7 +9,7 @@ from app.errors import Invalid
 from app.ledger.rules import NotEnoughPoints
 from app.money import MAX_AMOUNT
 from app.sales import rules
-from app.sales.rules import OverLargestShare, RefundExceedsSale, RefundRequest, SaleFacts, SaleRequest, judge
+from app.sales.rules import OverLargestShare, RefundRequest, SaleRequest, judge
 from tests.money import NOON, RULES
 
 WHOLE = msgspec.structs.replace(RULES, largest_share_bp=10_000)
@@ -70,26 +70,6 @@ def test_what_points_and_money_pay_is_always_the_whole_receipt(amount, spendable
     assert judged.spent_minor + judged.to_pay == amount
     assert 0 <= judged.redeemable_minor * 10_000 <= amount * share
     assert 0 <= judged.points <= judged.redeemable_points <= spendable
-
-
-@pytest.mark.goal("M7")
-@given(total=st.integers(1, 10**7), share=st.integers(0, 100), redeemed=st.integers(0, 10**5), earned=st.integers(0, 10**5),
-       cuts=st.lists(st.floats(0, 1), max_size=8))
-@settings(max_examples=300)
-def test_refunds_in_parts_add_up_to_the_whole_and_never_run_ahead(total, share, redeemed, earned, cuts):
-    sale, before, parts = SaleFacts(total, total * share // 100, redeemed, earned), 0, [0, 0, 0]
-    for end in sorted({int(cut * total) for cut in cuts} | {total}):
-        done = rules.refund(sale, before, end - before)
-        before = end
-        assert min(done.pay_back, done.given, done.taken) >= 0
-        parts = [part + more for part, more in zip(parts, (done.pay_back, done.given, done.taken), strict=True)]
-        # Points come back rounded up, points go and money is paid rounded down.
-        assert parts[0] * total <= sale.to_pay * before
-        assert parts[1] * total >= redeemed * before
-        assert parts[2] * total <= earned * before
-    assert parts == [sale.to_pay, redeemed, earned]
-    with pytest.raises(RefundExceedsSale):
-        rules.refund(sale, total, 1)
 
 
 @pytest.mark.goal("M7")
