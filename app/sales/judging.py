@@ -1,0 +1,111 @@
+"""A receipt under a programme's rules, judged once: discounts, what points pay, what is earned, in this order.
+
+Integers only. Shares and earned points are rounded down, the base once per receipt; what falls to lines adds up to the whole.
+"""
+from collections.abc import Mapping
+
+from app.errors import Refused
+from app.ledger.rules import NotEnoughPoints
+from app.money import ceil_div, floor_div, share_floor
+from app.programs.rules import ProgramRules
+from app.programs.terms import Level
+from app.sales.basket import Basket
+from app.sales.conditions import Scene
+from app.sales.discounts import discount
+from app.sales.earning import Earned, earn
+from app.sales.judgement import JudgedLine, Judgement, Receipt
+from app.sales.rulebook import book_of
+from app.sales.rules import OverLargestShare
+from app.standing.rules import Standing
+from app.text import N_
+
+
+class NotEnough(Refused):
+    """Fewer stamps or visits than are needed; extra: unit."""
+
+    code, detail = "not_enough", N_("The card has %(available)s of these, and %(needed)s are needed.")
+
+
+class BelowSmallestRedeem(Refused):
+    code, detail = "below_smallest_redeem", N_("At least %(points)s points pay at a time.")
+
+
+class NotInSteps(Refused):
+    code, detail = "not_in_steps", N_("Points pay in steps of %(points)s.")
+
+
+class VisitsUsedToday(Refused):
+    code, detail = "visits_used_today", N_("This card has had its visits for today. It takes %(visits)s a day.")
+
+
+def judge(rules: ProgramRules, receipt: Receipt, standing: Standing, redeem: int | None) -> Judgement:
+    """Judge a receipt (amount > 0); redeem: of the programme's unit, None for the most allowed.
+
+    Outside of a membership there is its discount alone: nothing is earned, and the balance waits for the renewal. Raises Invalid
+    (lines), NotEnoughPoints, NotEnough, OverLargestShare, BelowSmallestRedeem, NotInSteps, VisitsUsedToday.
+    """
+    book = book_of(rules)
+    level = book.level_of(standing)
+    basket, scene = Basket(receipt), Scene(receipt, standing, level.key if level else None)
+    takes = _takes(rules, receipt, standing)
+    applied = discount(basket, scene, rules, book, level)
+    due = basket.total
+    counts = due >= rules.minimum_receipt_minor and standing.is_member
+    most, points = _redeem(rules, level if counts else None, due if counts else 0, standing.spendable - takes.get(rules.unit, 0), redeem)
+    spent = worth(rules, points)
+    earned = Earned(basket, due - spent, rules.unit)
+    if counts and not standing.is_closed:
+        earn(earned, scene, rules, book, level, due - spent)
+    lines = tuple([JudgedLine(line.amount, line.amount - net, net, paid, parts) for line, net, paid, parts
+                   in zip(basket.lines, basket.nets, earned.paid, earned.parts, strict=True)])
+    return Judgement(receipt.amount, receipt.amount - due, most, worth(rules, most), points, spent, due - spent,
+                     sum([gain.amount for gain in earned.gains if gain.unit == rules.unit]),
+                     lines, tuple(earned.gains), takes, (*applied, *earned.applied), tuple(earned.given))
+
+
+def worth(rules: ProgramRules, points: int) -> int:
+    """Minor units that points pay, rounded down."""
+    return floor_div(points * rules.worth_minor, rules.worth_points)
+
+
+def _takes(rules: ProgramRules, receipt: Receipt, standing: Standing) -> Mapping[str, int]:
+    """Visits that are used, and what rewards bought from the catalogue cost, of the programme's own unit too."""
+    if not receipt.visits and not receipt.rewards:
+        return {}
+    takes: dict[str, int] = {}
+    if receipt.visits:
+        takes["visits"] = receipt.visits
+        if rules.visits is not None and rules.visits.a_day is not None and standing.visits_today + receipt.visits > rules.visits.a_day:
+            raise VisitsUsedToday(params={"visits": rules.visits.a_day})
+    for used in receipt.rewards:
+        if used.unit is not None and used.cost:
+            takes[used.unit] = takes.get(used.unit, 0) + used.cost
+    for unit, needed in takes.items():
+        available = standing.spendable if unit == rules.unit else standing.held.get(unit, 0)
+        if needed > available:
+            kind = NotEnoughPoints if unit == rules.unit else NotEnough
+            raise kind(params={"available": available, "needed": needed}, extra={"unit": unit})
+    return takes
+
+
+def _redeem(rules: ProgramRules, level: Level | None, due: int, spendable: int, redeem: int | None) -> tuple[int, int]:
+    """The most that the balance may pay of `due`, and what it pays now."""
+    share = rules.largest_share_bp if level is None or level.largest_share_bp is None else level.largest_share_bp
+    fitting = floor_div(share_floor(due, share) * rules.worth_points, rules.worth_minor)
+    most = min(spendable, fitting)
+    most -= most % rules.redeem_step
+    # Without those at the end that would pay nothing: the fewest whole steps that pay as much.
+    fewest = ceil_div(worth(rules, most) * rules.worth_points, rules.worth_minor)
+    most = min(most, ceil_div(fewest, rules.redeem_step) * rules.redeem_step)
+    if most < rules.smallest_redeem:
+        most = 0
+    points = most if redeem is None else redeem
+    if points > spendable:
+        raise NotEnoughPoints(params={"available": spendable, "needed": points})
+    if points > fitting:
+        raise OverLargestShare(params={"points": fitting})
+    if 0 < points < rules.smallest_redeem:
+        raise BelowSmallestRedeem(params={"points": rules.smallest_redeem})
+    if points % rules.redeem_step:
+        raise NotInSteps(params={"points": rules.redeem_step})
+    return most, points
