@@ -1,6 +1,7 @@
 """`verify`: recomputes every balance, lot and hash; works beside a running server."""
 import argparse
 import asyncio
+import os
 import sys
 
 from app import start
@@ -23,7 +24,7 @@ async def verify(here: Settings) -> int:
     from app.ledger.verify import verify as verify_ledger
 
     async with start.opened(here, readonly=True, report_seconds=VERIFY_SECONDS) as context:
-        findings = await verify_ledger(context.db, context.clock.now())
+        findings = await verify_ledger(context.db, context.clock.now(), workers=os.cpu_count() or 1)
     for finding in findings:
         print(finding.sentence, file=sys.stderr if finding.is_fault else sys.stdout)
     faults = sum(finding.is_fault for finding in findings)

@@ -85,7 +85,7 @@ class SQLiteBackend(interfaces.DatabaseBackend):
         """busy_timeout 0: on the loop's thread nothing may wait. mmap_size stays unset: it makes a torn file likelier."""
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=512, check_same_thread=False)
         try:
-            connection.row_factory = sqlite3.Row
+            connection.row_factory = None if self.options.plain_rows else sqlite3.Row
             for pragma in ("busy_timeout=0", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-4000", "synchronous=FULL",
                            f"wal_autocheckpoint={self.options.checkpoint_pages}", *pragmas):
                 connection.execute(f"PRAGMA {pragma}").close()

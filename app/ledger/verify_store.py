@@ -1,39 +1,48 @@
 """Reading the whole ledger for `verify`: page by page along keys, so that memory does not grow with the ledger."""
+from collections.abc import Sequence
 from typing import Any
 
 from app.db import Database, Transaction
 from app.ledger.chain_store import COLUMNS
+from app.ledger.store import in_list
 
 Reader = Database | Transaction
-PAGE = 200                 # operations
-ACCOUNTS = 500
+PAGE = 2_000               # links
+ACCOUNTS = 20_000
 
-_CHAIN = f"""
-SELECT c.seq, c.operation_id, c.hash, o.text_hash, t.operation_id AS texts, t.salt, t.content, {COLUMNS}
+_LINKS = f"""
+SELECT c.seq, c.hash, o.text_hash, t.salt, t.content, t.operation_id AS texts, c.operation_id, {COLUMNS}
 FROM chain c LEFT JOIN operations o ON o.id = c.operation_id LEFT JOIN operation_texts t ON t.operation_id = c.operation_id
-WHERE c.business_id = :business_id AND c.seq > :after ORDER BY c.seq LIMIT :limit"""
+WHERE c.business_id = :business_id AND c.seq > :after AND c.seq <= :upto ORDER BY c.seq"""
+_MOVED = """e.line, e.account_id, e.book, e.unit, e.amount, e.lot_id, l.operation_id AS made_by, l.id, l.unit AS lot_unit, l.granted,
+  l.expires_at, l.created_at, l.available_at, l.moved_from, l.account_id AS owner"""
+_MOVES = f"""
+SELECT c.seq, {_MOVED} FROM chain c JOIN entries e ON e.operation_id = c.operation_id LEFT JOIN lots l ON l.id = e.lot_id
+WHERE c.business_id = :business_id AND c.seq > :after AND c.seq <= :upto ORDER BY c.seq, e.line"""
+_MOVES_OF = f"""
+SELECT e.operation_id, {_MOVED} FROM entries e LEFT JOIN lots l ON l.id = e.lot_id
+WHERE e.operation_id IN ({{ids}}) ORDER BY e.operation_id, e.line"""
+_HASH = "SELECT hash FROM chain WHERE business_id = :business_id AND seq = :seq"
 _UNSEALED = """
-SELECT o.id, o.business_id, o.recorded_at FROM operations o LEFT JOIN chain c ON c.operation_id = o.id
+SELECT o.id, o.business_id, o.recorded_at, CASE WHEN t.operation_id IS NULL THEN 0 ELSE 1 END AS has_texts
+FROM operations o LEFT JOIN chain c ON c.operation_id = o.id LEFT JOIN operation_texts t ON t.operation_id = o.id
 WHERE c.operation_id IS NULL ORDER BY o.id LIMIT :limit"""
-_LOTS = """
-SELECT o.account_id, e.account_id AS moved, e.lot_id, e.unit, SUM(e.amount) AS amount,
-  l.account_id AS owner, l.unit AS lot_unit, l.remaining
-FROM operations o JOIN entries e ON e.operation_id = o.id LEFT JOIN lots l ON l.id = e.lot_id
-WHERE o.account_id > :after AND o.account_id <= :last AND e.book = 'account'
-GROUP BY o.account_id, e.account_id, e.lot_id, e.unit, l.account_id, l.unit, l.remaining ORDER BY o.account_id"""
-_BALANCES = "SELECT account_id, unit, amount FROM balances WHERE account_id > :after AND account_id <= :last ORDER BY account_id"
+_LOTS = "SELECT id, account_id, unit, remaining FROM lots WHERE id > :after ORDER BY id LIMIT :limit"
+_BALANCES = """
+SELECT account_id, unit, amount FROM balances WHERE account_id > :after AND account_id <= :last ORDER BY account_id, unit"""
 # Rows that belong to nothing: each gives an id that a person can look for.
+ENTRY, TEXTS, LOT = "an entry without its operation", "texts without their operation", "a lot that no entry made"
 _ORPHANS = {
-    "an entry without its operation":
+    ENTRY:
         "SELECT e.operation_id AS id FROM entries e LEFT JOIN operations o ON o.id = e.operation_id WHERE o.id IS NULL LIMIT 20",
-    "texts without their operation":
+    TEXTS:
         "SELECT t.operation_id AS id FROM operation_texts t LEFT JOIN operations o ON o.id = t.operation_id WHERE o.id IS NULL LIMIT 20",
     "a receipt without its operation":
         "SELECT r.operation_id AS id FROM receipts r LEFT JOIN operations o ON o.id = r.operation_id WHERE o.id IS NULL LIMIT 20",
     "an event that tells of an operation that is gone":
         "SELECT v.operation_id AS id FROM events v LEFT JOIN operations o ON o.id = v.operation_id"
         " WHERE v.operation_id IS NOT NULL AND o.id IS NULL LIMIT 20",
-    "a lot that no entry made":
+    LOT:
         "SELECT l.id FROM lots l WHERE NOT EXISTS"
         " (SELECT 1 FROM entries e WHERE e.operation_id = l.operation_id AND e.lot_id = l.id) LIMIT 20",
     "an operation without its account":
@@ -41,34 +50,71 @@ _ORPHANS = {
     "an account without its cards, though it was moved":
         "SELECT b.account_id AS id FROM balances b WHERE NOT EXISTS (SELECT 1 FROM cards c WHERE c.account_id = b.account_id) LIMIT 20",
 }
+# Those that no count can show to be absent.
+ALWAYS = tuple(what for what in _ORPHANS if what not in (ENTRY, TEXTS, LOT))
 
 
-async def businesses(reader: Reader) -> list[int]:
-    return [row["id"] for row in await reader.fetch_all("SELECT id FROM businesses ORDER BY id")]
+async def chains(reader: Reader) -> list[Any]:
+    """Each business and the number of its newest link; 0 for none."""
+    return await reader.fetch_all("SELECT b.id, COALESCE((SELECT MAX(c.seq) FROM chain c WHERE c.business_id = b.id), 0) AS newest"
+                                  " FROM businesses b ORDER BY b.id")
 
 
-async def links(reader: Reader, business_id: int, after: int) -> list[Any]:
-    return await reader.fetch_all(_CHAIN, {"business_id": business_id, "after": after, "limit": PAGE})
+async def newest(reader: Reader) -> tuple[int, int]:
+    """The ids of the newest lot and account."""
+    row = await reader.fetch_one("SELECT (SELECT COALESCE(MAX(id), 0) FROM lots), (SELECT COALESCE(MAX(id), 0) FROM accounts)")
+    return row[0], row[1]
+
+
+async def counts(reader: Reader) -> tuple[int, int, int]:
+    """How many entries, lots and texts there are."""
+    row = await reader.fetch_one(
+        "SELECT (SELECT COUNT(*) FROM entries), (SELECT COUNT(*) FROM lots), (SELECT COUNT(*) FROM operation_texts)")
+    return row[0], row[1], row[2]
+
+
+async def hash_of(reader: Reader, business_id: int, seq: int) -> bytes:
+    """The hash of a link; empty where it is missing, so that nothing can follow it."""
+    return bytes(await reader.fetch_val(_HASH, {"business_id": business_id, "seq": seq}) or b"")
+
+
+async def links(reader: Reader, business_id: int, after: int, upto: int) -> list[Any]:
+    """By seq: seq, hash, hash of the texts, their salt, content and row, the operation's id by the chain, then OPERATION_FIELDS."""
+    return await reader.fetch_all(_LINKS, {"business_id": business_id, "after": after, "upto": upto})
+
+
+async def moves(reader: Reader, business_id: int, after: int, upto: int) -> list[Any]:
+    """The entries of these links by seq and line: seq, the entry (line to lot_id), and of its lot: the operation that made it,
+    what `chain.lot_row` takes, whose it is."""
+    return await reader.fetch_all(_MOVES, {"business_id": business_id, "after": after, "upto": upto})
+
+
+async def moves_of(reader: Reader, operation_ids: Sequence[int]) -> list[Any]:
+    """The same for at most 201 operations, with their ids in front."""
+    names, values = in_list(operation_ids)
+    return await reader.fetch_all(_MOVES_OF.format(ids=names), values)
 
 
 async def unsealed(reader: Reader, limit: int) -> list[Any]:
     return await reader.fetch_all(_UNSEALED, {"limit": limit})
 
 
+async def lots(reader: Reader, after: int) -> list[Any]:
+    """A page: id, account_id, unit, remaining."""
+    return await reader.fetch_all(_LOTS, {"after": after, "limit": ACCOUNTS})
+
+
 async def next_accounts(reader: Reader, after: int) -> int | None:
     """The last account of the page that begins behind `after`; None where there is none."""
-    return await reader.fetch_val("SELECT MAX(id) FROM (SELECT id FROM accounts WHERE id > :after ORDER BY id LIMIT :limit) page",
-                                  {"after": after, "limit": ACCOUNTS})
-
-
-async def lots_of_accounts(reader: Reader, after: int, last: int) -> list[Any]:
-    return await reader.fetch_all(_LOTS, {"after": after, "last": last})
+    return await reader.fetch_val("SELECT MAX(account_id) FROM (SELECT DISTINCT account_id FROM balances WHERE account_id > :after"
+                                  " ORDER BY account_id LIMIT :limit) page", {"after": after, "limit": ACCOUNTS})
 
 
 async def balances_of_accounts(reader: Reader, after: int, last: int) -> list[Any]:
+    """account_id, unit, amount."""
     return await reader.fetch_all(_BALANCES, {"after": after, "last": last})
 
 
-async def orphans(reader: Reader) -> list[tuple[str, int]]:
+async def orphans(reader: Reader, whats: Sequence[str]) -> list[tuple[str, int]]:
     """What is wrong, and the id that shows it."""
-    return [(what, row["id"]) for what, query in _ORPHANS.items() for row in await reader.fetch_all(query)]
+    return [(what, row[0]) for what in whats for row in await reader.fetch_all(_ORPHANS[what])]

@@ -7,6 +7,7 @@ import pytest
 from app.db import open_database
 from app.ledger import sealing
 from app.ledger.verify import verify
+from app.ledger.walk import Range, shares
 from tests import engines
 from tests.ledger.conftest import tamper
 from tests.ledger.test_service import move
@@ -46,11 +47,12 @@ async def test_an_untouched_ledger_has_nothing_to_find(ledger):
     ("DELETE FROM chain WHERE operation_id = 5", {"chain", "unsealed"}),
     ("DELETE FROM chain WHERE operation_id = 6", {"unsealed"}),
     ("DELETE FROM operations WHERE id = 5", {"missing", "lot", "balance", "orphan"}),
-    ("DELETE FROM operations WHERE id = 6", {"missing", "balance", "orphan"}),
+    ("DELETE FROM operations WHERE id = 6", {"missing", "lot", "balance", "orphan"}),
     ("DELETE FROM operation_texts WHERE operation_id = 5", {"missing"}),
     ("DELETE FROM lots WHERE operation_id = 4", {"lot", "chain"}),
     ("DELETE FROM accounts WHERE id = 2", {"orphan"}),
-    ("INSERT INTO lots SELECT 99, business_id, account_id, unit, operation_id, 5, 0, NULL, 0 FROM lots WHERE operation_id = 4", {"orphan"}),
+    ("INSERT INTO lots(id, business_id, account_id, unit, operation_id, granted, remaining, created_at) "
+     "SELECT 99, business_id, account_id, unit, operation_id, 5, 0, 0 FROM lots WHERE operation_id = 4", {"orphan"}),
 ])
 async def test_one_changed_or_missing_row_is_found(ledger, statement, kinds):
     await tamper(ledger, statement)
@@ -115,3 +117,26 @@ async def test_on_postgresql_the_runner_seals_what_commits_while_it_runs():
             await asyncio.gather(running, return_exceptions=True)
         await sealing.seal_pending(db)
         assert await verify(db, NOON) == []
+
+
+async def test_several_processes_find_what_one_finds(ledger, monkeypatch):
+    monkeypatch.setattr("app.ledger.verify.WORTH_A_PROCESS", 0)
+    assert await verify(ledger, NOON, workers=2) == []
+    await tamper(ledger, "UPDATE operations SET amount_minor = 1 WHERE id = 5",
+                 "UPDATE lots SET remaining = remaining + 1 WHERE operation_id = 4",
+                 "UPDATE balances SET amount = amount + 1 WHERE account_id = 1")
+    assert {finding.kind for finding in await verify(ledger, NOON, workers=2)} == {"chain", "lot", "balance"}
+
+
+def test_a_ledger_is_shared_out_evenly_and_nothing_is_left_out():
+    parts = shares([Range(1, 0, 7), Range(2, 0, 1), Range(3, 0, 12)], 3)
+    assert [sum(part.upto - part.after for part in share) for share in parts] == [7, 7, 6]
+    assert [(part.business_id, seq) for share in parts for part in share for seq in range(part.after, part.upto)] == [
+        (business_id, seq) for business_id, length in ((1, 7), (2, 1), (3, 12)) for seq in range(length)]
+
+
+async def test_two_rows_that_changed_places_are_found(ledger):
+    await tamper(ledger, "UPDATE chain SET operation_id = -4 WHERE operation_id = 4",
+                 "UPDATE chain SET operation_id = 4 WHERE operation_id = 5",
+                 "UPDATE chain SET operation_id = 5 WHERE operation_id = -4")
+    assert [finding.kind for finding in await verify(ledger, NOON)] == ["chain", "chain"]

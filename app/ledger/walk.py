@@ -1,0 +1,178 @@
+"""Walks the chain from end to end: every hash, every sum, and what the entries make of lots and accounts.
+
+The rows of a link never change, so ranges of links are walked independently, by several processes where the ledger is large;
+each takes the stored hash of the link before its range as given.
+"""
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.db import Transaction
+from app.ledger import chain, verify_store
+
+LIMIT = 1_000                  # findings; a ledger with more is beyond reading them
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not agree, in a sentence for an operator. is_fault: False where it is only to be known."""
+
+    kind: str
+    business_id: int | None
+    sentence: str
+    is_fault: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The links of a business with after < seq <= upto."""
+
+    business_id: int
+    after: int
+    upto: int
+
+
+class Sums:
+    """Amounts by a row's id, 8 bytes a row; what lies outside of the rows there were (somebody wrote into the file) beside it."""
+
+    def __init__(self, newest: int) -> None:
+        self.inside = array("q", bytes(8 * (newest + 1)))
+        self.outside: dict[int, int] = defaultdict(int)
+
+    def add(self, row_id: int, amount: int) -> None:
+        if 0 <= row_id < len(self.inside):
+            self.inside[row_id] += amount
+        else:
+            self.outside[row_id] += amount
+
+    def of(self, row_id: int) -> int:
+        return self.inside[row_id] if 0 <= row_id < len(self.inside) else self.outside.get(row_id, 0)
+
+    def join(self, other: "Sums") -> None:
+        for row_id, amount in enumerate(other.inside):
+            if amount:
+                self.add(row_id, amount)
+        for row_id, amount in other.outside.items():
+            self.add(row_id, amount)
+
+    def ids(self) -> Iterator[int]:
+        """Those with an amount."""
+        yield from (row_id for row_id, amount in enumerate(self.inside) if amount)
+        yield from (row_id for row_id, amount in self.outside.items() if amount)
+
+
+class Walk:
+    """What was found on the way: findings, what is left of each lot and account by their entries, and how many rows there were."""
+
+    def __init__(self, newest_lot: int, newest_account: int) -> None:
+        self.findings: list[Finding] = []
+        self.lots = Sums(newest_lot)
+        self.accounts: dict[str, Sums] = {}            # by unit
+        self.entries = self.made = self.texts = 0
+        self._newest_account = newest_account
+
+    def _account(self, unit: str) -> Sums:
+        return self.accounts.setdefault(unit, Sums(self._newest_account))
+
+    def join(self, other: "Walk") -> None:
+        """Add what another process found."""
+        self.findings += other.findings
+        self.lots.join(other.lots)
+        for unit, sums in other.accounts.items():
+            self._account(unit).join(sums)
+        self.entries += other.entries
+        self.made += other.made
+        self.texts += other.texts
+
+    async def links(self, tx: Transaction, part: Range) -> None:
+        """Walk a range, page by page."""
+        seq, before = part.after, chain.FIRST
+        if part.after:
+            before = await verify_store.hash_of(tx, part.business_id, part.after)
+        for after in range(part.after, part.upto, verify_store.PAGE):
+            if len(self.findings) > LIMIT:
+                return
+            upto = min(after + verify_store.PAGE, part.upto)
+            links = await verify_store.links(tx, part.business_id, after, upto)
+            seq, before = self._page(part.business_id, seq, before, links, await verify_store.moves(tx, part.business_id, after, upto))
+        if seq < part.upto:
+            self._found("chain", part.business_id, f"Links {seq + 1} to {part.upto} of the chain are missing.")
+
+    def _page(self, business_id: int, seq: int, before: bytes, links: Sequence[Any], moves: Sequence[Any]) -> tuple[int, bytes]:
+        """The number and hash of the last link that was seen."""
+        at, end = 0, len(moves)
+        for link in links:
+            number, stored = link[0], link[1]
+            first = at
+            while at < end and moves[at][0] == number:
+                at += 1
+            self._link(business_id, seq, before, link, moves[first:at])
+            # From here on the stored hash is taken: one changed byte is one finding, not one for every later link.
+            seq, before = number, bytes(stored)
+        return seq, before
+
+    def _link(self, business_id: int, seq: int, before: bytes, link: Any, moves: Sequence[Any]) -> None:
+        """Judge one link; columns as `verify_store.links` and `moves` say."""
+        number, stored, text_hash, salt, content, texts, operation_id = link[:7]
+        if number != seq + 1:
+            self._found("chain", business_id, f"Links {seq + 1} to {number - 1} of the chain are missing, before operation {operation_id}.")
+        if link[7] is None:
+            self._found("missing", business_id, f"Operation {operation_id} is missing, though the chain holds its hash.")
+            return
+        made = {move[6]: chain.lot_row(*move[8:15]) for move in moves if move[7] == operation_id}
+        lots = [made[lot] for lot in sorted(made)] if len(made) > 1 else list(made.values())
+        if number == seq + 1 and chain.seal(before, number, link[7:], text_hash, [move[1:7] for move in moves], lots) != stored:
+            self._found("chain", business_id, f"Operation {operation_id}, one of its entries or lots, or its hash was changed.")
+        if texts is not None:
+            self.texts += 1
+            # An erasure empties salt and texts and leaves their row.
+            if salt is not None and chain.text_hash(salt, content) != text_hash:
+                self._found("texts", business_id, f"The texts of operation {operation_id} were changed.")
+        elif text_hash is not None:
+            self._found("missing", business_id, f"The row of the texts of operation {operation_id} is missing.")
+        self.made += len(made)
+        self.sums(business_id, operation_id, moves)
+
+    def sums(self, business_id: int, operation_id: int, moves: Sequence[Any]) -> None:
+        """Entries sum to zero per unit; each lot and each account gets its own."""
+        self.entries += len(moves)
+        totals: dict[str, int] = {}
+        for move in moves:
+            account_id, unit, amount, lot_id = move[2], move[4], move[5], move[6]
+            totals[unit] = totals.get(unit, 0) + amount
+            if account_id is None:
+                continue
+            (self.accounts.get(unit) or self._account(unit)).add(account_id, amount)
+            if lot_id is not None:
+                self.lots.add(lot_id, amount)
+                if move[15] != account_id or move[9] != unit:
+                    self._found("lot", business_id, f"Entries of account {account_id} move lot {lot_id}, which is not one of its lots.")
+        for unit, total in totals.items():
+            if total:
+                self._found("sum", business_id, f"The entries of operation {operation_id} sum to {total} {unit}, not to zero.")
+
+    def _found(self, kind: str, business_id: int, sentence: str) -> None:
+        self.findings.append(Finding(kind, business_id, sentence))
+
+
+def shares(ranges: Iterable[Range], workers: int) -> list[list[Range]]:
+    """The same links in `workers` parts of equal length, cut where they must be."""
+    rest = list(ranges)
+    each = -(-sum(part.upto - part.after for part in rest) // workers) or 1
+    parts: list[list[Range]] = [[]]
+    room = each
+    for part in rest:
+        after = part.after
+        while after < part.upto:
+            upto = min(part.upto, after + room)
+            parts[-1].append(Range(part.business_id, after, upto))
+            room -= upto - after
+            after = upto
+            if not room and len(parts) < workers:
+                parts.append([])
+                room = each
+            elif not room:
+                room = each
+    return parts
