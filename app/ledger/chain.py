@@ -24,9 +24,16 @@ def text_hash(salt: bytes, content: str) -> bytes:
     return hashlib.sha256(salt + content.encode()).digest()
 
 
+def lot_row(lot_id: int, unit: str, granted: int, expires_at: int | None, created_at: int, available_at: int | None,
+            moved_from: int | None) -> tuple[Any, ...]:
+    """A lot as a seal covers it. The last two came later than the first seals, which hold for lots that have neither."""
+    row = lot_id, unit, granted, expires_at, created_at
+    return row if available_at is None and moved_from is None else (*row, available_at, moved_from)
+
+
 def seal(before: bytes, seq: int, operation: Sequence[Any], hash_of_texts: bytes | None, entries: Sequence[Sequence[Any]],
          lots: Sequence[Sequence[Any]]) -> bytes:
     """32 bytes over the hash before, the operation's OPERATION_FIELDS, its entries (line, account, book, unit, amount, lot) by line
-    and the lots that it made (id, unit, granted, expires_at, created_at) by id."""
+    and the lots that it made (`lot_row`) by id."""
     content = _encode((_FORMAT, seq, operation, hash_of_texts.hex() if hash_of_texts else None, entries, lots))
     return hashlib.sha256(before + content).digest()

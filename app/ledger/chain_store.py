@@ -15,7 +15,8 @@ SELECT {COLUMNS}, o.text_hash FROM operations o LEFT JOIN chain c ON c.operation
 WHERE c.operation_id IS NULL AND o.id > :low ORDER BY o.id LIMIT :limit"""
 _ENTRIES = """
 SELECT e.operation_id, e.line, e.business_id, e.account_id, e.book, e.unit, e.amount, e.lot_id,
-  l.unit AS lot_unit, l.granted, l.expires_at, l.created_at, l.operation_id AS made_by
+  l.unit AS lot_unit, l.granted, l.expires_at, l.created_at, l.available_at, l.moved_from,
+  l.operation_id AS made_by
 FROM entries e LEFT JOIN lots l ON l.id = e.lot_id"""
 
 

@@ -1,4 +1,5 @@
 """What was done at a till or by the server, as others read it."""
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,8 +10,8 @@ from app.ledger.rules import POINTS
 
 
 class Change(NamedTuple):
-    """What an operation did to an account. why: earned | redeemed | revived | refund_returned | refund_taken | adjusted | welcome |
-    expired | returned; expires_at: epoch ms, where it made a lot that ends."""
+    """What an operation did to an account. why: earned | loaded | redeemed | converted | revived | refund_returned | refund_taken |
+    adjusted | welcome | expired | returned | moved (amount 0 within the account); expires_at: epoch ms, where it made a lot that ends."""
 
     unit: str
     amount: int
@@ -55,9 +56,9 @@ class Operation(msgspec.Struct, frozen=True):
     def actor_name(self) -> str | None:
         return self.texts.get("actor")
 
-    def gained(self, *whys: str) -> int:
-        """The points of the changes of these kinds; negative for what was taken."""
-        return sum(change.amount for change in self.changes if change.why in whys)
+    def gained(self, *whys: str, unit: str = POINTS) -> int:
+        """How much of `unit` the changes of these kinds are; negative for what was taken."""
+        return sum(change.amount for change in self.changes if change.unit == unit and change.why in whys)
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -80,12 +81,13 @@ class Draft(msgspec.Struct, frozen=True):
     texts: dict[str, Any] | None = None
 
 
-def changes_of(kind: str, purse: rules.Purse) -> tuple[Change, ...]:
+def changes_of(kind: str, purses: Iterable[rules.Purse]) -> tuple[Change, ...]:
     """What the legs of an operation look like from outside."""
-    return tuple(Change(POINTS, leg.amount, rules.why(kind, leg.book), _end_of(leg, purse)) for leg in purse.legs)
+    return tuple([Change(purse.unit, leg.amount, rules.why(kind, leg.book), _end_of(leg, purse)) for purse in purses for leg in purse.legs])
 
 
 def _end_of(leg: rules.Leg, purse: rules.Purse) -> int | None:
+    """Of the first lot that the leg makes."""
     for lot, amount in leg.parts:
         if lot < 0 and amount > 0:
             return purse.grants[-lot - 1].expires_at

@@ -115,13 +115,14 @@ def _operation(row: Any, entries: Sequence[Any], balances: dict[str, int]) -> Op
 
 
 def _changes(kind: str, entries: Sequence[Any]) -> tuple[Change, ...]:
-    """The entries of the account's side come before the business's entry of their leg."""
-    changes, ends = [], None
+    """The entries of the account's side come before the business's entry of their leg, which is there also where it is zero."""
+    changes: list[Change] = []
+    ends: list[int | None] = []
     for entry in entries:
         if entry["book"] == "account":
             if entry["made_by"] == entry["operation_id"] and entry["amount"] > 0:
-                ends = entry["expires_at"]
+                ends.append(entry["expires_at"])
         else:
-            changes.append(Change(entry["unit"], -entry["amount"], rules.why(kind, entry["book"]), ends))
-            ends = None
+            changes.append(Change(entry["unit"], -entry["amount"], rules.why(kind, entry["book"]), ends[0] if ends else None))
+            ends = []
     return tuple(changes)

@@ -2,23 +2,28 @@
 
 An operation is a list of legs. A leg moves one unit between the account and one book of the business, so it sums to zero by
 itself: the account's side is split over lots, the business's side is one entry. Points that enter the account repay its
-debts first, so a debt and spendable points never stand side by side.
+debts first, pending ones too, and a debt is only made where nothing is left, pending or not; so a debt and points of its unit never
+stand side by side.
 """
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from app.clock import from_ms, local_day, midnight_after, to_ms
 from app.errors import Refused
+from app.ledger.ends import day_of, end_of, end_of_lot
 from app.text import N_
 
+__all__ = ["FOREVER", "POINTS", "READ_ONLY", "SPENDABLE", "UNITS", "Grant", "Leg", "Lot", "NotEnoughPoints", "Purse", "Purses", "day_of",
+           "end_of", "end_of_lot", "why"]
+
 POINTS = "points"
+SPENDABLE = ("points", "money", "stamps", "visits")
+READ_ONLY = ("progress", "membership", "donated")      # never spent and never owed
+UNITS = (*SPENDABLE, *READ_ONLY)
 FOREVER = 2**62
-QUARTER_MS = 15 * 60_000
 # Why an account changed, by the kind of operation and the business's book on the other side.
-_WHY = {"issued": "earned", "redeemed": "redeemed", "expired": "expired", "adjusted": "adjusted", "returned": "returned"}
-_WHY_BACK = {"issued": "refund_taken", "redeemed": "refund_returned"}
+_WHY = {"issued": "earned", "loaded": "loaded", "redeemed": "redeemed", "expired": "expired", "adjusted": "adjusted",
+        "returned": "returned", "moved": "moved", "converted": "converted"}
+_WHY_BACK = {**_WHY, "issued": "refund_taken", "loaded": "refund_taken", "redeemed": "refund_returned", "converted": "refund_returned"}
 
 
 class NotEnoughPoints(Refused):
@@ -28,19 +33,26 @@ class NotEnoughPoints(Refused):
 
 
 class Lot(NamedTuple):
-    """Points of one account that end together. remaining < 0: a debt; times: epoch ms, expires_at None for never."""
+    """Points of one account that end together. remaining < 0: a debt; times: epoch ms; expires_at None: never; available_at None:
+    at once, else pending until then. id 0: of another account, see `Purse.give_back`."""
 
     id: int
     remaining: int
     expires_at: int | None
     created_at: int = 0
+    available_at: int | None = None
 
 
 class Grant(NamedTuple):
-    """A lot that this operation makes; amount < 0: a debt."""
+    """A lot that this operation makes; amount < 0: a debt. moved_from: the lot whose points these are; created_at: of that lot,
+    None: the operation's moment; rule: the rule that gave it."""
 
     amount: int
     expires_at: int | None
+    available_at: int | None = None
+    moved_from: int | None = None
+    rule: str | None = None
+    created_at: int | None = None
 
 
 class Leg(NamedTuple):
@@ -52,60 +64,43 @@ class Leg(NamedTuple):
     amount: int
 
 
-def end_of_lot(at: datetime, days: int | None, zone: str) -> int | None:
-    """Epoch ms of the local midnight after the `days`-th day that follows the day of `at` in `zone`; None: never."""
-    return None if days is None else _end_of_lot(to_ms(at) // QUARTER_MS, days, zone)
-
-
-@lru_cache(1024)
-def _end_of_lot(quarter: int, days: int, zone: str) -> int:
-    """Zones shift by quarters of an hour, so a day begins with one everywhere, and a quarter needs one answer."""
-    return to_ms(midnight_after(local_day(from_ms(quarter * QUARTER_MS), zone) + timedelta(days=days), zone))
-
-
-def day_of(at: datetime, zone: str) -> str:
-    """The local day in `zone`, YYYY-MM-DD."""
-    return _day_of(to_ms(at) // QUARTER_MS, zone)
-
-
-@lru_cache(1024)
-def _day_of(quarter: int, zone: str) -> str:
-    return local_day(from_ms(quarter * QUARTER_MS), zone).isoformat()
-
-
 def why(kind: str, book: str) -> str:
     """The word that a change of the account is shown with."""
     if kind in ("undo", "refund"):
         return _WHY_BACK[book]
     if kind == "welcome":
         return "welcome"
-    return "revived" if kind == "sale" and book == "expired" else _WHY[book]
+    return "revived" if book == "expired" and kind not in ("expiry", "closing") else _WHY[book]
 
 
 class Purse:
-    """An account's lots in memory, and the legs of the one operation that changes them."""
+    """An account's lots of one unit in memory, and the legs of the one operation that changes them."""
 
-    def __init__(self, lots: Iterable[Lot], at_ms: int, ended: Iterable[Lot] = ()) -> None:
+    def __init__(self, lots: Iterable[Lot], at_ms: int, ended: Iterable[Lot] = (), unit: str = POINTS,
+                 stored: Mapping[str, int] | None = None) -> None:
         """lots: those with a remainder; at_ms: the moment that decides which are alive.
 
         ended: what expired between at_ms and now and may be spent all the same, by a sale that happened before it did.
+        stored: the account's balances of all units as they are before the operation.
         """
-        self.at_ms = at_ms
+        self.at_ms, self.unit = at_ms, unit
+        self.stored: Mapping[str, int] = stored or {}
         self.legs: list[Leg] = []
         self.grants: list[Grant] = []
         self._left: dict[int, int] = {}
-        self._ends: dict[int, int | None] = {}
-        self._unborn: set[int] = set()             # made after at_ms: they cannot pay for what happened before them
+        self._lots: dict[int, Lot] = {}            # as they were, and the grants as they begin
+        self._asleep: set[int] = set()             # pending, or made after at_ms: they cannot pay for what happened before them
         for lot in lots:
-            self._left[lot.id], self._ends[lot.id] = lot.remaining, lot.expires_at
-            if lot.created_at > at_ms:
-                self._unborn.add(lot.id)
+            self._left[lot.id] = lot.remaining
+            self._know(lot)
         self._ended = {lot.id: lot for lot in ended}
+        # Of a unit whose lots nobody needs (a year of progress) only the sum was read.
+        self._unread = 0 if self._lots or stored is None else stored.get(unit, 0)
 
     @property
     def balance(self) -> int:
-        """What the stored balance is after the legs so far; expired points count until an expiry takes them."""
-        return sum(self._left.values())
+        """What the stored balance is after the legs so far; expired points count until an expiry takes them, pending ones always."""
+        return sum(self._left.values()) + self._unread
 
     @property
     def debt(self) -> int:
@@ -115,6 +110,16 @@ class Purse:
     @property
     def spendable(self) -> int:
         return max(0, sum([left for _, _, left in self._sources()]) + self.debt)
+
+    @property
+    def pending(self) -> int:
+        """What is there and will be spendable later."""
+        return sum([left for lot in self._asleep if (left := self._left[lot]) > 0 and self._is_alive(lot)])
+
+    @property
+    def lots(self) -> list[Lot]:
+        """The lots that are there now, debts and what the operation made among them; own grants have ids < 0."""
+        return [self._lots[lot]._replace(remaining=left) for lot, left in self._left.items() if left]
 
     def spend(self, points: int, book: str = "redeemed") -> None:
         """Take `points` > 0, soonest-ending lots first. Raises NotEnoughPoints, having changed nothing."""
@@ -138,32 +143,40 @@ class Purse:
         self._record("expired", revived)
         self._record(book, leg)
 
-    def earn(self, points: int, expires_at: int | None, book: str = "issued") -> None:
-        """Put `points` > 0 in: into debts, oldest first, and the rest into a lot of its own."""
+    def earn(self, points: int, expires_at: int | None, book: str = "issued", available_at: int | None = None,
+             rule: str | None = None) -> None:
+        """Put `points` > 0 in: into debts, oldest first, and the rest into a lot of its own, pending until available_at."""
         assert points > 0
         leg = _Parts(self._left)
         rest = self._repay(points, leg)
-        self._grant(rest, expires_at, leg)
+        self._grant(Grant(rest, expires_at, available_at, rule=rule), leg)
         self._record(book, leg)
 
-    def give_back(self, spent: Sequence[Lot], grace_end: int) -> None:
+    def give_back(self, spent: Sequence[Lot], grace_end: int, book: str = "redeemed") -> None:
         """Put spent points back where they were: `spent` tells how many of each lot, and its end.
 
-        A lot that ended meanwhile cannot take them; those live on together until `grace_end`.
+        A lot that ended meanwhile cannot take them; those live on together until `grace_end`. Those of a lot with the id 0, which
+        stayed behind on an account that was merged into this one, become a new lot with the end of the old one.
         """
-        leg, homeless = _Parts(self._left), 0
+        leg, homeless, orphans = _Parts(self._left), 0, dict[int | None, int]()
         for lot in spent:
             rest = self._repay(lot.remaining, leg)
             if lot.expires_at is not None and lot.expires_at <= self.at_ms:
                 homeless += rest
+            elif not lot.id:
+                orphans[lot.expires_at] = orphans.get(lot.expires_at, 0) + rest
             else:
-                self._ends[lot.id] = lot.expires_at
+                if lot.id not in self._lots:
+                    self._know(lot)
                 leg.move(lot.id, rest)
-        self._grant(homeless, grace_end, leg)
-        self._record("redeemed", leg)
+        for end, amount in orphans.items():
+            self._grant(Grant(amount, end), leg)
+        self._grant(Grant(homeless, grace_end), leg)
+        self._record(book, leg)
 
-    def take_back(self, points: int, own_lots: Sequence[int], *, owe: bool, expired: int = 0) -> int:
-        """Take `points` >= 0 that were earned: from that sale's own lots first, then from others, soonest-ending first.
+    def take_back(self, points: int, own_lots: Sequence[int], *, owe: bool, expired: int = 0, book: str = "issued") -> int:
+        """Take `points` >= 0 that were earned: from that sale's own lots first, pending or not, then from others, soonest-ending first,
+        and from pending ones last.
 
         expired: how many of the sale's own points ended unspent; nobody had them, so nobody owes them. What is not there
         becomes a debt where `owe`, else it is let go; returns how much was let go.
@@ -172,9 +185,11 @@ class Purse:
         points = self._take(points, [lot for lot in own_lots if self._left.get(lot, 0) > 0], leg)
         points -= min(points, expired)
         points = self._take(points, [lot for _, lot, _ in sorted(self._alive())], leg)
+        if points:
+            points = self._take(points, self._pending(), leg)
         if owe:
-            self._grant(-points, None, leg)
-        self._record("issued", leg)
+            self._grant(Grant(-points, None), leg)
+        self._record(book, leg)
         return 0 if owe else points
 
     def _take(self, points: int, lots: Sequence[int], leg: "_Parts") -> int:
@@ -186,31 +201,67 @@ class Purse:
         return points
 
     def expire(self) -> int:
-        """Take what ended at or before at_ms; returns how much."""
-        ended = [(lot, left) for lot, left in self._left.items()
-                 if left > 0 and (end := self._ends[lot]) is not None and end <= self.at_ms]
+        """Take what ended at or before at_ms, also what was still pending; returns how much."""
+        ended = [(lot, left) for lot, left in self._left.items() if left > 0 and not self._is_alive(lot)]
         leg = _Parts(self._left)
         for lot, left in ended:
             leg.move(lot, -left)
         self._record("expired", leg)
         return sum([left for _, left in ended])
 
-    def give_up(self) -> None:
-        """Take everything, debts too: the card ends without ever having been anybody's."""
+    def give_up(self, book: str = "returned") -> None:
+        """Take everything, debts too: the card ends without ever having been anybody's, or its points live on elsewhere."""
         leg = _Parts(self._left)
         for lot, left in list(self._left.items()):
             leg.move(lot, -left)
-        self._record("returned", leg)
+        self._record(book, leg)
+
+    def move(self, new_ends: Mapping[int, tuple[int | None, int | None]]) -> None:
+        """Give lots another end: lot → (expires_at, available_at). What is left of each goes to a new lot that remembers the old one."""
+        leg = _Parts(self._left)
+        for lot, (end, available) in sorted(new_ends.items()):
+            old, left = self._lots[lot], self._left[lot]
+            if left > 0 and (old.expires_at, old.available_at) != (end, available):
+                leg.move(lot, -left)
+                self._grant(Grant(left, end, available, lot, created_at=old.created_at), leg)
+        self._record("moved", leg)
+
+    def move_in(self, lots: Sequence[Lot]) -> None:
+        """Take over the lots of another account, each with its end: its points repay this account's debts, this one's its debts."""
+        leg = _Parts(self._left)
+        for lot in lots:
+            if lot.remaining > 0:
+                rest = self._repay(lot.remaining, leg)
+            else:
+                owed = self._take(-lot.remaining, [lot for _, lot, _ in sorted(self._alive())], leg)
+                rest = -self._take(owed, self._pending(), leg)
+            self._grant(Grant(rest, lot.expires_at, lot.available_at, lot.id, created_at=lot.created_at), leg)
+        self._record("moved", leg)
 
     def next_operation(self) -> None:
         """Forget the legs; the lots stay as they are now. Only after an operation that granted nothing."""
         assert not self.grants
+        self.stored = {**self.stored, self.unit: self.balance}
         self.legs = []
+
+    def _know(self, lot: Lot) -> None:
+        self._lots[lot.id] = lot
+        if lot.created_at > self.at_ms or (lot.available_at is not None and lot.available_at > self.at_ms):
+            self._asleep.add(lot.id)
+
+    def _is_alive(self, lot: int) -> bool:
+        """Whether its end has not come; it may be pending."""
+        return (end := self._lots[lot].expires_at) is None or end > self.at_ms
 
     def _alive(self) -> list[tuple[int, int, int]]:
         """(end, lot, left) of each lot that can pay."""
-        return [(end or FOREVER, lot, left) for lot, left in self._left.items()
-                if left > 0 and ((end := self._ends[lot]) is None or end > self.at_ms) and lot not in self._unborn]
+        return [(self._lots[lot].expires_at or FOREVER, lot, left) for lot, left in self._left.items()
+                if left > 0 and lot not in self._asleep and self._is_alive(lot)]
+
+    def _pending(self) -> list[int]:
+        """The lots that cannot pay yet, those that will first."""
+        return sorted([lot for lot in self._asleep if self._left[lot] > 0 and self._is_alive(lot)],
+                      key=lambda lot: (self._lots[lot].available_at or 0, lot))
 
     def _sources(self) -> list[tuple[int, int, int]]:
         """As `_alive`, with what ended since and may still be spent."""
@@ -227,16 +278,60 @@ class Purse:
             points -= paid
         return points
 
-    def _grant(self, amount: int, expires_at: int | None, leg: "_Parts") -> None:
-        if amount:
-            self.grants.append(Grant(amount, expires_at))
+    def _grant(self, grant: Grant, leg: "_Parts") -> None:
+        if grant.amount:
+            self.grants.append(grant)
             lot = -len(self.grants)
-            self._left[lot], self._ends[lot] = 0, expires_at
-            leg.move(lot, amount)
+            born = self.at_ms if grant.created_at is None else grant.created_at
+            self._know(Lot(lot, 0, grant.expires_at, born, grant.available_at))
+            leg.move(lot, grant.amount)
 
     def _record(self, book: str, leg: "_Parts") -> None:
         if leg.amounts:
             self.legs.append(Leg(book, tuple(leg.amounts.items()), sum(leg.amounts.values())))
+
+
+class Purses(Mapping[str, Purse]):
+    """The purses of one account that one operation changes: those that were read, and others made empty when they are asked for.
+
+    In order: the first that was asked for (the programme's unit), then the others by name.
+    """
+
+    def __init__(self, at_ms: int, purses: Sequence[Purse], stored: Mapping[str, int]) -> None:
+        """purses: those whose lots were read; stored: the account's balances of all units."""
+        self.at_ms, self.stored = at_ms, stored
+        self.primary = purses[0].unit
+        self._purses = {purse.unit: purse for purse in purses}
+
+    def __getitem__(self, unit: str) -> Purse:
+        """Of a unit whose lots were not read: a purse that can be put into. One that could be owed must have been read first."""
+        if unit not in self._purses:
+            if unit not in UNITS:
+                raise KeyError(unit)
+            assert unit in READ_ONLY or not self.stored.get(unit), f"the lots of {unit} were not read"
+            self._purses[unit] = Purse((), self.at_ms, unit=unit, stored=self.stored)
+        return self._purses[unit]
+
+    def __contains__(self, unit: object) -> bool:
+        return unit in self._purses
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._purses, key=lambda unit: (unit != self.primary, unit)))
+
+    def __len__(self) -> int:
+        return len(self._purses)
+
+    @property
+    def balances(self) -> dict[str, int]:
+        """What each unit stands at after the legs so far, also those that were not read."""
+        after = {unit: purse.balance for unit, purse in self.items() if purse.legs or unit in self.stored or unit == self.primary}
+        return {**self.stored, **after}
+
+    def next_operation(self) -> None:
+        """As `Purse.next_operation`, of each."""
+        for purse in self._purses.values():
+            purse.next_operation()
+        self.stored = self.balances
 
 
 class _Parts:

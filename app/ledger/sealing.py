@@ -61,7 +61,8 @@ async def _seal_batch(tx: Transaction, window: int | None) -> int:
 def seal_row(before: bytes, seq: int, operation: Any, entries: list[Any]) -> bytes:
     """The hash of an operation as it lies in the tables; entries: by line, each with what is known of its lot."""
     made = {
-        entry["lot_id"]: (entry["lot_id"], entry["lot_unit"], entry["granted"], entry["expires_at"], entry["created_at"])
+        entry["lot_id"]: chain.lot_row(entry["lot_id"], entry["lot_unit"], entry["granted"], entry["expires_at"], entry["created_at"],
+                                       entry["available_at"], entry["moved_from"])
         for entry in entries if entry["made_by"] == operation["id"]}
     text_hash = operation["text_hash"]
     return chain.seal(before, seq, [operation[field] for field in OPERATION_FIELDS], bytes(text_hash) if text_hash else None,

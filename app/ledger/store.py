@@ -1,9 +1,10 @@
 """Writing: accounts, operations with their texts and receipts, entries, lots, balances and the chain."""
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from app.db import Database, Transaction
-from app.ledger.rules import Lot
+from app.ledger.rules import POINTS, Lot
 
 Reader = Database | Transaction
 _PADDED = (1, 10, 50, 201)
@@ -14,7 +15,11 @@ INSERT INTO accounts(business_id, program_id, customer_id, created_at)
 VALUES (:business_id, :program_id, CAST(:customer_id AS BIGINT), :now)
 ON CONFLICT (program_id, customer_id) WHERE customer_id IS NOT NULL DO NOTHING RETURNING id"""
 _FIND_ACCOUNT = "SELECT id FROM accounts WHERE program_id = :program_id AND customer_id = :customer_id AND business_id = :business_id"
-_LOTS = "SELECT id, remaining, expires_at, created_at FROM lots WHERE account_id = :account_id AND remaining <> 0 ORDER BY id"
+# With the lots the balances, as rows without an id: an operation answers with the balances of all units, also those it left alone.
+_LOTS = """
+SELECT unit, id, remaining, expires_at, created_at, available_at FROM lots
+WHERE account_id = :account_id AND remaining <> 0 AND unit IN ({units})
+UNION ALL SELECT unit, 0, amount, NULL, NULL, NULL FROM balances WHERE account_id = :account_id"""
 _OPERATION = """
 INSERT INTO operations(
   business_id, acting_business_id, program_id, account_id, card_id, location_id, kind, of_operation_id, at, recorded_at, rules_version,
@@ -34,8 +39,9 @@ ON CONFLICT (business_id, location_id, local_day, kind, number) DO UPDATE SET op
 WHERE EXISTS (SELECT 1 FROM operations o WHERE o.of_operation_id = receipts.operation_id AND o.kind = 'undo')
 RETURNING operation_id"""
 _LOT = """
-INSERT INTO lots(business_id, account_id, unit, operation_id, granted, remaining, expires_at, created_at)
-VALUES (:business_id, :account_id, :unit, :operation_id, :granted, :remaining, :expires_at, :created_at) RETURNING id"""
+INSERT INTO lots(business_id, account_id, unit, operation_id, granted, remaining, expires_at, created_at, available_at, moved_from, rule)
+VALUES (:business_id, :account_id, :unit, :operation_id, :granted, :remaining, :expires_at, :created_at, :available_at, :moved_from, :rule)
+RETURNING id"""
 _CHANGE_LOT = "UPDATE lots SET remaining = remaining + :amount WHERE id = :id"
 _ENTRY = """
 INSERT INTO entries(operation_id, line, business_id, account_id, book, unit, amount, lot_id)
@@ -64,9 +70,26 @@ async def open_account(tx: Transaction, business_id: int, program_id: int, custo
     return account_id if account_id is not None else await tx.fetch_val(_FIND_ACCOUNT, whose)
 
 
-async def lots_of(reader: Reader, account_id: int) -> list[Lot]:
-    """Those with a remainder, debts included."""
-    return [Lot(*row) for row in await reader.fetch_all(_LOTS, {"account_id": account_id})]
+async def lots_of(reader: Reader, account_id: int, units: Sequence[str]) -> tuple[dict[str, list[Lot]], dict[str, int]]:
+    """The lots of these units with a remainder, debts included, in order of their ids; and the balances of all units."""
+    lots: dict[str, list[Lot]] = {unit: [] for unit in units}
+    balances: dict[str, int] = {}
+    query, values = _in_units(_LOTS, tuple(units))
+    for unit, lot_id, remaining, *times in await reader.fetch_all(query, {"account_id": account_id, **values}):
+        if lot_id:
+            lots[unit].append(Lot(lot_id, remaining, *times))
+        else:
+            balances[unit] = remaining
+    for found in lots.values():
+        found.sort()
+    return lots, balances
+
+
+@lru_cache
+def _in_units(query: str, units: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """The text with names for `IN ({units})`, and their values."""
+    values = {f"unit{number}": unit for number, unit in enumerate(units)}
+    return query.format(units=", ".join(f":{name}" for name in values)), values
 
 
 async def insert_operation(tx: Transaction, values: dict[str, Any]) -> int:
@@ -111,25 +134,27 @@ WHERE l.remaining > 0 AND l.expires_at IS NOT NULL AND l.expires_at <= :now
 GROUP BY l.account_id, a.business_id, a.program_id ORDER BY l.account_id LIMIT :limit"""
 # What expired of the lots that were alive at a moment, less what sales that came late have spent of it since.
 _ENDED_SINCE = """
-SELECT l.id, -SUM(e.amount) AS amount, l.expires_at, l.created_at
+SELECT l.unit, l.id, -SUM(e.amount) AS amount, l.expires_at, l.created_at, l.available_at
 FROM operations o JOIN entries e ON e.operation_id = o.id JOIN lots l ON l.id = e.lot_id
-WHERE o.account_id = :account_id AND o.recorded_at > :at AND (o.kind = 'expiry' OR (o.kind = 'sale' AND e.amount > 0))
-  AND l.expires_at > :at AND l.expires_at <= :now AND l.created_at <= :at
-GROUP BY l.id, l.expires_at, l.created_at HAVING SUM(e.amount) < 0"""
+WHERE o.account_id = :account_id AND o.recorded_at > :at
+  AND (o.kind = 'expiry' OR (o.kind IN ('sale', 'visit', 'claim') AND e.amount > 0 AND l.operation_id <> o.id))
+  AND l.expires_at > :at AND l.expires_at <= :now AND l.created_at <= :at AND (l.available_at IS NULL OR l.available_at <= :at)
+GROUP BY l.unit, l.id, l.expires_at, l.created_at, l.available_at HAVING SUM(e.amount) < 0"""
 _DRAWN = """
 SELECT e.lot_id, -e.amount, l.expires_at FROM entries e JOIN lots l ON l.id = e.lot_id
-WHERE e.operation_id = :operation_id AND e.amount < 0 ORDER BY e.line"""
+WHERE e.operation_id = :operation_id AND e.unit = :unit AND e.amount < 0 ORDER BY e.line"""
 _MADE = """
 SELECT DISTINCT l.id, l.remaining, l.expires_at FROM entries e JOIN lots l ON l.id = e.lot_id
-WHERE e.operation_id = :operation_id AND l.operation_id = :operation_id AND l.granted > 0 ORDER BY l.id"""
+WHERE e.operation_id = :operation_id AND l.operation_id = :operation_id AND l.unit = :unit AND l.granted > 0 ORDER BY l.id"""
 _EXPIRED_OF = """
 SELECT COALESCE(SUM(-e.amount), 0) FROM operations o JOIN entries e ON e.operation_id = o.id JOIN lots l ON l.id = e.lot_id
-WHERE o.account_id = :account_id AND o.id > :operation_id AND o.kind = 'expiry' AND l.operation_id = :operation_id"""
+WHERE o.account_id = :account_id AND o.id > :operation_id AND o.kind = 'expiry' AND l.operation_id = :operation_id
+  AND l.unit = :unit"""
 _BALANCES = "SELECT unit, amount FROM balances WHERE account_id = :account_id"
 _EXPIRING = """
-SELECT expires_at, CAST(SUM(remaining) AS BIGINT) AS amount FROM lots
-WHERE account_id = :account_id AND remaining > 0 AND expires_at > :now AND expires_at <= :until
-GROUP BY expires_at ORDER BY expires_at LIMIT :limit"""
+SELECT unit, expires_at, CAST(SUM(remaining) AS BIGINT) AS amount FROM lots
+WHERE account_id = :account_id AND remaining <> 0 AND unit IN ({units}) AND remaining > 0 AND expires_at > :now AND expires_at <= :until
+GROUP BY unit, expires_at ORDER BY expires_at, unit LIMIT :limit"""
 
 
 async def cards_of(reader: Reader, business_id: int, account_id: int) -> list[Any]:
@@ -142,30 +167,34 @@ async def due_accounts(reader: Reader, now_ms: int, limit: int) -> list[Any]:
     return await reader.fetch_all(_DUE, {"now": now_ms, "limit": limit})
 
 
-async def ended_since(reader: Reader, account_id: int, at_ms: int, now_ms: int) -> list[Lot]:
-    """What ended after `at_ms` and was taken by an expiry, and no later sale has spent since."""
-    return [Lot(*row) for row in await reader.fetch_all(_ENDED_SINCE, {"account_id": account_id, "at": at_ms, "now": now_ms})]
+async def ended_since(reader: Reader, account_id: int, at_ms: int, now_ms: int) -> dict[str, list[Lot]]:
+    """By unit: what ended after `at_ms` and was taken by an expiry, and nothing that came late has spent since."""
+    found: dict[str, list[Lot]] = {}
+    for unit, lot_id, amount, *times in await reader.fetch_all(_ENDED_SINCE, {"account_id": account_id, "at": at_ms, "now": now_ms}):
+        found.setdefault(unit, []).append(Lot(lot_id, int(amount), *times))
+    return found
 
 
-async def drawn_by(reader: Reader, operation_id: int) -> list[Lot]:
+async def drawn_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list[Lot]:
     """How many points an operation took from which lot, in its order."""
-    return [Lot(*row) for row in await reader.fetch_all(_DRAWN, {"operation_id": operation_id})]
+    return [Lot(*row) for row in await reader.fetch_all(_DRAWN, {"operation_id": operation_id, "unit": unit})]
 
 
-async def made_by(reader: Reader, operation_id: int) -> list[Lot]:
+async def made_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list[Lot]:
     """The lots that an operation made, debts not among them."""
-    return [Lot(*row) for row in await reader.fetch_all(_MADE, {"operation_id": operation_id})]
+    return [Lot(*row) for row in await reader.fetch_all(_MADE, {"operation_id": operation_id, "unit": unit})]
 
 
-async def expired_of(reader: Reader, account_id: int, operation_id: int) -> int:
+async def expired_of(reader: Reader, account_id: int, operation_id: int, unit: str = POINTS) -> int:
     """How many points of the lots that an operation made ended unspent."""
-    return int(await reader.fetch_val(_EXPIRED_OF, {"account_id": account_id, "operation_id": operation_id}))
+    return int(await reader.fetch_val(_EXPIRED_OF, {"account_id": account_id, "operation_id": operation_id, "unit": unit}))
 
 
 async def balances(reader: Reader, account_id: int) -> dict[str, int]:
     return {row["unit"]: row["amount"] for row in await reader.fetch_all(_BALANCES, {"account_id": account_id})}
 
 
-async def expiring(reader: Reader, account_id: int, now_ms: int, until_ms: int, limit: int) -> list[Any]:
-    """expires_at (epoch ms) and amount, soonest first."""
-    return await reader.fetch_all(_EXPIRING, {"account_id": account_id, "now": now_ms, "until": until_ms, "limit": limit})
+async def expiring(reader: Reader, account_id: int, units: Sequence[str], now_ms: int, until_ms: int, limit: int) -> list[Any]:
+    """unit, expires_at (epoch ms) and amount, soonest first."""
+    query, values = _in_units(_EXPIRING, tuple(units))
+    return await reader.fetch_all(query, {**values, "account_id": account_id, "now": now_ms, "until": until_ms, "limit": limit})
