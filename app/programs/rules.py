@@ -6,13 +6,16 @@ import msgspec
 
 from app.errors import FieldError, Invalid
 from app.money import MAX_AMOUNT
-from app.programs import terms, words
+from app.programs import terms
+from app.programs.explain import explain
 from app.text import N_
+
+__all__ = ["LIMITS", "WHOLE_BP", "ProgramRules", "dump", "explain", "parse", "validate"]
 
 WHOLE_BP = 10_000
 
 
-class ProgramRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ProgramRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     """The rules of one version of a programme, of whatever kind. Amounts in minor units; every division rounds once a receipt.
 
     Earning: earn_points per earn_per_minor paid in money, in `unit`: points, or money (cashback, in minor units); `proportional`
@@ -101,62 +104,3 @@ def parse(text: str | bytes) -> ProgramRules:
 def dump(rules: ProgramRules) -> str:
     """The JSON that `parse` reads."""
     return msgspec.json.encode(rules).decode()
-
-
-def explain(rules: ProgramRules, currency: str, language: str) -> list[str]:
-    """The rules in plain sentences for a shopper, made from the settings alone, so that they can never say something else.
-
-    language: "ru" or anything else for English. Spaces inside amounts do not break.
-    """
-    russian = language == "ru"
-    said = [_earning_ru(rules, currency) if russian else _earning_en(rules, currency)]
-    worth = words.points(rules.worth_points, language), words.money(rules.worth_minor, currency, language)
-    if russian:
-        said.append(f"{worth[0]} — {worth[1]} скидки.")
-    else:
-        said.append(f"{worth[0]} {'is' if rules.worth_points == 1 else 'are'} {worth[1]} off.")
-    said.append(_spending(rules, currency, language))
-    said.append(_life(rules, language))
-    if rules.welcome_points:
-        gift = words.points(rules.welcome_points, language)
-        said.append(f"{gift} в подарок при вступлении." if russian else f"{gift} as a welcome gift.")
-    return said
-
-
-def _earning_en(rules: ProgramRules, currency: str) -> str:
-    if not rules.earn_points:
-        return "Purchases give no points at the moment."
-    step, gain = words.money(rules.earn_per_minor, currency, "en"), words.points(rules.earn_points, "en")
-    verb = f"Every {'full ' if rules.earn_mode == 'whole_steps' else ''}{step} you pay gives {gain}"
-    return verb + (", in proportion." if rules.earn_mode == "proportional" else ".")
-
-
-def _earning_ru(rules: ProgramRules, currency: str) -> str:
-    if not rules.earn_points:
-        return "За покупки баллы сейчас не начисляются."
-    step, gain = words.money(rules.earn_per_minor, currency, "ru"), words.points(rules.earn_points, "ru")
-    if rules.earn_mode == "whole_steps":
-        return f"За каждые полные {step} — {gain}."
-    return f"За каждые {step} — {gain}, пропорционально сумме."
-
-
-def _spending(rules: ProgramRules, currency: str, language: str) -> str:
-    """How much of a receipt points pay, and from what receipt on they count at all."""
-    russian, share = language == "ru", words.percent(rules.largest_share_bp, language)
-    if not rules.largest_share_bp:
-        return "Оплатить покупку баллами сейчас нельзя." if russian else "Points cannot pay for purchases at the moment."
-    if rules.largest_share_bp == WHOLE_BP:
-        said = "Баллами можно оплатить весь чек" if russian else "Points can pay for a whole receipt"
-    else:
-        said = f"Баллами можно оплатить до {share} чека" if russian else f"Points can pay for up to {share} of a receipt"
-    if rules.minimum_receipt_minor:
-        least = words.money(rules.minimum_receipt_minor, currency, language)
-        said += f"; программа действует для чеков от {least}" if russian else f"; receipts from {least} on count"
-    return said + "."
-
-
-def _life(rules: ProgramRules, language: str) -> str:
-    if rules.lot_days is None:
-        return "Баллы не сгорают." if language == "ru" else "Points never expire."
-    life = words.days(rules.lot_days, language)
-    return f"Баллы живут {life}; первыми тратятся самые старые." if language == "ru" else f"Points live {life}; the oldest are spent first."
