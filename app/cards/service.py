@@ -9,6 +9,7 @@ from app.audit import service as audit
 from app.cards import rules, store
 from app.cards.rules import Card, CardEnded, CardNotBlocked, Found, IssuedNumbers
 from app.clock import to_ms
+from app.coalition import service as coalition
 from app.customers import phones
 from app.customers import service as customers
 from app.db import Database, Transaction, write_transaction
@@ -22,8 +23,8 @@ from app.updates import service as updates
 from app.web.principal import Principal
 
 __all__ = ["Card", "Found", "IssuedNumbers", "activate", "add_alias", "block", "card_by_token", "cards_of_customer", "count", "end",
-           "find", "forget_cardless", "get_card", "issue", "list_cards", "page_link", "provisional_before", "reissue", "rename_customer",
-           "replace", "revoke_links", "unblock"]
+           "find", "find_anywhere", "forget_cardless", "get_card", "issue", "list_cards", "page_link", "provisional_before", "reissue",
+           "rename_customer", "replace", "revoke_links", "unblock"]
 
 log = logging.getLogger("tessera.cards")
 
@@ -86,6 +87,23 @@ async def find(db: Database, ring: KeyRing, who: Principal, text: str, country: 
     return Found(live or tuple(found[:1]))
 
 
+async def find_anywhere(db: Database, ring: KeyRing, who: Principal, text: str, country: str, now: datetime) -> Found:
+    """As `find`, and where the business has no such card of its own, among those of the coalitions that it takes part in.
+
+    A card found there has the coalition's business_id: `coalition.acting_for` says who acts on it.
+    """
+    own = await find(db, ring, who, text, country, now)
+    if own.cards or own.problem == "reserved":
+        return own
+    for coalition_id in await coalition.coalitions_of(db, who.business_id):
+        found = await find(db, ring, await coalition.acting_for(db, who, coalition_id), text, country, now)
+        if found.cards:
+            return found
+        if found.problem == "retired":
+            return found
+    return own
+
+
 async def _find_ours(db: Database, who: Principal, digits: str, now: datetime) -> Found:
     if not rules.passes_luhn(digits):
         card = await store.by_alias(db, who.business_id, digits)
@@ -99,7 +117,9 @@ async def _find_ours(db: Database, who: Principal, digits: str, now: datetime) -
             return Found(problem="retired")
     else:
         card = await store.by_number(db, who.business_id, digits)
-    card = card or await store.by_alias(db, who.business_id, digits)
+    if card is None or card.status == "replaced":
+        # A merged card's number leads to the card that it was merged into; one that was merely replaced leads nowhere else.
+        card = await store.by_alias(db, who.business_id, digits) or card
     return Found((card,)) if card else Found(problem="unknown")
 
 

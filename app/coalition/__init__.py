@@ -1,1 +1,1 @@
-"""A programme that several businesses share: who takes part, and what they owe each other."""
+"""Businesses that share a programme: who takes part, on whose cards a member may act, and who owes whom at the end of a month."""

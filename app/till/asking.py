@@ -84,12 +84,12 @@ async def location_id(request: Request, text: str | None) -> int | None:
 
 
 async def find_cards(request: Request, text: str) -> card_rules.Found:
-    """The cards that a till's text means."""
+    """The cards that a till's text means, those of its business's coalitions included."""
     here, who = context(request), principal(request)
     # The country only matters for phones; a scan, which is nearly always what comes, is found without asking for it.
     is_scan = card_rules.could_be_ours(card_rules.tidy(text))
     country = "" if is_scan else (await programs.get_business(here.db, who.business_id)).country
-    return await cards.find(here.db, here.ring, who, text, country, here.clock.now())
+    return await cards.find_anywhere(here.db, here.ring, who, text, country, here.clock.now())
 
 
 async def card_id(request: Request, card: str | None, code: str | None) -> int:

@@ -15,7 +15,7 @@ from app.programs import service as programs
 from app.programs.store import Business
 from app.staff.rules import fold_email
 from app.text import N_
-from app.till import answers, asking, service, shapes
+from app.till import answers, asking, elsewhere, service, shapes
 from app.till.calls import KEY, Call, Query
 from app.till.service import Agreed, Shopper
 from app.web.i18n import translate
@@ -42,7 +42,7 @@ async def find(request: Request) -> Response:
 
 async def get(request: Request) -> Response:
     here = context(request)
-    found = await cards.get_card(here.db, principal(request).business_id, asking.id_in_path(request, "card"))
+    found, _ = await elsewhere.card_of(here, principal(request), asking.id_in_path(request, "card"))
     return asking.answered(await answers.card(here, found, language(request), here.clock.now()))
 
 

@@ -1,5 +1,5 @@
 """What the till's pages show: a card with what to say about it, the last sales, what was just done."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,13 @@ async def desk_of(here: Context, who: Principal, language: str) -> Desk:
     if who.location_id is not None:
         place = (await programs.get_location(here.db, who.business_id, who.location_id)).name_in(language)
     return Desk(who, program, place, await programs.location_zone(here.db, who.business_id, who.location_id))
+
+
+async def desk_at(here: Context, desk: Desk, card: Card, who: Principal) -> Desk:
+    """The same desk at work on a card, which may be a coalition's; who: as `elsewhere` found."""
+    if card.program_id == desk.program.id:
+        return desk
+    return replace(desk, who=who, program=await programs.get_program(here.db, card.business_id, card.program_id))
 
 
 async def brand_of(here: Context, program: Program) -> dict[str, str]:

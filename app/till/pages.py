@@ -26,10 +26,12 @@ from app.staff import rules as staff_rules
 from app.staff import service as staff
 from app.text import N_
 from app.till import desk as desks
+from app.till import elsewhere
 from app.till.desk import Desk
 from app.web import i18n, routing, templating
 from app.web.cookies import drop_cookie, set_cookie
 from app.web.forms import check_forgery, check_origin, csrf_token, read_form, text_field
+from app.web.principal import Principal
 from app.web.problems import status_of
 from app.web.requests import client_address, context, language, principal
 
@@ -115,7 +117,7 @@ async def find(request: Request) -> Response:
     check_forgery(request, form, KIND)
     code = text_field(form, "code", 300)
     desk = await desks.desk_of(here, principal(request), language(request))
-    found = await cards.find(here.db, here.ring, desk.who, code, desk.program.country, here.clock.now())
+    found = await cards.find_anywhere(here.db, here.ring, desk.who, code, desk.program.country, here.clock.now())
     if found.problem:
         return await _scan(request, code, i18n.translate(language(request), card_rules.PROBLEMS[found.problem]), status=422)
     if len(found.cards) > 1:
@@ -135,23 +137,23 @@ async def choose_place(request: Request) -> Response:
 
 async def card_page(request: Request) -> Response:
     """GET /till/cards/{card}; ?done= and ?undone= name the operation that the form before made."""
-    return await _card(request, await _own_card(request))
+    return await _card(request, *await _card_and_who(request))
 
 
-async def _own_card(request: Request) -> Card:
+async def _card_and_who(request: Request) -> tuple[Card, Principal]:
+    """The address's card, of the business or of a coalition that it takes part in, and who works on it here."""
     here = context(request)
-    card_id = here.ids.decode("card", request.path_params["card"])
-    return await cards.get_card(here.db, principal(request).business_id, card_id or 0)
+    return await elsewhere.card_of(here, principal(request), here.ids.decode("card", request.path_params["card"]) or 0)
 
 
 def _card_path(request: Request, card: Card) -> str:
     return f"{TILL}/cards/{context(request).ids.encode('card', card.id)}"
 
 
-async def _card(request: Request, card: Card, *, amount: str = "", points: str = "", wrong: dict[str, str] | None = None,
+async def _card(request: Request, card: Card, who: Principal, *, amount: str = "", points: str = "", wrong: dict[str, str] | None = None,
                 key: str = "", status: int = 200) -> Response:
     here, said, now = context(request), language(request), context(request).clock.now()
-    desk = await desks.desk_of(here, principal(request), said)
+    desk = await desks.desk_at(here, await desks.desk_of(here, principal(request), said), card, who)
     done = here.ids.decode("operation", request.query_params.get("done", "")) if not wrong else None
     return templating.render(request, "till/card.html", {
         "business_name": desk.program.business_name_in(said), "place": desk.place, "who": desk.who.name, "till_url": TILL,
@@ -165,20 +167,21 @@ async def act_on_card(request: Request) -> Response:
     """POST /till/cards/{card}: `act` is earn, redeem or undo."""
     form = await read_form(request)
     check_forgery(request, form, KIND)
-    card, act = await _own_card(request), text_field(form, "act")
+    (card, who), act = await _card_and_who(request), text_field(form, "act")
     amount, points, key = text_field(form, "amount", 40), text_field(form, "points", 40), text_field(form, "key", 64)
     try:
         if act == "undo":
             return await _undo(request, form, _card_path(request, card))
         if act not in ("earn", "redeem"):
             raise errors.Invalid(NO_SUCH_ACT)
-        return await _sell(request, card, act, amount, points, key)
+        return await _sell(request, card, who, act, amount, points, key)
     except (errors.Invalid, errors.Refused, errors.Forbidden, errors.Unavailable) as refused:
-        return await _card(request, card, amount=amount, points=points, wrong=_wrong(request, refused), key=key, status=status_of(refused))
+        return await _card(request, card, who, amount=amount, points=points, wrong=_wrong(request, refused), key=key,
+                           status=status_of(refused))
 
 
-async def _sell(request: Request, card: Card, act: str, amount: str, points: str, key: str) -> Response:
-    here, who = context(request), principal(request)
+async def _sell(request: Request, card: Card, who: Principal, act: str, amount: str, points: str, key: str) -> Response:
+    here = context(request)
     program = await programs.get_program(here.db, who.business_id, card.program_id)
     redeem = _points(points) if act == "redeem" else 0
     wish = SaleRequest(card.id, parse_major(amount, program.currency), redeem=redeem)
@@ -207,7 +210,8 @@ def _key(request: Request, text: str, *parts: str) -> Key | None:
 async def _undo(request: Request, form: FormData, back: str) -> Response:
     here = context(request)
     operation_id = here.ids.decode("operation", text_field(form, "operation"))
-    done = await refunds.undo(here.db, principal(request), operation_id or 0, None, here.clock.now())
+    done = await elsewhere.at_operation(here, principal(request), operation_id or 0, lambda who: refunds.undo(
+        here.db, who, operation_id or 0, None, here.clock.now()))
     return RedirectResponse(f"{back}?undone={here.ids.encode('operation', done.operation.id)}", 303)
 
 

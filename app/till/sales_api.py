@@ -9,7 +9,7 @@ from app.sales import rules as sales_rules
 from app.sales import service as sales
 from app.sales.service import RefundRequest, SaleRequest
 from app.text import N_
-from app.till import answers, asking, shapes
+from app.till import answers, asking, elsewhere, shapes
 from app.till.calls import KEY_REQUIRED, PAGE, Call, Query
 from app.web.requests import context, language, principal, wanted_page
 from app.web.routing import key
@@ -23,7 +23,7 @@ async def quote(request: Request) -> Response:
     here, now = context(request), context(request).clock.now()
     asked = await asking.asked(request, shapes.QuoteRequest)
     wanted = await _sale(request, asked.body)
-    drawn = await sales.quote(here.db, principal(request), wanted, now)
+    drawn = await elsewhere.at_card(here, principal(request), wanted.card_id, lambda who: sales.quote(here.db, who, wanted, now))
     return asking.answered(await answers.quote(here, drawn, language(request), now))
 
 
@@ -38,7 +38,8 @@ async def sell(request: Request) -> Response:
             raise
         return _operation(request, before, asked)
     try:
-        made = await sales.sell(here.db, principal(request), wanted, asked.key, now)
+        made = await elsewhere.at_card(here, principal(request), wanted.card_id, lambda who: sales.sell(
+            here.db, who, wanted, elsewhere.key_for(who, asked.key), now))
     except sales_rules.QuoteChanged as refusal:
         refusal.extra = {"quote": await answers.quote(here, refusal.quote, language(request), now)}
         raise
@@ -68,13 +69,17 @@ def _operation(request: Request, made: sales.Outcome, asked: asking.Asked) -> Re
 async def undo(request: Request) -> Response:
     here, asked = context(request), await asking.asked(request, shapes.Nothing, key_required=True)
     operation_id = asking.id_in_path(request, "operation")
-    return _operation(request, await sales.undo(here.db, principal(request), operation_id, asked.key, here.clock.now()), asked)
+    made = await elsewhere.at_operation(here, principal(request), operation_id, lambda who: sales.undo(
+        here.db, who, operation_id, elsewhere.key_for(who, asked.key), here.clock.now()))
+    return _operation(request, made, asked)
 
 
 async def refund(request: Request) -> Response:
     here, asked = context(request), await asking.asked(request, shapes.RefundBody, key_required=True)
     wanted = RefundRequest(asking.id_in_path(request, "operation"), asked.body.amount, asked.body.receipt)
-    return _operation(request, await sales.refund(here.db, principal(request), wanted, asked.key, here.clock.now()), asked)
+    made = await elsewhere.at_operation(here, principal(request), wanted.operation_id, lambda who: sales.refund(
+        here.db, who, wanted, elsewhere.key_for(who, asked.key), here.clock.now()))
+    return _operation(request, made, asked)
 
 
 async def adjust(request: Request) -> Response:
@@ -86,7 +91,9 @@ async def adjust(request: Request) -> Response:
 
 async def get_operation(request: Request) -> Response:
     here = context(request)
-    found = await sales.get_operation(here.db, principal(request), asking.id_in_path(request, "operation"))
+    operation_id = asking.id_in_path(request, "operation")
+    found = await elsewhere.at_operation(here, principal(request), operation_id, lambda who: sales.get_operation(
+        here.db, who, operation_id))
     return asking.answered(answers.operation(here, found))
 
 
