@@ -11,6 +11,7 @@ from app.clock import from_ms
 from app.ledger import rules
 from app.ledger.chain import OPERATION_FIELDS
 from app.ledger.operations import Change, Operation
+from app.ledger.rules import POINTS
 from app.ledger.store import Reader, in_list
 
 _COLUMNS = ", ".join(f"o.{field}" for field in OPERATION_FIELDS)
@@ -75,11 +76,11 @@ async def refunds_of(reader: Reader, business_id: int, operation_id: int) -> lis
         {"id": operation_id, "business_id": business_id})
 
 
-async def taken_back_by_refunds(reader: Reader, operation_id: int) -> int:
-    """How many earned points the refunds of a sale have really taken, debts included."""
+async def taken_back_by_refunds(reader: Reader, operation_id: int, unit: str = POINTS) -> int:
+    """How much of what a sale earned its refunds have really taken, debts included."""
     return int(await reader.fetch_val(
         "SELECT COALESCE(SUM(e.amount), 0) FROM operations o JOIN entries e ON e.operation_id = o.id"
-        " WHERE o.of_operation_id = :id AND e.book = 'issued'", {"id": operation_id}))
+        " WHERE o.of_operation_id = :id AND e.book = 'issued' AND e.unit = :unit", {"id": operation_id, "unit": unit}))
 
 
 async def count_receipts(reader: Reader, card_id: int, actor: tuple[str, int | None], since_ms: int) -> tuple[int, int]:

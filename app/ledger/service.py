@@ -1,31 +1,41 @@
 """What can be done with points, inside the caller's transaction: lock an account, read its purses, post an operation."""
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
-from app.clock import from_ms, to_ms
+from app.clock import to_ms
 from app.db import Database, Transaction, write_transaction
-from app.ledger import rules, store
+from app.ledger import store
+from app.ledger.lives import extend_membership, freeze, prolong, put, unfreeze
 from app.ledger.operations import Draft, Operation
+from app.ledger.origins_store import drawn_by, expired_of, made_by
 from app.ledger.posting import LIVE, OPERATION_CREATED, UNSEALED, Receipt, ReceiptUsed, post
-from app.ledger.rules import POINTS, SPENDABLE, UNITS, Lot, NotEnoughPoints, Purse, Purses
-from app.ledger.store import Reader, drawn_by, expired_of, made_by
+from app.ledger.readings import (
+    Expiring,
+    Shown,
+    alive,
+    balances,
+    card_of,
+    expiring,
+    home_of,
+    lock,
+    lock_home,
+    member_until,
+    progress_of,
+    shown,
+)
+from app.ledger.rules import POINTS, UNITS, Lot, NotEnoughPoints, Purse, Purses
+from app.ledger.store import Reader
 from app.programs import service as programs
 from app.web.principal import Principal, system
 
-__all__ = ["LIVE", "OPERATION_CREATED", "UNSEALED", "Draft", "Lot", "NotEnoughPoints", "Operation", "Purse", "Purses", "Receipt",
-           "ReceiptUsed", "balances", "drawn_by", "expire_due", "expired_of", "expiring", "lock", "made_by", "open_account", "post",
-           "purse_of", "purses_of", "return_points", "settle", "welcome"]
+__all__ = [
+    "LIVE", "OPERATION_CREATED", "UNSEALED", "Draft", "Expiring", "Lot", "NotEnoughPoints", "Operation", "Purse", "Purses", "Receipt",
+    "ReceiptUsed", "Shown", "alive", "balances", "card_of", "drawn_by", "expire_due", "expired_of", "expiring", "extend_membership",
+    "freeze", "home_of", "lock", "lock_home", "made_by", "member_until", "open_account", "post", "progress_of", "prolong", "purse_of",
+    "purses_of", "put", "return_points", "settle", "shown", "unfreeze", "welcome"]
 
 CHUNK = 20                     # accounts of one transaction of the expiry: a few milliseconds of the writer
-
-
-class Expiring(NamedTuple):
-    """Points that end together, and when."""
-
-    unit: str
-    amount: int
-    at: datetime
 
 
 class HasAccount(Protocol):
@@ -37,33 +47,9 @@ class HasAccount(Protocol):
     def account_id(self) -> int: ...
 
 
-async def lock(tx: Transaction, business_id: int, account_ids: Sequence[int]) -> bool:
-    """From here on nobody else changes these accounts before `tx` ends. Call it before reading them.
-
-    Returns whether it may have waited, so that what was read before (a card's state) may be old: never on SQLite.
-    """
-    if tx.engine == "sqlite":
-        return False
-    for account_id in sorted(account_ids):
-        await store.lock(tx, business_id, account_id)
-    return True
-
-
 async def open_account(tx: Transaction, business_id: int, program_id: int, customer_id: int | None, now: datetime) -> int:
     """A customer's account in a programme: the one there is, else a new one; without a customer always a new one."""
     return await store.open_account(tx, business_id, program_id, customer_id, to_ms(now))
-
-
-async def balances(reader: Reader, account_id: int) -> dict[str, int]:
-    """What each unit stands at; a unit that was never moved is missing."""
-    return await store.balances(reader, account_id)
-
-
-async def expiring(reader: Reader, account_id: int, now: datetime, *, within: timedelta = timedelta(days=60),
-                   limit: int = 10, unit: str | None = None) -> list[Expiring]:
-    """What ends within a time, soonest first; unit: of one unit alone, None: of all that can be spent."""
-    rows = await store.expiring(reader, account_id, (unit,) if unit else SPENDABLE, to_ms(now), to_ms(now + within), limit)
-    return [Expiring(row["unit"], row["amount"], from_ms(row["expires_at"])) for row in rows]
 
 
 async def purses_of(reader: Reader, account_id: int, at: datetime, now: datetime, units: Sequence[str]) -> Purses:
@@ -92,13 +78,21 @@ async def settle(tx: Transaction, who: Principal, purse: Purse | Purses, program
 
 
 async def welcome(tx: Transaction, who: Principal, program: programs.Program, card: HasAccount, now: datetime) -> Operation | None:
-    """The programme's welcome points, an operation like any other; None where it gives none."""
-    if not program.rules.welcome_points:
+    """The programme's welcome points, first stamps and trial membership, one operation; None where it gives none of them."""
+    rules = program.rules
+    first = rules.stamps.first if rules.stamps else 0
+    trial = rules.membership.trial_days if rules.membership else 0
+    if not (rules.welcome_points or first or trial):
         return None
     await lock(tx, program.business_id, [card.account_id])
-    purse = await purse_of(tx, card.account_id, now, now)
-    purse.earn(program.rules.welcome_points, rules.end_of_lot(now, program.rules.lot_days, program.time_zone))
-    return await post(tx, who, Draft("welcome", program.id, card.account_id, card.id, to_ms(now), program.rules_version), purse, now)
+    purses = await purses_of(tx, card.account_id, now, now, (rules.unit, "stamps", "membership"))
+    if rules.welcome_points:
+        put(purses[rules.unit], rules.welcome_points, rules, now, program.time_zone)
+    if first:
+        put(purses["stamps"], first, rules, now, program.time_zone)
+    if trial:
+        extend_membership(purses["membership"], trial, now, program.time_zone)
+    return await post(tx, who, Draft("welcome", program.id, card.account_id, card.id, to_ms(now), program.rules_version), purses, now)
 
 
 async def return_points(tx: Transaction, who: Principal, program: programs.Program, card: HasAccount, now: datetime) -> Operation | None:

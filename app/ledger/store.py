@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Any
 
 from app.db import Database, Transaction
-from app.ledger.rules import POINTS, Lot
+from app.ledger.rules import Lot
 
 Reader = Database | Transaction
 _PADDED = (1, 10, 50, 201)
@@ -140,17 +140,21 @@ WHERE o.account_id = :account_id AND o.recorded_at > :at
   AND (o.kind = 'expiry' OR (o.kind IN ('sale', 'visit', 'claim') AND e.amount > 0 AND l.operation_id <> o.id))
   AND l.expires_at > :at AND l.expires_at <= :now AND l.created_at <= :at AND (l.available_at IS NULL OR l.available_at <= :at)
 GROUP BY l.unit, l.id, l.expires_at, l.created_at, l.available_at HAVING SUM(e.amount) < 0"""
-_DRAWN = """
-SELECT e.lot_id, -e.amount, l.expires_at FROM entries e JOIN lots l ON l.id = e.lot_id
-WHERE e.operation_id = :operation_id AND e.unit = :unit AND e.amount < 0 ORDER BY e.line"""
-_MADE = """
-SELECT DISTINCT l.id, l.remaining, l.expires_at FROM entries e JOIN lots l ON l.id = e.lot_id
-WHERE e.operation_id = :operation_id AND l.operation_id = :operation_id AND l.unit = :unit AND l.granted > 0 ORDER BY l.id"""
-_EXPIRED_OF = """
-SELECT COALESCE(SUM(-e.amount), 0) FROM operations o JOIN entries e ON e.operation_id = o.id JOIN lots l ON l.id = e.lot_id
-WHERE o.account_id = :account_id AND o.id > :operation_id AND o.kind = 'expiry' AND l.operation_id = :operation_id
-  AND l.unit = :unit"""
 _BALANCES = "SELECT unit, amount FROM balances WHERE account_id = :account_id"
+_WITH_PENDING = """
+SELECT b.unit, b.amount, COALESCE((SELECT SUM(l.remaining) FROM lots l WHERE l.account_id = b.account_id AND l.unit = b.unit
+  AND l.remaining <> 0 AND l.available_at > :now), 0) AS pending
+FROM balances b WHERE b.account_id = :account_id ORDER BY b.unit"""
+_PROGRESS = """
+SELECT b.amount - COALESCE((SELECT SUM(l.remaining) FROM lots l WHERE l.account_id = b.account_id AND l.unit = b.unit
+  AND l.remaining <> 0 AND l.expires_at <= :at), 0) FROM balances b WHERE b.account_id = :account_id AND b.unit = 'progress'"""
+_HAS_ALIVE = """
+SELECT 1 FROM lots WHERE account_id = :account_id AND unit = :unit AND remaining <> 0 AND remaining > 0 AND created_at <= :at
+  AND (available_at IS NULL OR available_at <= :at) AND (expires_at IS NULL OR expires_at > :at) LIMIT 1"""
+_MEMBERSHIPS = """
+SELECT id, remaining, expires_at, created_at, available_at FROM lots
+WHERE account_id = :account_id AND unit = 'membership' AND remaining <> 0 AND (expires_at IS NULL OR expires_at > :at)"""
+_MERGED = "SELECT merged_into FROM accounts WHERE id = :id AND business_id = :business_id"
 _EXPIRING = """
 SELECT unit, expires_at, CAST(SUM(remaining) AS BIGINT) AS amount FROM lots
 WHERE account_id = :account_id AND remaining <> 0 AND unit IN ({units}) AND remaining > 0 AND expires_at > :now AND expires_at <= :until
@@ -175,21 +179,6 @@ async def ended_since(reader: Reader, account_id: int, at_ms: int, now_ms: int) 
     return found
 
 
-async def drawn_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list[Lot]:
-    """How many points an operation took from which lot, in its order."""
-    return [Lot(*row) for row in await reader.fetch_all(_DRAWN, {"operation_id": operation_id, "unit": unit})]
-
-
-async def made_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list[Lot]:
-    """The lots that an operation made, debts not among them."""
-    return [Lot(*row) for row in await reader.fetch_all(_MADE, {"operation_id": operation_id, "unit": unit})]
-
-
-async def expired_of(reader: Reader, account_id: int, operation_id: int, unit: str = POINTS) -> int:
-    """How many points of the lots that an operation made ended unspent."""
-    return int(await reader.fetch_val(_EXPIRED_OF, {"account_id": account_id, "operation_id": operation_id, "unit": unit}))
-
-
 async def balances(reader: Reader, account_id: int) -> dict[str, int]:
     return {row["unit"]: row["amount"] for row in await reader.fetch_all(_BALANCES, {"account_id": account_id})}
 
@@ -198,3 +187,29 @@ async def expiring(reader: Reader, account_id: int, units: Sequence[str], now_ms
     """unit, expires_at (epoch ms) and amount, soonest first."""
     query, values = _in_units(_EXPIRING, tuple(units))
     return await reader.fetch_all(query, {**values, "account_id": account_id, "now": now_ms, "until": until_ms, "limit": limit})
+
+
+async def balances_with_pending(reader: Reader, account_id: int, now_ms: int) -> list[Any]:
+    """unit, amount, and pending: how much of it cannot be spent yet."""
+    return await reader.fetch_all(_WITH_PENDING, {"account_id": account_id, "now": now_ms})
+
+
+async def progress_of(reader: Reader, account_id: int, at_ms: int) -> int:
+    return int(await reader.fetch_val(_PROGRESS, {"account_id": account_id, "at": at_ms}) or 0)
+
+
+async def has_alive(reader: Reader, account_id: int, unit: str, at_ms: int) -> bool:
+    """Whether a lot of the unit is there that began and did not end at a moment."""
+    return await reader.fetch_val(_HAS_ALIVE, {"account_id": account_id, "unit": unit, "at": at_ms}) is not None
+
+
+async def memberships(reader: Reader, account_id: int, at_ms: int) -> list[Lot]:
+    """Those that did not end by a moment, by when they begin."""
+    lots = [Lot(*row) for row in await reader.fetch_all(_MEMBERSHIPS, {"account_id": account_id, "at": at_ms})]
+    return sorted(lots, key=lambda lot: (lot.available_at or 0, lot.id))
+
+
+async def find_merged(reader: Reader, business_id: int, account_id: int) -> tuple[int | None] | None:
+    """The account that this one was merged into, None in it for none; None where there is no such account."""
+    row = await reader.fetch_one(_MERGED, {"id": account_id, "business_id": business_id})
+    return (row["merged_into"],) if row else None
