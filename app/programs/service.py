@@ -10,6 +10,7 @@ from app.clock import to_ms
 from app.db import Database, Transaction, write_transaction
 from app.errors import FieldError, Invalid, NotFound, Refused
 from app.programs import rules, store
+from app.programs.kinds import get_kind
 from app.programs.rules import ProgramRules
 from app.programs.store import Business, Location, Program, Reader, Texts
 from app.text import N_
@@ -41,7 +42,6 @@ __all__ = [
     "rules_of_version",
 ]
 
-KIND = "points"
 MAX_NAME = 100
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -159,18 +159,20 @@ async def create_location(tx: Transaction, business_id: int, *, name: str, now: 
 
 async def create_program(tx: Transaction, business_id: int, *, slug: str, name: str, rules: ProgramRules, now: datetime,
                          texts: Texts | None = None, number_prefix: str | None = None, created_by: str = "Tessera",
-                         design_version: int = 1) -> int:
-    """A points programme with version 1 of its rules; returns its id. Its design is laid by the caller (`designs`).
+                         design_version: int = 1, kind: str = "points") -> int:
+    """A programme with version 1 of its rules; returns its id. Its design is laid by the caller (`designs`).
 
+    kind: a key of `kinds.KINDS`, as which the rules began.
     number_prefix: the three digits that its card numbers begin with, never 9 first; None: chosen.
     """
     _validate(rules)
     if wrong := [*_wrong_slug(slug), *_wrong_name(name)]:
         raise Invalid(fields=wrong)
+    get_kind(kind)      # refuses a word that is none
     prefix = number_prefix or prefix_for(f"{business_id}/{slug}")
     assert re.fullmatch("[0-8][0-9]{2}", prefix)
     program_id = await store.insert_program(tx, {
-        "business_id": business_id, "slug": slug, "kind": KIND, "name": name, "texts": texts or {}, "number_prefix": prefix,
+        "business_id": business_id, "slug": slug, "kind": kind, "name": name, "texts": texts or {}, "number_prefix": prefix,
         "design_version": design_version, "created_at": to_ms(now)})
     if program_id is None:
         raise SlugTaken()
