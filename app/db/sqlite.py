@@ -86,7 +86,7 @@ class SQLiteBackend(interfaces.DatabaseBackend):
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=512, check_same_thread=False)
         try:
             connection.row_factory = None if self.options.plain_rows else sqlite3.Row
-            for pragma in ("busy_timeout=0", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-4000", "synchronous=FULL",
+            for pragma in ("busy_timeout=0", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-64000" if self.options.plain_rows else "cache_size=-4000", "synchronous=FULL",
                            f"wal_autocheckpoint={self.options.checkpoint_pages}", *pragmas):
                 connection.execute(f"PRAGMA {pragma}").close()
         except sqlite3.Error as error:
