@@ -17,15 +17,30 @@ from app.programs.rules import ProgramRules
 from app.programs.terms import Level
 from app.segments import service as segments
 from app.standing import levels, needs, store
+from app.standing.baskets import (
+    Favourite,
+    Offer,
+    Product,
+    choose_favourite,
+    favourite_of,
+    forget_lines,
+    list_products,
+    offers_of,
+    remember_lines,
+    renew_offers,
+    set_product,
+)
 from app.standing.levels import BY_HAND, Change, Held, Next
 from app.standing.rules import Standing
 from app.standing.store import Reader
+from app.standing.uses import CampaignUsedUp, count_uses, take_back_uses
 from app.text import N_
 from app.updates import service as updates
 from app.web.principal import Principal, system
 
-__all__ = ["LevelRow", "Next", "Standing", "after", "history", "level_at", "level_now", "next_level", "review_due", "set_by_hand",
-           "standing_of"]
+__all__ = ["CampaignUsedUp", "Favourite", "LevelRow", "Next", "Offer", "Product", "Standing", "after", "choose_favourite", "count_uses",
+           "favourite_of", "forget_lines", "history", "level_at", "level_now", "list_products", "next_level", "offers_of", "remember_lines",
+           "renew_offers", "review_due", "set_by_hand", "set_product", "standing_of", "take_back_uses"]
 
 TIER_CHANGED = "tier.changed"
 REASON_MOST = 500
