@@ -11,7 +11,6 @@ from app.clock import from_ms
 from app.ledger import rules
 from app.ledger.chain import OPERATION_FIELDS
 from app.ledger.operations import Change, Operation
-from app.ledger.rules import POINTS
 from app.ledger.store import Reader, in_list
 
 _COLUMNS = ", ".join(f"o.{field}" for field in OPERATION_FIELDS)
@@ -69,18 +68,11 @@ async def list_operations(reader: Reader, wanted: Filter, limit: int) -> list[Op
     return await _complete(reader, rows)
 
 
-async def refunds_of(reader: Reader, business_id: int, operation_id: int) -> list[Any]:
-    """kind, amount_minor and shortfall of what took a sale back already."""
-    return await reader.fetch_all(
-        "SELECT kind, amount_minor, shortfall FROM operations WHERE of_operation_id = :id AND business_id = :business_id ORDER BY id",
-        {"id": operation_id, "business_id": business_id})
-
-
-async def taken_back_by_refunds(reader: Reader, operation_id: int, unit: str = POINTS) -> int:
-    """How much of what a sale earned its refunds have really taken, debts included."""
-    return int(await reader.fetch_val(
-        "SELECT COALESCE(SUM(e.amount), 0) FROM operations o JOIN entries e ON e.operation_id = o.id"
-        " WHERE o.of_operation_id = :id AND e.book = 'issued' AND e.unit = :unit", {"id": operation_id, "unit": unit}))
+async def list_refunds(reader: Reader, business_id: int, operation_id: int) -> list[Operation]:
+    """What took an operation back already, oldest first."""
+    rows = await reader.fetch_all(f"{_SELECT} WHERE o.of_operation_id = :id AND o.business_id = :business_id ORDER BY o.id",
+                                  {"id": operation_id, "business_id": business_id})
+    return await _complete(reader, rows)
 
 
 async def count_receipts(reader: Reader, card_id: int, actor: tuple[str, int | None], since_ms: int) -> tuple[int, int]:

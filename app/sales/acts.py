@@ -4,6 +4,8 @@ from datetime import datetime
 
 import msgspec
 
+from app.audit import service as audit
+from app.cards.rules import Card
 from app.db import Database, Transaction, write_transaction
 from app.errors import NotFound
 from app.idempotency import service as idempotency
@@ -14,6 +16,7 @@ from app.ledger.rules import day_of
 from app.ledger.service import Receipt
 from app.programs import service as programs
 from app.sales import rules
+from app.staff import service as staff
 from app.web.principal import Principal
 
 
@@ -40,6 +43,24 @@ async def once(db: Database, who: Principal, key: Key | None, act: Callable[[Tra
     return await write_transaction(db, whole)
 
 
+async def once_not_own(db: Database, who: Principal, key: Key | None, act: Callable[[Transaction], Awaitable[Operation]], card_id: int,
+                       now: datetime) -> Outcome:
+    """As `once`; where the card is the asker's own, the attempt stays on record although nothing came of it."""
+    try:
+        return await once(db, who, key, act, now)
+    except rules.OwnCard:
+        # In a transaction of its own: the refusal rolled the first one back.
+        await write_transaction(db, lambda tx: audit.record(tx, who, "card.own_refused", "card", card_id, now=now))
+        raise
+
+
+async def check_not_own(tx: Transaction, who: Principal, card: Card) -> None:
+    """Raises OwnCard where a member of staff would credit the card that is their own."""
+    if who.kind == "staff" and who.id is not None and card.customer_id is not None \
+            and await staff.customer_of(tx, who.acting_business_id, who.id) == card.customer_id:
+        raise rules.OwnCard()
+
+
 async def again(db: Database, who: Principal, key: Key | None, now: datetime) -> Outcome | None:
     """What this very request made before, or None: for a repeat that names a card by a code which no longer leads to it."""
     kept = await idempotency.look(db, who.business_id, key, now)
@@ -47,15 +68,31 @@ async def again(db: Database, who: Principal, key: Key | None, now: datetime) ->
     return Outcome(msgspec.structs.replace(first, balances=kept.answer["balances"]), True) if kept and first else None
 
 
-async def place(tx: Transaction, who: Principal, program: programs.Program, location_id: int | None, number: str | None,
-                kind: str, at: datetime) -> tuple[int | None, Receipt | None]:
-    """The location of an act (None: nowhere in particular), and its receipt there.
+async def where(reader: Database | Transaction, who: Principal, program: programs.Program,
+                location_id: int | None) -> tuple[int | None, str]:
+    """The location of an act (None: nowhere in particular), one of the acting business's, and the time zone there.
 
-    Raises OtherLocation where who asks is bound to another one, NotFound where it is none of the business's.
+    Raises OtherLocation where who asks is bound to another one, NotFound where it is none of theirs.
     """
     if location_id is None:
         location_id = who.location_id
     elif who.location_id not in (None, location_id) and not (who.kind == "staff" and who.may("manager")):
         raise rules.OtherLocation()
-    zone = program.time_zone if location_id is None else await programs.location_zone(tx, who.business_id, location_id)
-    return location_id, Receipt(number, location_id, day_of(at, zone), kind) if number else None
+    if location_id is None:
+        return None, program.time_zone
+    return location_id, await programs.location_zone(reader, who.acting_business_id, location_id)
+
+
+def claim_of(who: Principal, number: str | None, location_id: int | None, zone: str, kind: str, at: datetime) -> Receipt | None:
+    """The receipt as it is counted. Those without a location must not clash between the members of a coalition, so each member
+    has a place of its own for them: minus its id, which no location has."""
+    if location_id is None and who.acting_business_id != who.business_id:
+        location_id = -who.acting_business_id
+    return Receipt(number, location_id, day_of(at, zone), kind) if number else None
+
+
+async def place(tx: Transaction, who: Principal, program: programs.Program, location_id: int | None, number: str | None,
+                kind: str, at: datetime) -> tuple[int | None, Receipt | None]:
+    """The location of an act, and its receipt there; raises as `where`."""
+    location_id, zone = await where(tx, who, program, location_id)
+    return location_id, claim_of(who, number, location_id, zone, kind, at)

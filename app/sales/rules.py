@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from app.errors import FieldError, Forbidden, Invalid, Refused
-from app.ledger.rules import NotEnoughPoints
-from app.money import MAX_AMOUNT, MAX_POINTS, ceil_div, floor_div, share_floor
+from app.money import MAX_AMOUNT, MAX_POINTS
 from app.programs.rules import ProgramRules
 from app.sales.judgement import Judgement, Quote
 from app.sales.returned import RefundExceedsSale
@@ -44,6 +43,16 @@ class ProvisionalLimit(Refused):
     detail = N_("This card is not activated yet and cannot collect more for now. Ask its owner to open the link in the message.")
 
 
+class PurchaseUsed(Refused):
+    """extra: left, what of the price can still come back, in minor units."""
+
+    code, detail = "purchase_used", N_("A part of this purchase was used already. Refund only what is left of it.")
+
+
+class WholeOnly(Refused):
+    code, detail = "whole_only", N_("A membership comes back as a whole.")
+
+
 class NotASale(Refused):
     code, detail = "not_a_sale", N_("Only a sale can be undone or refunded.")
 
@@ -76,9 +85,10 @@ class ConfirmationNeeded(Refused):
     code, detail = "confirmation_needed", N_("So much needs a confirmation: ask the shopper, and look at the card once more.")
 
 
-class NoVouchersYet(Refused):
-    code = "vouchers_need_activation"
-    detail = N_("Vouchers and rewards can be used once the card is activated.")
+class ApprovalNeeded(Refused):
+    """So much that a second manager has to agree; it is asked for with approvals.ask."""
+
+    code, detail = "approval_needed", N_("So much needs a second manager. Ask for it, and another manager confirms it.")
 
 
 class ProgramClosed(Refused):
@@ -117,47 +127,13 @@ class SaleRequest(msgspec.Struct, frozen=True):
 class RefundRequest(msgspec.Struct, frozen=True):
     """A part of a sale comes back: a sum, in the receipt's prices after discount, or pieces of lines (number from 1, how many).
 
-    amount: with lines None, or what they cost as far as the till knows."""
+    amount: with lines None, or what they cost as far as the till knows; without lines None for all that is left."""
 
     operation_id: int
     amount: int | None
     receipt: str | None = None
     location_id: int | None = None
     lines: Sequence[tuple[int, int]] = ()
-
-
-def judge(rules: ProgramRules, amount: int, redeem: int | None, spendable: int, discount: int = 0) -> Judgement:
-    """Judge a receipt of `amount` minor units; redeem: points, None for the most allowed; spendable: points alive.
-
-    Raises NotEnoughPoints, OverLargestShare.
-    """
-    due = amount - discount
-    counts = due >= rules.minimum_receipt_minor
-    cap = share_floor(due, rules.largest_share_bp) if counts else 0
-    # The most points whose worth fits under the cap, less those at the end that would pay nothing.
-    fitting = floor_div(cap * rules.worth_points, rules.worth_minor)
-    most = min(spendable, fitting)
-    most = ceil_div(worth(rules, most) * rules.worth_points, rules.worth_minor)
-    points = most if redeem is None else redeem
-    if points > spendable:
-        raise NotEnoughPoints(params={"available": spendable, "needed": points})
-    if points > fitting:
-        raise OverLargestShare(params={"points": fitting})
-    spent = worth(rules, points)
-    return Judgement(amount, discount, most, worth(rules, most), points, spent, due - spent,
-                     earned(rules, due - spent) if counts else 0)
-
-
-def worth(rules: ProgramRules, points: int) -> int:
-    """Minor units that points pay, rounded down."""
-    return floor_div(points * rules.worth_minor, rules.worth_points)
-
-
-def earned(rules: ProgramRules, paid: int) -> int:
-    """Points for what was paid in money, rounded down once."""
-    if rules.earn_mode == "whole_steps":
-        return floor_div(paid, rules.earn_per_minor) * rules.earn_points
-    return floor_div(paid * rules.earn_points, rules.earn_per_minor)
 
 
 def can_be_undone(rules: ProgramRules, recorded_at: datetime, now: datetime) -> bool:
@@ -190,21 +166,32 @@ def check_sale(request: SaleRequest) -> None:
 def check_refund(request: RefundRequest) -> None:
     if len(request.lines) > MOST_LINES:
         raise _wrong("lines", "too_many", N_("A receipt has 500 lines at most."))
-    if not request.lines:
+    if request.amount is not None:
         _check_amount(request.amount)
     _check_receipt(request.receipt)
 
 
-def check_adjustment(unit: str, amount: int, reason: str) -> None:
-    if unit != "points":
-        raise _wrong("unit", "unit", N_("This programme counts points."))
+def check_adjustment(amount: int, reason: str) -> None:
     if type(amount) is not int or amount == 0 or abs(amount) > MAX_POINTS:
         raise _wrong("amount", "points", N_("Type a whole number of points, above or below zero."))
     if not 1 <= len(reason.strip()) <= LONGEST_REASON or not reason.isprintable():
         raise _wrong("reason", "reason", N_("Say why, in 1 to 300 characters: the shopper may ask."))
 
 
-def _check_amount(amount: int | None) -> None:
+def check_unit(unit: str, units: Sequence[str]) -> None:
+    """Raises Invalid for a unit that the programme's cards do not hold."""
+    if unit not in units:
+        raise _wrong("unit", "unit", N_("The cards of this programme do not hold that."))
+
+
+def check_confirmed(in_force: ProgramRules, judged: Judgement, request: SaleRequest) -> None:
+    """Raises ConfirmationNeeded where so much is redeemed that the shopper has to confirm it."""
+    over = in_force.confirm_redeem_over
+    if over is not None and judged.points > over and not request.confirmed:
+        raise ConfirmationNeeded(extra={"over": over})
+
+
+def _check_amount(amount: int) -> None:
     if type(amount) is not int or amount <= 0:
         raise _wrong("amount", "amount", N_("The amount is a whole number of the smallest coins, above zero."))
     if amount > MAX_AMOUNT:

@@ -16,7 +16,7 @@ from app.text import N_
 from app.web.principal import Principal
 
 __all__ = ["AddressTaken", "LinkGone", "WrongPassword", "change_password", "change_staff", "choose_location", "create_key", "create_link",
-           "create_staff", "disable", "enable", "forget_old_sessions", "get_staff", "list_keys", "list_staff", "peek_link",
+           "create_staff", "customer_of", "disable", "enable", "forget_old_sessions", "get_staff", "list_keys", "list_staff", "peek_link",
            "principal_of_key", "principal_of_session", "revoke_key", "sign_in", "sign_out", "use_link"]
 
 EMAIL, EMAIL_HASH, SESSION, LINK = "staff.email", "staff.email", "staff.session", "staff.link"
@@ -55,6 +55,11 @@ async def create_staff(tx: Transaction, ring: KeyRing, business_id: int, *, emai
     if staff_id is None:
         raise AddressTaken()
     return staff_id
+
+
+async def customer_of(reader: Database | Transaction, business_id: int, staff_id: int) -> int | None:
+    """The customer that this member of staff is themselves, whose card they may not credit; None: none known."""
+    return await store.customer_of(reader, business_id, staff_id)
 
 
 async def get_staff(db: Database, ring: KeyRing, business_id: int, staff_id: int) -> Staff:

@@ -24,6 +24,11 @@ async def staff_of(reader: Reader, business_id: int, staff_id: int) -> Row | Non
                                   {"id": staff_id, "business_id": business_id})
 
 
+async def customer_of(reader: Reader, business_id: int, staff_id: int) -> int | None:
+    return await reader.fetch_val("SELECT customer_id FROM staff WHERE id = :id AND business_id = :business_id",
+                                  {"id": staff_id, "business_id": business_id})
+
+
 async def list_staff(reader: Reader, business_id: int) -> list[Row]:
     return await reader.fetch_all(_STAFF + "WHERE s.business_id = :business_id ORDER BY s.disabled_at IS NOT NULL, s.name, s.id",
                                   {"business_id": business_id})

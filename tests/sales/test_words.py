@@ -3,14 +3,19 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from app.sales.rules import Quote, judge
+from app.sales.judgement import Quote, Receipt
+from app.sales.judging import judge
 from app.sales.words import hints
-from tests.money import RULES
+from app.standing.rules import Standing
+from tests.money import NOON, RULES
+
+ZONE = "Europe/Moscow"
 
 
 def quote(amount=100_000, redeem=0, spendable=0, status="active", debt=0, **rules):
     changed = msgspec.structs.replace(RULES, **rules)
-    return Quote(SimpleNamespace(status=status), judge(changed, amount, redeem, spendable), changed, "RUB", spendable, debt)
+    judged = judge(changed, Receipt(amount, NOON, ZONE, ZONE), Standing(spendable=spendable), redeem)
+    return Quote(SimpleNamespace(status=status), judged, changed, "RUB", spendable, debt)
 
 
 def said(language="en", **what):
