@@ -5,8 +5,8 @@ from typing import Literal
 import msgspec
 
 from app.errors import FieldError, Invalid
-from app.money import MAX_AMOUNT
 from app.programs import terms
+from app.programs.checks import LIMITS, validate
 from app.programs.explain import explain
 from app.text import N_
 
@@ -21,7 +21,7 @@ class ProgramRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cach
     Earning: earn_points per earn_per_minor paid in money, in `unit`: points, or money (cashback, in minor units); `proportional`
     counts every minor unit, `whole_steps` full steps only, both round down. Receipts below minimum_receipt_minor earn nothing and
     cannot be paid with points. Spending: worth_points pay worth_minor, for at most largest_share_bp of a receipt (basis points),
-    from smallest_redeem on and in steps of redeem_step. discount_bp: off every receipt.
+    from smallest_redeem on and in steps of redeem_step. discount_bp: off every receipt that is not below the minimum.
 
     Life of a lot: lot_days days from its day on, to the end of the month or year in which those days end, or from the last
     activity on (None: for ever); fades let it end in parts. pending_days: earned points wait so long. warn_days: how many days
@@ -64,31 +64,6 @@ class ProgramRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cach
     offers: terms.Offers | None = None
     favourite: terms.Favourite | None = None
     rules: tuple[terms.Rule, ...] = ()
-
-
-_MILLION = 0, 1_000_000, N_("Type a whole number from 0 to 1,000,000.")
-_ABOVE_ZERO = 1, 10**9, N_("Type an amount above zero, at most 1,000,000,000 of the smallest coins.")
-LIMITS = {
-    "earn_points": _MILLION, "earn_per_minor": _ABOVE_ZERO, "worth_minor": _ABOVE_ZERO, "worth_points": _ABOVE_ZERO,
-    "minimum_receipt_minor": (0, MAX_AMOUNT, N_("Type an amount of zero or more that a receipt can reach.")),
-    "largest_share_bp": (0, WHOLE_BP, N_("Type a share from 0 to 100 per cent.")),
-    "lot_days": (1, 3650, N_("Type a number of days from 1 to 3650, or leave it empty where points never expire.")),
-    "welcome_points": _MILLION,
-    "refund_grace_days": (0, 365, N_("Type a number of days from 0 to 365.")),
-    "undo_minutes": (0, 1440, N_("Type a number of minutes from 0 to 1440.")),
-}
-
-
-def validate(rules: ProgramRules) -> None:
-    """Raises Invalid, a sentence for each field, unless a shop could mean these rules."""
-    wrong = [FieldError(field, "out_of_range", sentence) for field, (least, most, sentence) in LIMITS.items()
-             if (value := getattr(rules, field)) is not None and not least <= value <= most]
-    # A decimal point in the wrong place would give the shop away: 5 points of 1 ₽ for every kopeck.
-    if not wrong and rules.earn_points * rules.worth_minor > rules.earn_per_minor * rules.worth_points:
-        wrong.append(FieldError("earn_points", "gives_away",
-                                N_("These points would be worth more than the purchase itself. Check the amounts.")))
-    if wrong:
-        raise Invalid(fields=wrong)
 
 
 def parse(text: str | bytes) -> ProgramRules:
