@@ -20,7 +20,7 @@ class Basket:
         """Raises Invalid where the lines are more than the receipt, or a line is no line."""
         self.lines, self.total = receipt.lines, receipt.amount
         rest = self.total
-        for number, line in enumerate(self.lines, 1):
+        for number, line in enumerate(self.lines):
             if line.amount < 0 or line.quantity < 1:
                 raise _wrong(f"lines.{number}", "line", N_("A line has a quantity of one or more and no amount below zero."))
             rest -= line.amount

@@ -24,7 +24,9 @@ def discount(basket: Basket, scene: Scene, rules: ProgramRules, book: Book, leve
         _off_goods(basket, scene, rules, applied)
         stopped = _by_rules(basket, scene, book.lines, applied, False)
         scene.amount = basket.total
-        share = max(rules.discount_bp, level.discount_bp if level else 0)
+        # A receipt below the smallest one that counts gets none of it; measured before this discount, which could not be otherwise.
+        counts = basket.total >= rules.minimum_receipt_minor
+        share = max(rules.discount_bp, level.discount_bp if level else 0) if counts else 0
     else:
         scene.amount, stopped = basket.total, True
         share = rules.membership.discount_outside_bp if rules.membership else 0

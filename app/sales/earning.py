@@ -183,15 +183,18 @@ def _donate(earned: Earned, charity: terms.Charity, to_pay: int) -> None:
 def give(earned: Earned, scene: Scene, rules: tuple[Ready, ...]) -> None:
     """Vouchers for later, and rewards with this receipt."""
     for ready in rules:
-        effect = ready.effect
-        assert isinstance(effect, terms.GiveVoucher | terms.GiveReward)
         if not ready.holds(scene) or (ready.of_lines and not ready.chosen(earned.basket, scene.standing)):
             continue
         if not ready.capped(1, scene.standing):
             continue
-        days = effect.days if isinstance(effect, terms.GiveVoucher) else None
-        earned.given.append(Given(effect.reward, ready.key, days, at_once=isinstance(effect, terms.GiveReward)))
+        earned.given.append(given_by(ready))
         earned.applied.append(Applied(ready.key, ready.what, 1))
         if ready.is_exclusive:
             break
 
+
+def given_by(ready: Ready) -> Given:
+    if isinstance(ready.effect, terms.GiveVoucher):
+        return Given(ready.effect.reward, ready.key, ready.effect.days)
+    assert isinstance(ready.effect, terms.GiveReward)
+    return Given(ready.effect.reward, ready.key, at_once=True)

@@ -22,8 +22,8 @@ class Line(msgspec.Struct, frozen=True):
 class UsedReward(msgspec.Struct, frozen=True):
     """A reward that this receipt uses: of a voucher, or bought from the catalogue for `cost` of `unit`.
 
-    kind and value as the catalogue says: discount (basis points), money_off (minor units), product (sku: that line becomes free),
-    else nothing that money shows. issued_by: "promo" where a code gave it."""
+    kind and value as the catalogue says: discount (basis points), money_off (minor units), product (one piece of sku becomes free),
+    else nothing that money shows. Without a voucher and without a cost: a promo code gave it."""
 
     key: str
     kind: str
@@ -52,7 +52,10 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class JudgedLine(msgspec.Struct, frozen=True):
-    """A line after judging: net is what it cost after discounts; paid the money part of that; earned: unit → amount that is its own."""
+    """A line after judging: net is what it cost after discounts; paid the money part of that.
+
+    earned: unit → amount that is its own. Lines add up to the whole receipt, but for what the visit as such earns (a stamp or
+    progress a visit, a fixed donation): that falls to no line, and goes with the last of them."""
 
     amount: int
     discount: int
@@ -74,7 +77,8 @@ class Gain(msgspec.Struct, frozen=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """A rule that did something. what: discount | earn | voucher | reward; amount: as its caps count."""
+    """A rule that did something. what: discount | earn | voucher | reward; amount: as its caps count, below zero where a rule
+    lessened the base earning. rule: also "*offers", "*favourite", "*reward:KEY", which no rule can be called."""
 
     rule: str
     what: str
@@ -92,7 +96,8 @@ class Given(msgspec.Struct, frozen=True):
 
 class Judgement(msgspec.Struct, frozen=True):
     """A receipt under rules. redeemable_*: the most that the programme's unit may pay; points, spent_minor: what it pays now;
-    to_earn: gains in the programme's unit; lines: as `Receipt.lines`, with the rest that `judge` added, if any, at the end."""
+    to_earn: gains in the programme's unit, those that wait included; lines: as `Receipt.lines`, with the rest that `judge` added,
+    if any, at the end."""
 
     amount: int
     discount: int
@@ -104,12 +109,20 @@ class Judgement(msgspec.Struct, frozen=True):
     to_earn: int
     lines: tuple[JudgedLine, ...] = ()
     gains: tuple[Gain, ...] = ()
-    takes: Mapping[str, int] = {}        # other units: visits used, what rewards of the catalogue cost
+    takes: Mapping[str, int] = {}        # besides `points`: visits used, what rewards of the catalogue cost (any unit)
     applied: tuple[Applied, ...] = ()
     given: tuple[Given, ...] = ()
 
     def gained(self, unit: str) -> int:
         return sum([gain.amount for gain in self.gains if gain.unit == unit])
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """What an event that is no purchase brings."""
+
+    gains: tuple[Gain, ...] = ()
+    given: tuple[Given, ...] = ()
+    applied: tuple[Applied, ...] = ()
 
 
 class Quote(msgspec.Struct, frozen=True):

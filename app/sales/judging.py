@@ -3,17 +3,18 @@
 Integers only. Shares and earned points are rounded down, the base once per receipt; what falls to lines adds up to the whole.
 """
 from collections.abc import Mapping
+from datetime import datetime
 
 from app.errors import Refused
 from app.ledger.rules import NotEnoughPoints
 from app.money import ceil_div, floor_div, share_floor
 from app.programs.rules import ProgramRules
-from app.programs.terms import Level
+from app.programs.terms import Earn, Level
 from app.sales.basket import Basket
 from app.sales.conditions import Scene
 from app.sales.discounts import discount
-from app.sales.earning import Earned, earn
-from app.sales.judgement import JudgedLine, Judgement, Receipt
+from app.sales.earning import Earned, earn, given_by
+from app.sales.judgement import Applied, Gain, Given, Happened, JudgedLine, Judgement, Receipt
 from app.sales.rulebook import book_of
 from app.sales.rules import OverLargestShare
 from app.standing.rules import Standing
@@ -61,6 +62,39 @@ def judge(rules: ProgramRules, receipt: Receipt, standing: Standing, redeem: int
     return Judgement(receipt.amount, receipt.amount - due, most, worth(rules, most), points, spent, due - spent,
                      sum([gain.amount for gain in earned.gains if gain.unit == rules.unit]),
                      lines, tuple(earned.gains), takes, (*applied, *earned.applied), tuple(earned.given))
+
+
+def judge_event(rules: ProgramRules, event: str, quantity: int, at: datetime, standing: Standing, business_zone: str) -> Happened:
+    """What rules give for something that happened and is no purchase: nothing outside of a membership or once earning is frozen.
+
+    quantity: of what the event counts (packages brought back), 1 for most; for `absent` the days without a visit: a rule with
+    `event_days` answers to exactly so many, so that the daily job asks once for each.
+    """
+    rules_of_event = book_of(rules).events
+    if not rules_of_event or standing.is_closed or not standing.is_member:
+        return Happened()
+    level = book_of(rules).level_of(standing)
+    scene = Scene(Receipt(0, at, business_zone, business_zone), standing, level.key if level else None)
+    gains: list[Gain] = []
+    given: list[Given] = []
+    applied: list[Applied] = []
+    stopped: set[bool] = set()                       # exclusive: earning and gifts apart
+    for ready in rules_of_event:
+        when, effect = ready.rule.when, ready.effect
+        is_gift, is_meant = not isinstance(effect, Earn), when.event == event and when.event_days in (None, quantity)
+        if not is_meant or is_gift in stopped or not ready.holds(scene):
+            continue
+        amount = ready.capped(effect.amount * (quantity if effect.each else 1) if isinstance(effect, Earn) else 1, standing)
+        if not amount:
+            continue
+        applied.append(Applied(ready.key, ready.what, amount))
+        if isinstance(effect, Earn):
+            gains.append(Gain(effect.unit, amount, ready.key, effect.days, effect.fades))
+        else:
+            given.append(given_by(ready))
+        if ready.is_exclusive:
+            stopped.add(is_gift)
+    return Happened(tuple(gains), tuple(given), tuple(applied))
 
 
 def worth(rules: ProgramRules, points: int) -> int:
