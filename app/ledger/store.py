@@ -116,22 +116,23 @@ async def change_lots(tx: Transaction, changes: Iterable[tuple[int, int]]) -> No
 
 async def insert_entries(tx: Transaction, operation_id: int, business_id: int, entries: Sequence[Sequence[Any]]) -> None:
     """entries: line, account or None for the business's side, book, unit, amount, lot or None."""
+    await insert_all_entries(tx, [(operation_id, business_id, entry) for entry in entries])
+
+
+async def insert_all_entries(tx: Transaction, entries: Iterable[tuple[int, int, Sequence[Any]]]) -> None:
+    """Of several operations: operation, business, and the entry as in `insert_entries`."""
     await tx.execute_many(_ENTRY, [
         {"operation_id": operation_id, "line": line, "business_id": business_id, "account_id": account_id, "book": book, "unit": unit,
-         "amount": amount, "lot_id": lot_id} for line, account_id, book, unit, amount, lot_id in entries])
+         "amount": amount, "lot_id": lot_id} for operation_id, business_id, (line, account_id, book, unit, amount, lot_id) in entries])
 
 
 async def change_balance(tx: Transaction, account_id: int, unit: str, amount: int) -> None:
     await tx.execute(_BALANCE, {"account_id": account_id, "unit": unit, "amount": amount})
 
 
-# Which cards show an account, and what is due on it.
+# Which cards show an account, and what it holds.
 _CARDS = """
 SELECT id, status FROM cards WHERE account_id = :account_id AND business_id = :business_id ORDER BY id DESC LIMIT 20"""
-_DUE = """
-SELECT l.account_id, a.business_id, a.program_id FROM lots l JOIN accounts a ON a.id = l.account_id
-WHERE l.remaining > 0 AND l.expires_at IS NOT NULL AND l.expires_at <= :now
-GROUP BY l.account_id, a.business_id, a.program_id ORDER BY l.account_id LIMIT :limit"""
 # What expired of the lots that were alive at a moment, less what sales that came late have spent of it since.
 _ENDED_SINCE = """
 SELECT l.unit, l.id, -SUM(e.amount) AS amount, l.expires_at, l.created_at, l.available_at
@@ -154,6 +155,8 @@ SELECT 1 FROM lots WHERE account_id = :account_id AND unit = :unit AND remaining
 _MEMBERSHIPS = """
 SELECT id, remaining, expires_at, created_at, available_at FROM lots
 WHERE account_id = :account_id AND unit = 'membership' AND remaining <> 0 AND (expires_at IS NULL OR expires_at > :at)"""
+_SET_MERGED = """
+UPDATE accounts SET merged_into = :into WHERE id = :id AND business_id = :business_id AND merged_into IS NULL RETURNING id"""
 _MERGED = "SELECT merged_into FROM accounts WHERE id = :id AND business_id = :business_id"
 _EXPIRING = """
 SELECT unit, expires_at, CAST(SUM(remaining) AS BIGINT) AS amount FROM lots
@@ -164,11 +167,6 @@ GROUP BY unit, expires_at ORDER BY expires_at, unit LIMIT :limit"""
 async def cards_of(reader: Reader, business_id: int, account_id: int) -> list[Any]:
     """id and status of the cards that show the account, newest first."""
     return await reader.fetch_all(_CARDS, {"account_id": account_id, "business_id": business_id})
-
-
-async def due_accounts(reader: Reader, now_ms: int, limit: int) -> list[Any]:
-    """account_id, business_id, program_id of accounts that hold ended points."""
-    return await reader.fetch_all(_DUE, {"now": now_ms, "limit": limit})
 
 
 async def ended_since(reader: Reader, account_id: int, at_ms: int, now_ms: int) -> dict[str, list[Lot]]:
@@ -213,3 +211,8 @@ async def find_merged(reader: Reader, business_id: int, account_id: int) -> tupl
     """The account that this one was merged into, None in it for none; None where there is no such account."""
     row = await reader.fetch_one(_MERGED, {"id": account_id, "business_id": business_id})
     return (row["merged_into"],) if row else None
+
+
+async def set_merged(tx: Transaction, business_id: int, account_id: int, into: int) -> bool:
+    """Whether the account was there and not merged yet."""
+    return await tx.fetch_one(_SET_MERGED, {"id": account_id, "business_id": business_id, "into": into}) is not None

@@ -1,5 +1,6 @@
 """Telling the rest of the server, by rows that commit with the change, that a card changed or that something happened."""
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +13,8 @@ from app.text import N_
 from app.updates import store
 from app.updates.store import Update, find_cursor, move_cursor, newest, newest_of, since
 
-__all__ = ["Update", "append", "emit", "find_cursor", "lift", "move_cursor", "newest", "newest_of", "number_pending", "since",
-           "wait_for_number"]
+__all__ = ["Update", "append", "append_many", "emit", "emit_many", "find_cursor", "lift", "move_cursor", "newest", "newest_of",
+           "number_pending", "since", "wait_for_number"]
 
 NUMBERED = "updates"            # channel: numbered rows exist
 WAITING = "update_queue"        # channel: rows wait to be numbered
@@ -42,6 +43,13 @@ async def append(tx: Transaction, business_id: int, card_id: int, now: datetime,
     tx.notify(WAITING)
     await store.enqueue(tx, values)
     return None
+
+
+async def append_many(tx: Transaction, cards: Sequence[tuple[int, int]], now: datetime) -> None:
+    """As `append`, of many cards at once: (business, card) each."""
+    if cards:
+        tx.notify(NUMBERED if tx.engine == "sqlite" else WAITING)
+        await store.append_many(tx, cards, to_ms(now))
 
 
 async def number_pending(db: Database) -> int:
@@ -94,3 +102,12 @@ async def emit(tx: Transaction, business_id: int, kind: str, now: datetime, *, c
     await store.emit(tx, {
         "business_id": business_id, "kind": kind, "card_id": card_id, "operation_id": operation_id, "customer_id": customer_id,
         "enrolment_id": enrolment_id, "details": msgspec.json.encode(details).decode() if details else "{}", "at": to_ms(now)})
+
+
+async def emit_many(tx: Transaction, kind: str, events: Sequence[tuple[int, int | None, int | None, dict[str, Any] | None]],
+                    now: datetime) -> None:
+    """As `emit`, of many of a kind at once: (business, card, operation, details) each."""
+    await store.emit_many(tx, [{
+        "business_id": business_id, "kind": kind, "card_id": card_id, "operation_id": operation_id, "customer_id": None,
+        "enrolment_id": None, "details": msgspec.json.encode(details).decode() if details else "{}", "at": to_ms(now)}
+        for business_id, card_id, operation_id, details in events])

@@ -1,4 +1,5 @@
 """Updates, their queue on PostgreSQL, the newest number of each card, readers' cursors, and the outbox of events."""
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.db import Database, Transaction
@@ -9,6 +10,8 @@ _FLOOR = "COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'update_f
 _APPEND = f"""
 INSERT INTO updates(number, business_id, card_id, registration_id, at)
 VALUES (1 + MAX({_NEWEST}, {_FLOOR}), :business_id, :card_id, :registration_id, :at) RETURNING number"""
+_INSERT = """
+INSERT INTO updates(number, business_id, card_id, registration_id, at) VALUES (:number, :business_id, :card_id, :registration_id, :at)"""
 _LATEST = """
 INSERT INTO latest_updates(card_id, number) VALUES (:card_id, :number)
 ON CONFLICT (card_id) DO UPDATE SET number = excluded.number"""
@@ -63,6 +66,19 @@ async def append(tx: Transaction, values: dict[str, Any]) -> int:
     return number
 
 
+async def append_many(tx: Transaction, cards: Sequence[tuple[int, int]], at_ms: int) -> None:
+    """The same for many cards at once: (business, card) each; PostgreSQL: they wait for the runner."""
+    rows: list[dict[str, Any]] = [
+        {"business_id": business, "card_id": card, "registration_id": None, "at": at_ms} for business, card in cards]
+    if tx.engine == "postgresql":
+        return await tx.execute_many(_ENQUEUE, rows)
+    first = 1 + await tx.fetch_val(f"SELECT MAX({_NEWEST}, {_FLOOR})")
+    for number, row in enumerate(rows, first):
+        row["number"] = number
+    await tx.execute_many(_INSERT, rows)
+    await tx.execute_many(_LATEST, [{"card_id": row["card_id"], "number": row["number"]} for row in rows])
+
+
 async def enqueue(tx: Transaction, values: dict[str, Any]) -> None:
     """PostgreSQL: the update waits for the one runner, who numbers what is committed."""
     await tx.execute(_ENQUEUE, values)
@@ -107,3 +123,7 @@ async def move_cursor(tx: Transaction, name: str, number: int) -> None:
 
 async def emit(tx: Transaction, values: dict[str, Any]) -> None:
     await tx.execute(_EMIT, values)
+
+
+async def emit_many(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    await tx.execute_many(_EMIT, rows)
