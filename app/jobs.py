@@ -99,16 +99,21 @@ def timetable() -> Sequence[Job]:
     from app.idempotency import service as idempotency
     from app.ledger import service as ledger
     from app.limits import service as limits
+    from app.programs import service as programs
     from app.push import service as push
     from app.registrations import service as registrations
     from app.sms import service as sms
     from app.staff import service as staff
+    from app.standing import service as standing
 
     return (
         Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, _gateways(here), here.clock), ("messages",)),
         # Every second: a phone whose pushes are held back for a moment is not told later than that.
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
+        Job("begin announced rules", MINUTE, lambda here: programs.begin_announced(here.db, here.clock.now())),
+        Job("review levels", 5 * MINUTE, lambda here: standing.review_due(here.db, here.clock.now())),
+        Job("renew offers", 5 * MINUTE, lambda here: standing.renew_offers(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),

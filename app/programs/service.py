@@ -1,7 +1,8 @@
 """Businesses, their locations and programmes: made, read, and changed; a programme's rules only ever get a new version."""
 import hashlib
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +22,7 @@ __all__ = [
     "Location",
     "Program",
     "ProgramRules",
+    "begin_announced",
     "change_business",
     "change_location",
     "change_rules",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 MAX_NAME = 100
+ANNOUNCED_MOST = timedelta(days=731)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -107,8 +110,8 @@ async def location_zone(reader: Reader, business_id: int, location_id: int | Non
 
 
 async def rules_at(reader: Reader, program: Program, at: datetime) -> tuple[int, ProgramRules]:
-    """The version in force at `at`, and its rules; before the programme began, the first."""
-    if to_ms(at) >= program.rules_since:
+    """The version in force at `at`, and its rules; before the programme began, the first. An announced one holds from its moment on."""
+    if to_ms(at) >= program.rules_since and (program.rules_until is None or to_ms(at) < program.rules_until):
         return program.rules_version, program.rules
     return await store.rules_in_force(reader, program.id, to_ms(at))
 
@@ -124,7 +127,7 @@ async def rules_of_version(reader: Reader, program: Program, version: int) -> Pr
 
 
 async def list_rules_versions(reader: Reader, business_id: int, program_id: int) -> list[dict[str, Any]]:
-    """Newest first: version, rules, created_at (epoch ms), created_by."""
+    """Newest first: version, rules, created_at (epoch ms), created_by, starts_at (epoch ms, None: from created_at on)."""
     return await store.list_rules_versions(reader, business_id, program_id)
 
 
@@ -163,7 +166,8 @@ async def create_program(tx: Transaction, business_id: int, *, slug: str, name: 
     """A programme with version 1 of its rules; returns its id. Its design is laid by the caller (`designs`).
 
     kind: a key of `kinds.KINDS`, as which the rules began.
-    number_prefix: the three digits that its card numbers begin with, never 9 first; None: chosen.
+    number_prefix: the three digits that its card numbers begin with, never 9 first; None: chosen. kind: a key of `kinds.KINDS`,
+    which says how it is drawn and nothing of what it does.
     """
     _validate(rules)
     if wrong := [*_wrong_slug(slug), *_wrong_name(name)]:
@@ -186,19 +190,42 @@ def prefix_for(seed: str) -> str:
 
 
 # Changing.
-async def change_rules(db: Database, who: Principal, program_id: int, rules: ProgramRules, now: datetime) -> int:
-    """A new version that holds from `now` on; returns its number. Operations before it keep the version that judged them."""
+async def change_rules(db: Database, who: Principal, program_id: int, rules: ProgramRules, now: datetime, *,
+                       starts_at: datetime | None = None) -> int:
+    """A new version that holds from `now` on, or is announced for `starts_at`; returns its number.
+
+    Operations before it keep the version that judged them, and what they gave its terms. Raises Invalid (starts_at too).
+    """
     _validate(rules)
+    if starts_at is not None and not now < starts_at <= now + ANNOUNCED_MOST:
+        raise Invalid(fields=[FieldError("starts_at", "out_of_range", N_("Announce rules for a moment within the next two years."))])
 
     async def act(tx: Transaction) -> int:
         version = await store.next_rules_version(tx, who.business_id, program_id)
         if version is None:
             raise NotFound()
-        await _append_rules(tx, who.business_id, program_id, version, rules, who.name, now)
+        await _append_rules(tx, who.business_id, program_id, version, rules, who.name, now, starts_at)
+        if starts_at is None:
+            await store.set_rules_version(tx, who.business_id, program_id, version)
         await audit.record(tx, who, "program.rules_changed", "program", program_id, {"version": version}, now=now)
         return version
 
     return await write_transaction(db, act)
+
+
+async def begin_announced(db: Database, now: datetime) -> int:
+    """Announced rules whose moment came are read with their programme from here on; returns how many programmes moved.
+
+    `rules_at` gives them from their moment on, whether or not this ran.
+    """
+    async def act(tx: Transaction, business_id: int, program_id: int) -> None:
+        version, _ = await store.rules_in_force(tx, program_id, to_ms(now))
+        await store.set_rules_version(tx, business_id, program_id, version)
+
+    due = await store.programs_to_move(db, to_ms(now))
+    for business_id, program_id in due:
+        await write_transaction(db, partial(act, business_id=business_id, program_id=program_id))
+    return len(due)
 
 
 async def rename_program(db: Database, who: Principal, program_id: int, name: str, texts: Texts, now: datetime) -> None:
@@ -242,9 +269,10 @@ async def change_location(db: Database, who: Principal, location_id: int, *, nam
 
 
 async def _append_rules(tx: Transaction, business_id: int, program_id: int, version: int, what: ProgramRules, created_by: str,
-                        now: datetime) -> None:
+                        now: datetime, starts_at: datetime | None = None) -> None:
     await store.insert_rules(tx, {"business_id": business_id, "program_id": program_id, "version": version,
-                                  "rules": rules.dump(what), "created_at": to_ms(now), "created_by": created_by})
+                                  "rules": rules.dump(what), "created_at": to_ms(now), "created_by": created_by,
+                                  "starts_at": to_ms(starts_at) if starts_at else None})
 
 
 _validate = rules.validate

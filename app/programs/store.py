@@ -57,7 +57,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A programme with the rules in force now. rules_since: epoch ms from which they hold.
+    """A programme with the rules in force now. rules_since: epoch ms from which they hold; rules_until: when announced ones follow.
 
     Where it is closing: earns_until_at, epoch ms from which on it earns nothing; spends_until_at, from which on it is over."""
 
@@ -81,6 +81,7 @@ class Program:
     language: str
     earns_until_at: int | None = None
     spends_until_at: int | None = None
+    rules_until: int | None = None
 
     def name_in(self, language: str) -> str:
         return said(self.texts, language, "name", self.name)
@@ -95,9 +96,12 @@ SELECT l.id, l.business_id, l.name, l.texts, l.address, COALESCE(l.time_zone, b.
        l.latitude, l.longitude, l.closed_at
 FROM locations l JOIN businesses b ON b.id = l.business_id"""
 _PROGRAM = """
-SELECT p.id, p.business_id, p.slug, p.kind, p.name, p.texts, p.number_prefix, p.rules_version, r.rules, r.created_at AS rules_since,
+SELECT p.id, p.business_id, p.slug, p.kind, p.name, p.texts, p.number_prefix, p.rules_version, r.rules,
+       COALESCE(r.starts_at, r.created_at) AS rules_since,
        p.design_version, p.closed_at, b.name AS business_name, b.texts AS business_texts, b.currency, b.time_zone, b.country, b.language,
-       p.earns_until_at, p.spends_until_at
+       p.earns_until_at, p.spends_until_at, (
+         SELECT MIN(n.starts_at) FROM rules_versions n
+         WHERE n.program_id = p.id AND n.starts_at > COALESCE(r.starts_at, r.created_at)) AS rules_until
 FROM programs p JOIN businesses b ON b.id = p.business_id JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"""
 
 
@@ -122,7 +126,7 @@ def _location(row: Any) -> Location:
 
 def _program(row: Any) -> Program:
     return Program(row[0], row[1], row[2], row[3], row[4], _parsed(row[5]), row[6], row[7], _parsed_rules(row[8]), row[9], row[10],
-                   row[11], row[12], _parsed(row[13]), row[14], row[15], row[16], row[17], row[18], row[19])
+                   row[11], row[12], _parsed(row[13]), row[14], row[15], row[16], row[17], row[18], row[19], row[20])
 
 
 async def find_business(reader: Reader, business_id: int) -> Business | None:
@@ -176,7 +180,9 @@ async def rules_in_force(reader: Reader, program_id: int, at: int) -> tuple[int,
     """The version in force at `at` (epoch ms); before the first one, the first."""
     row = await reader.fetch_one(
         "SELECT version, rules FROM rules_versions WHERE program_id = :program_id"
-        " ORDER BY CASE WHEN created_at <= :at THEN 0 ELSE 1 END, CASE WHEN created_at <= :at THEN -version ELSE version END LIMIT 1",
+        " ORDER BY CASE WHEN COALESCE(starts_at, created_at) <= :at THEN 0 ELSE 1 END,"
+        " CASE WHEN COALESCE(starts_at, created_at) <= :at THEN -COALESCE(starts_at, created_at) ELSE COALESCE(starts_at, created_at) END,"
+        " CASE WHEN COALESCE(starts_at, created_at) <= :at THEN -version ELSE version END LIMIT 1",
         {"program_id": program_id, "at": at})
     return row["version"], _parsed_rules(row["rules"])
 
@@ -188,9 +194,9 @@ async def rules_of_version(reader: Reader, program_id: int, version: int) -> Pro
 
 
 async def list_rules_versions(reader: Reader, business_id: int, program_id: int) -> list[dict[str, Any]]:
-    """Newest first: version, rules, created_at (epoch ms), created_by."""
+    """Newest first: version, rules, created_at (epoch ms), created_by, starts_at (epoch ms, None: from created_at on)."""
     rows = await reader.fetch_all(
-        "SELECT version, rules, created_at, created_by FROM rules_versions"
+        "SELECT version, rules, created_at, created_by, starts_at FROM rules_versions"
         " WHERE program_id = :program_id AND business_id = :business_id ORDER BY version DESC",
         {"program_id": program_id, "business_id": business_id})
     return [{**dict(row), "rules": _parsed_rules(row["rules"])} for row in rows]
@@ -235,17 +241,34 @@ async def insert_program(tx: Transaction, values: Mapping[str, Any]) -> int | No
 
 
 async def next_rules_version(tx: Transaction, business_id: int, program_id: int) -> int | None:
-    """Counts the programme's version up and returns it; None where the business has no such programme."""
-    row = await tx.fetch_one(
-        "UPDATE programs SET rules_version = rules_version + 1 WHERE id = :id AND business_id = :business_id RETURNING rules_version",
+    """The number of the next version, which nobody else gets before `tx` ends; None where the business has no such programme."""
+    held = await tx.fetch_one(
+        "UPDATE programs SET rules_version = rules_version WHERE id = :id AND business_id = :business_id RETURNING id",
         {"id": program_id, "business_id": business_id})
-    return row["rules_version"] if row else None
+    if held is None:
+        return None
+    return 1 + await tx.fetch_val("SELECT MAX(version) FROM rules_versions WHERE program_id = :id", {"id": program_id})
+
+
+async def set_rules_version(tx: Transaction, business_id: int, program_id: int, version: int) -> None:
+    """From here on this version is the one that is read with the programme."""
+    await tx.execute("UPDATE programs SET rules_version = :version WHERE id = :id AND business_id = :business_id",
+                     {"version": version, "id": program_id, "business_id": business_id})
+
+
+async def programs_to_move(reader: Reader, now: int) -> list[tuple[int, int]]:
+    """(business, programme) whose announced rules began by `now` while older ones are still read."""
+    rows = await reader.fetch_all(
+        "SELECT DISTINCT p.business_id, p.id FROM rules_versions n JOIN programs p ON p.id = n.program_id"
+        " JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"
+        " WHERE n.starts_at <= :now AND n.starts_at > COALESCE(r.starts_at, r.created_at) ORDER BY p.id", {"now": now})
+    return [(row[0], row[1]) for row in rows]
 
 
 async def insert_rules(tx: Transaction, values: Mapping[str, Any]) -> None:
     await tx.execute(
-        "INSERT INTO rules_versions(business_id, program_id, version, rules, created_at, created_by)"
-        " VALUES (:business_id, :program_id, :version, :rules, :created_at, :created_by)", values)
+        "INSERT INTO rules_versions(business_id, program_id, version, rules, created_at, created_by, starts_at)"
+        " VALUES (:business_id, :program_id, :version, :rules, :created_at, :created_by, CAST(:starts_at AS BIGINT))", values)
 
 
 async def rename_program(tx: Transaction, business_id: int, program_id: int, name: str, texts: Texts) -> None:

@@ -1,4 +1,4 @@
-"""What the jobs of standing look things up by: passed windows, birthdays, activations, and when a basket of offers is due."""
+"""What the jobs of standing look things up by: passed windows, birthdays, activations, announced rules, and when a basket is due."""
 from app.schema.sql import run
 
 revision, down_revision = "0007", "0006"
@@ -18,6 +18,7 @@ CREATE INDEX offer_rounds_due ON offer_rounds(due_at);
 CREATE INDEX operations_expiries ON operations(recorded_at) WHERE kind = 'expiry';
 CREATE INDEX customers_birthday ON customers(business_id, SUBSTR(birthday_on, 6, 5)) WHERE birthday_on IS NOT NULL;
 CREATE INDEX cards_activated ON cards(program_id, activated_at) WHERE activated_at IS NOT NULL;
+CREATE INDEX rules_versions_announced ON rules_versions(program_id, starts_at) WHERE starts_at IS NOT NULL;
 CREATE INDEX products_added ON products(business_id, added_at);
 """)
 
