@@ -14,7 +14,7 @@ MASK = 0xFFFFFFFF
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
 PREFIXES = {"business": "biz", "program": "prg", "location": "loc", "customer": "cus", "card": "crd", "operation": "op",
-            "enrolment": "enr", "api_key": "key", "staff": "stf", "event": "evt"}
+            "enrolment": "enr", "api_key": "key", "staff": "stf", "event": "evt", "coupon": "cpn"}
 
 
 class PublicIds:

@@ -94,6 +94,7 @@ class Work:
 
 def timetable() -> Sequence[Job]:
     """Every job. Rooms are imported here and not above: a command that runs no jobs does not pay for them."""
+    from app.benefits import service as benefits
     from app.card_pages import service as card_pages
     from app.enrolment import service as enrolment
     from app.idempotency import service as idempotency
@@ -114,6 +115,7 @@ def timetable() -> Sequence[Job]:
         Job("begin announced rules", MINUTE, lambda here: programs.begin_announced(here.db, here.clock.now())),
         Job("review levels", 5 * MINUTE, lambda here: standing.review_due(here.db, here.clock.now())),
         Job("renew offers", 5 * MINUTE, lambda here: standing.renew_offers(here.db, here.clock.now())),
+        Job("expire vouchers", 10 * MINUTE, lambda here: benefits.expire_due(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),

@@ -84,6 +84,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
 
 def all_routes() -> list[BaseRoute]:
     """Every route that all programs have, room by room."""
+    from app.card_pages import coupons as coupon_pages
     from app.card_pages import pages as card_pages
     from app.console import pages as console_pages
     from app.enrolment import pages as enrolment_pages
@@ -94,7 +95,8 @@ def all_routes() -> list[BaseRoute]:
     from app.web import front, status
 
     # Tried in this order, for every request: what tills and phones call comes first.
-    rooms = (till_api, registrations_api, assets, front, status, enrolment_pages, card_pages, pass_pages, till_pages, console_pages)
+    rooms = (till_api, registrations_api, assets, front, status, enrolment_pages, card_pages, coupon_pages, pass_pages, till_pages,
+             console_pages)
     return [route for room in rooms for route in room.routes]
 
 

@@ -42,17 +42,22 @@ async def count_open(reader: Reader, business_id: int, program_id: int) -> dict[
 async def create_reward(db: Database, who: Principal, program_id: int, wish: RewardWish, now: datetime) -> Reward:
     """Raises Invalid, KeyTaken."""
     async def act(tx: Transaction) -> Reward:
-        program = await programs.get_program(tx, who.business_id, program_id)
-        rules.check_reward(wish, program.rules)
-        row = {**_row(wish), "business_id": who.business_id, "program_id": program_id, "key": wish.key, "stock": wish.stock,
-               "created_at": to_ms(now)}
-        reward_id = await store.insert(tx, row)
-        if reward_id is None:
-            raise KeyTaken()
-        await audit.record(tx, who, "reward.created", "reward", reward_id, {"key": wish.key, "kind": wish.kind}, now=now)
-        return await get_reward(tx, who.business_id, program_id, wish.key)
+        return await add(tx, who, program_id, wish, now)
 
     return await write_transaction(db, act)
+
+
+async def add(tx: Transaction, who: Principal, program_id: int, wish: RewardWish, now: datetime) -> Reward:
+    """`create_reward` inside the caller's transaction: a new programme brings those that its rules name."""
+    program = await programs.get_program(tx, who.business_id, program_id)
+    rules.check_reward(wish, program.rules)
+    row = {**_row(wish), "business_id": who.business_id, "program_id": program_id, "key": wish.key, "stock": wish.stock,
+           "created_at": to_ms(now)}
+    reward_id = await store.insert(tx, row)
+    if reward_id is None:
+        raise KeyTaken()
+    await audit.record(tx, who, "reward.created", "reward", reward_id, {"key": wish.key, "kind": wish.kind}, now=now)
+    return await get_reward(tx, who.business_id, program_id, wish.key)
 
 
 async def change_reward(db: Database, who: Principal, program_id: int, wish: RewardWish, now: datetime, *, stock_was: int | None) -> Reward:

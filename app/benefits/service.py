@@ -74,17 +74,17 @@ async def get_voucher(reader: Reader, business_id: int, voucher_id: int) -> Vouc
 
 async def issue(tx: Transaction, who: Principal, program: Program, account_id: int, rewards: Sequence[str], source: str,
                 operation_id: int | None, now: datetime, *, code: str, days: int | None = None,
-                starts_at: datetime | None = None) -> Voucher:
+                starts_at: datetime | None = None, closed_too: bool = False) -> Voucher:
     """A voucher for one of `rewards` (keys), good from `starts_at` (now) to the end of its last local day.
 
     code: of draw_codes; days: its life, None for the first reward's. With one reward its stock is taken now, and a code that comes
-    with it is handed out; with several, when it is used. Raises NotFound for a reward that never was, RewardClosed and OutOfStock
-    (having written nothing, so the caller may go on without the voucher).
+    with it is handed out; with several, when it is used. closed_too: what was promised on paper before the reward was closed. Raises
+    NotFound for a reward that never was, RewardClosed and OutOfStock (having written nothing: the caller may go on without the voucher).
     """
     found = [await get_reward(tx, who.business_id, program.id, key) for key in rewards]
     if len(found) == 1:
-        await catalogue.take(tx, found[0])
-    elif all(reward.is_closed for reward in found):
+        await catalogue.take(tx, found[0], closed_too=closed_too)
+    elif not closed_too and all(reward.is_closed for reward in found):
         raise RewardClosed()
     begins = starts_at or now
     ends = rules.life_of(begins, found[0].days if days is None else days, program.time_zone)

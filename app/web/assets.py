@@ -28,6 +28,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "enrol": (*_SHOPPER, "field", "pass", "enrol"),
     "activate": (*_SHOPPER, "field", "choice", "banner", "tesserae", "details", "activate"),
     "card": (*_SHOPPER, "field", "choice", "banner", "figure", "list", "state", "details", "pass", "card"),
+    "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),
     "sign-in": (*_FRAME, "field", "banner", "sign-in"),
     "scan": (*_TILL, "scan"),
     "sale": (*_TILL, "tinted", "keypad", "sale"),

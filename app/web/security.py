@@ -18,11 +18,11 @@ HEADER_CAP = 16 * 1024
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
           "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 # A secret stands in the path: three characters are enough to tell lines apart, and too few to use.
-_SECRET_PATH = re.compile(r"^/(a|c)/([^/]{0,3})[^/]*")
+_SECRET_PATH = re.compile(r"^/(a|c|k)/([^/]{0,3})[^/]*")
 _ONE_TIME_PATH = re.compile(r"^(/console/link/|/sms/[^/]+/)[^/]+")
 # No address of ours holds these, and a proxy before us may read them otherwise than we do.
 _ODD_PATH = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
-_PRIVATE = ("/a/", "/c/", "/console", "/till", "/api/", "/demo", "/e/")
+_PRIVATE = ("/a/", "/c/", "/k/", "/console", "/till", "/api/", "/demo", "/e/")
 
 
 def masked_path(path: str) -> str:
@@ -72,7 +72,7 @@ class SecurityMiddleware:
 
     def _headers_for(self, path: str) -> tuple[tuple[bytes, bytes], ...]:
         """What an answer at `path` carries unless the page chose otherwise."""
-        return _headers(self.https, path.startswith(("/a/", "/c/")), path.startswith(_PRIVATE))
+        return _headers(self.https, path.startswith(("/a/", "/c/", "/k/")), path.startswith(_PRIVATE))
 
 
 @lru_cache
