@@ -103,6 +103,7 @@ def timetable() -> Sequence[Job]:
     from app.programs import service as programs
     from app.push import service as push
     from app.registrations import service as registrations
+    from app.referrals import service as referrals
     from app.sms import service as sms
     from app.staff import service as staff
     from app.standing import service as standing
@@ -121,6 +122,7 @@ def timetable() -> Sequence[Job]:
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
         Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),
+        Job("reward friends", 10 * MINUTE, lambda here: referrals.settle_due(here.db, here.clock.now())),
         Job("forget device logs", HOUR, lambda here: registrations.prune_logs(here.db, here.clock.now())),
     )
 

@@ -7,8 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app import errors
-from app.card_pages import rules, service
+from app import errors, secrets
+from app.card_pages import friends, rules, service
 from app.card_pages.service import Opened
 from app.customers import service as customers
 from app.ledger import service as ledger
@@ -60,6 +60,7 @@ async def show(request: Request) -> Response:
         **_addresses(request, opened), "events_url": _path(request, f"/events?after={seen}"),
     }, default_language=program.language)
 
+        "friends": await friends.shown(request, opened, language),
 
 def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
     """Where the page's buttons and scripts go. Through the pass link, which people share, a wallet asks for a code first."""
@@ -84,11 +85,33 @@ async def _history(request: Request, opened: Opened, language: str) -> list[dict
     return [_entry(operation, places) for operation in operations]
 
 
-def _entry(operation: Operation, places: dict[int, str]) -> dict[str, Any]:
-    changes = [change.amount for change in operation.changes if change.unit == "points"]
-    return {"kind": operation.kind, "at": operation.at, "points": sum(changes), "earned": sum(amount for amount in changes if amount > 0),
-            "redeemed": -sum(amount for amount in changes if amount < 0), "amount_minor": operation.amount_minor or None,
-            "place": places.get(operation.location_id or 0), "who": None}
+def _entry(operation: Operation, places: dict[int, str], url: str | None) -> dict[str, Any]:
+    return {**shown(operation), "amount_minor": operation.amount_minor or None, "place": places.get(operation.location_id or 0),
+            "who": None, "url": url}
+
+
+async def _friends(request: Request, opened: Opened) -> dict[str, Any]:
+    """The shopper's own invitation, through the card link only: who is sent the pass link should not invite in their name."""
+    here, program, terms = context(request), opened.program, opened.program.rules.referral
+    if terms is None or opened.strength != "card" or opened.card.status != "active":
+        return {"friends": None}
+    business = await programs.get_business(here.db, program.business_id)
+    code, waiting, rewarded = await service.friends(here.db, opened)
+    language = _language(request, opened)
+    return {"friends": {
+        "address": here.settings.address(f"/e/{business.slug}/{program.slug}?friend={code}") if code else "", "waiting": waiting,
+        "rewarded": rewarded, "action": _path(request, "/invite"),
+        "promise": explain_parts.referral(terms, explain_parts.Names(program.currency, language, {}))[0]}}
+
+
+async def invite(request: Request) -> Response:
+    """POST /c/{token}/invite: an address that brings friends, made once and kept."""
+    here, opened = context(request), await _open(request)
+    check_site(request)
+    if opened.strength != "card":
+        raise errors.NotFound()
+    await service.invite(here.db, opened, secrets.new_token(referral_rules.CODE_LETTERS), here.clock.now())
+    return RedirectResponse(_path(request, "#friends"), 303)
 
 
 async def _consents(request: Request, opened: Opened) -> dict[str, Any]:
@@ -254,6 +277,7 @@ routes = [
     route("/c/{token}/confirm", confirm_page, who=link, name="card-pages:confirm-page"),
     route("/c/{token}/confirm", confirm, who=link, name="card-pages:confirm", methods=["POST"]),
     route("/c/{token}/details", details, who=link, name="card-pages:details"),
+    *friends.routes,
     route("/c/{token}/details", save_details, who=link, name="card-pages:save-details", methods=["POST"]),
     route("/c/{token}/manifest.webmanifest", manifest, who=link, name="card-pages:manifest"),
     route("/c/{token}/sw.js", worker, who=link, name="card-pages:worker"),

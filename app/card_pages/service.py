@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from app import secrets
 from app.card_pages import rules, store
 from app.cards import service as cards
+from app.cards.rules import check_can_change
 from app.cards.service import Card
 from app.clock import to_ms
 from app.customers import service as customers
@@ -15,6 +16,7 @@ from app.ledger.operations import Operation
 from app.ledger.operations_store import Filter
 from app.programs import service as programs
 from app.programs.store import Program
+from app.referrals import service as referrals
 from app.secrets import KeyRing
 from app.settings import Settings
 from app.sms import service as sms
@@ -53,6 +55,22 @@ async def open_link(db: Database, ring: KeyRing, token: str) -> Opened:
         raise NotFound()
     card, strength = found
     return Opened(card, await programs.get_program(db, card.business_id, card.program_id), strength)
+
+
+async def friends(db: Database, opened: Opened) -> tuple[str, int, int]:
+    """The shopper's invitation code ("" where they have none), and how many friends wait for a purchase and brought a reward."""
+    card = opened.card
+    invitation = await referrals.own_invitation(db, card.business_id, card.account_id)
+    if invitation is None:
+        return "", 0, 0
+    counted = await referrals.counts(db, card.business_id, card.account_id)
+    return invitation.code, counted.get("waiting", 0), counted.get("rewarded", 0)
+
+
+async def invite(db: Database, opened: Opened, code: str, now: datetime) -> None:
+    """Makes the shopper's invitation, once. Raises NotFound where friends bring nothing, CardEnded."""
+    check_can_change(opened.card, allow=("active", "blocked"))
+    await write_transaction(db, lambda tx: referrals.invitation_of(tx, opened.program, opened.card.account_id, code, now))
 
 
 async def history(db: Database, opened: Opened, limit: int) -> list[Operation]:

@@ -16,6 +16,7 @@ from app.errors import Expired, FieldError, Invalid
 from app.ledger import service as ledger
 from app.programs import service as programs
 from app.programs.store import Program
+from app.referrals import service as referrals
 from app.secrets import KeyRing
 from app.sms import service as sms
 from app.text import N_
@@ -78,7 +79,8 @@ async def find_used(db: Database, ring: KeyRing, token: str) -> Enrolment | None
 async def activate(db: Database, ring: KeyRing, token: str, form: Form, now: datetime) -> Activated:
     """Finishes the card, once: of twenty POSTs together one gets it.
 
-    Raises Expired for a link that is used, expired or unknown (asked first), Invalid (fields `terms`, `name`) having used nothing up.
+    Raises Expired for a link that is used, expired or unknown (asked first), Invalid (fields `terms`, `name`) and ClubClosed (the
+    invitation's last place was taken) having used nothing up.
     """
     invitation = await find(db, ring, token, now)
     if invitation is None:
@@ -95,7 +97,9 @@ async def activate(db: Database, ring: KeyRing, token: str, form: Form, now: dat
             raise Expired()
         await store.consume_all(tx, enrolment.id, to_ms(now))
         await sms.cancel_of_enrolment(tx, enrolment.id, now)
+        await referrals.use_club(tx, invitation.program, enrolment.invitation_id, now)
         card = await _finish(tx, ring, invitation, name, numbers, now)
+        await referrals.accept(tx, invitation.program, enrolment.invitation_id, card, now)
         assert card.customer_id is not None
         await _agree(tx, invitation.program, card.customer_id, form, now)
         e164 = service.phone_of(ring, enrolment)

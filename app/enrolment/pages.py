@@ -18,6 +18,7 @@ from app.limits.rules import Limit, LimitReached
 from app.passes import service as passes
 from app.programs import service as programs
 from app.programs.store import Program
+from app.referrals import service as referrals
 from app.sms import allowances
 from app.text import N_
 from app.web import i18n, templating
@@ -50,9 +51,21 @@ async def _program(request: Request) -> Program:
 
 
 def _address(request: Request) -> str:
-    """The page's own path with the poster's name kept."""
-    poster = rules.poster_of(request.query_params.get("from", ""))
-    return request.url.path + (f"?{urlencode({'from': poster})}" if poster else "")
+    """The page's own path with the poster's name and the invitation kept."""
+    kept = {name: text for name in ("from", "friend") if (text := rules.poster_of(request.query_params.get(name, "")))}
+    return request.url.path + (f"?{urlencode(kept)}" if kept else "")
+
+
+async def _invited(request: Request, program: Program) -> int | None:
+    """The invitation that the address names, if it is open."""
+    here, code = context(request), rules.poster_of(request.query_params.get("friend", ""))
+    found = await referrals.find_invitation(here.db, program, code, here.clock.now())
+    return found.id if found else None
+
+
+def _is_closed(program: Program, invitation_id: int | None) -> bool:
+    """Whether the page has nothing to offer: a club that opens to invitations, without one."""
+    return program.rules.club is not None and program.rules.club.by == "invitation" and invitation_id is None
 
 
 async def show(request: Request) -> Response:
@@ -65,10 +78,12 @@ async def _enrol_page(request: Request, program: Program, phone: str = "", error
     language = i18n.language_of(request, program.language)
     view = await passes.sample_view(here.db, program, language)
     headline, sentences = rules.promise(program.rules, program.currency, language)
+    is_closed = _is_closed(program, await _invited(request, program))
     return templating.render(request, "enrolment/enrol.html", {
         "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,
         "action": _address(request), "phone": phone, "prefix": phones.prefix(program.country), "error": error,
-    }, status=422 if error else 200, default_language=program.language)
+        "closed": i18n.translate(language, referrals.ClubClosed.detail) if is_closed else "",
+    }, status=403 if is_closed else 422 if error else 200, default_language=program.language)
 
 
 async def ask(request: Request) -> Response:
@@ -76,13 +91,15 @@ async def ask(request: Request) -> Response:
     here, program = context(request), await _program(request)
     check_site(request)
     language = i18n.language_of(request, program.language)
-    phone = text_field(await read_form(request), "phone")
+    phone, invitation_id = text_field(await read_form(request), "phone"), await _invited(request, program)
+    if _is_closed(program, invitation_id):
+        return await _enrol_page(request, program)
     try:
         e164 = phones.parse_phone(phone, program.country, {program.country, *here.settings.sms_countries})
     except errors.Invalid as wrong:
         return await _enrol_page(request, program, phone[:200], i18n.translate(language, wrong.fields[0].detail, **wrong.params))
     wish = Wish(program.id, e164, "poster", language, poster=rules.poster_of(request.query_params.get("from", "")),
-                address=client_address(request))
+                address=client_address(request), invitation_id=invitation_id)
     await strangers.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
     view = await passes.sample_view(here.db, program, language)
     return templating.render(request, "enrolment/sent.html", {
@@ -173,6 +190,8 @@ async def finish(request: Request) -> Response:
     except errors.Invalid as wrong:
         said = {field: i18n.translate(form.language, detail, **wrong.params) for field, _, detail in wrong.fields}
         return await _activation_page(request, invitation, form, said)
+    except referrals.ClubClosed as full:
+        return await _activation_page(request, invitation, form, {"terms": i18n.translate(form.language, full.detail)})
     except errors.Expired:
         return await _no_more(request)
     answer = _to_card(done.page_token)

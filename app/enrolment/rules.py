@@ -34,6 +34,7 @@ class Enrolment:
     status: str
     created_at: int
     expires_at: int
+    invitation_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

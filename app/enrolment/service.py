@@ -20,6 +20,7 @@ from app.ledger import service as ledger
 from app.limits.rules import LimitReached
 from app.programs import service as programs
 from app.programs.store import Program
+from app.referrals import service as referrals
 from app.secrets import KeyRing
 from app.settings import Settings
 from app.sms import service as sms
@@ -51,7 +52,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Who wants a card, and where it was said. source: till | api | poster; poster and address: of the public form."""
+    """Who wants a card, and where it was said. source: till | api | poster; poster, address and invitation_id: of the public form."""
 
     program_id: int
     e164: str
@@ -61,6 +62,7 @@ class Wish:
     location_id: int | None = None
     poster: str = ""
     address: str | None = None
+    invitation_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
     """A till or the API types a number: a provisional card that may be credited at once, and a message with the link.
 
     A number that waits already gets the same enrolment, one that has a card is `already_member`; inside the SMS gap nothing is
-    sent. Raises NotFound (programme, location), Suppressed, a kind of TooMany where any other counter refuses: nothing was written then.
+    sent. Raises NotFound (programme, location), ClubClosed, ClubNotReached, Suppressed, a kind of TooMany where any other counter
+    refuses: nothing was written then.
     """
     drawn = await _draw(db, who.business_id, wish.program_id)
 
@@ -87,6 +90,7 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
         if member := await member_of(tx, ring, program, wish.e164):
             await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": None, "card": member.id})
             return Told(None, "already_member", member.id, None)
+        await check_club(tx, ring, who, program, wish, now)
         if wish.location_id is not None:
             await programs.get_location(tx, who.business_id, wish.location_id)
         enrolment, is_new = await join_or_find(tx, ring, who, program, wish, now)
@@ -129,12 +133,26 @@ async def member_card(tx: Transaction, program: Program, customer_id: int) -> Ca
     return next((card for card in found if card.activated_at and card.status in ("active", "blocked")), None)
 
 
+async def check_club(tx: Transaction, ring: KeyRing, who: Principal, program: Program, wish: Wish, now: datetime) -> None:
+    """Who may ask for a card of a closed club. A manager or the business's own program invites by asking.
+
+    Raises ClubClosed, ClubNotReached.
+    """
+    club = program.rules.club
+    if club is None or (club.by == "invitation" and (who.kind == "api_key" or who.may("manager"))):
+        return
+    customer = await customers.find_by_phone(tx, ring, program.business_id, wish.e164) if club.by == "points" else None
+    await referrals.check_club(tx, program, customer.id if customer else None, wish.invitation_id, now)
+
+
 async def join_or_find(tx: Transaction, ring: KeyRing, who: Principal, program: Program, wish: Wish,
                         now: datetime) -> tuple[Enrolment, bool]:
     """(the pending enrolment of this number, whether it is new). Two at once: one makes it, the other finds it."""
     phone_hash = phones.business_hash(ring, program.business_id, wish.e164)
     if waiting := await store.find_waiting(tx, program.id, phone_hash):
         if waiting.expires_at > to_ms(now):
+            if wish.invitation_id is not None:
+                await store.set_invitation(tx, waiting.id, wish.invitation_id)
             return waiting, False
         # Over, and the job has not come round yet: a link of it would be dead on arrival.
         await end(tx, ring, system(program.business_id), waiting, "expired", now)
@@ -144,7 +162,7 @@ async def join_or_find(tx: Transaction, ring: KeyRing, who: Principal, program: 
         "phone_hash": phone_hash, "phone_server_hash": phones.server_hash(ring, wish.e164), "phone_hint": wish.e164[-2:],
         "name_sealed": ring.seal_text("enrolment.name", wish.name, bound) if wish.name else None, "language": wish.language,
         "source": wish.source, "poster": wish.poster or None, "location_id": wish.location_id, "actor_kind": who.kind, "actor_id": who.id,
-        "now": to_ms(now), "expires_at": to_ms(now + rules.LIFE)})
+        "now": to_ms(now), "expires_at": to_ms(now + rules.LIFE), "invitation_id": wish.invitation_id})
     if made is not None:
         return made, True
     found = await store.find_waiting(tx, program.id, phone_hash)

@@ -7,7 +7,7 @@ from app.enrolment.rules import Enrolment, Link
 
 Reader = Database | Transaction
 _COLUMNS = ("id, business_id, program_id, card_id, phone_sealed, phone_hint, name_sealed, language, source, poster, location_id, status, "
-            "created_at, expires_at")
+            "created_at, expires_at, invitation_id")
 
 
 def _enrolment(row: Any) -> Enrolment:
@@ -22,9 +22,11 @@ async def append(tx: Transaction, values: Mapping[str, Any]) -> Enrolment | None
     """A pending enrolment; None where this number waits for this programme already."""
     row = await tx.fetch_one(
         "INSERT INTO enrolments(business_id, program_id, phone_sealed, phone_hash, phone_server_hash, phone_hint, name_sealed, language, "
-        "source, poster, location_id, actor_kind, actor_id, status, created_at, expires_at) VALUES (:business_id, :program_id, "
+        "source, poster, location_id, actor_kind, actor_id, status, created_at, expires_at, invitation_id) "
+        "VALUES (:business_id, :program_id, "
         ":phone_sealed, :phone_hash, :phone_server_hash, :phone_hint, :name_sealed, :language, :source, CAST(:poster AS TEXT), "
-        "CAST(:location_id AS BIGINT), :actor_kind, CAST(:actor_id AS BIGINT), 'pending', :now, :expires_at) "
+        "CAST(:location_id AS BIGINT), :actor_kind, CAST(:actor_id AS BIGINT), 'pending', :now, :expires_at, "
+        "CAST(:invitation_id AS BIGINT)) "
         f"ON CONFLICT DO NOTHING RETURNING {_COLUMNS}", values)
     return row and _enrolment(row)
 
@@ -57,6 +59,12 @@ async def find_by_token(reader: Reader, token_hash: bytes) -> tuple[Enrolment, L
     link = Link(**dict(row))
     enrolment = await reader.fetch_one(f"SELECT {_COLUMNS} FROM enrolments WHERE id = :id", {"id": link.enrolment_id})
     return _enrolment(enrolment), link
+
+
+async def set_invitation(tx: Transaction, enrolment_id: int, invitation_id: int) -> None:
+    """The first invitation that somebody followed counts."""
+    await tx.execute("UPDATE enrolments SET invitation_id = :invitation_id WHERE id = :id AND invitation_id IS NULL",
+                     {"id": enrolment_id, "invitation_id": invitation_id})
 
 
 async def set_card(tx: Transaction, enrolment_id: int, card_id: int) -> None:

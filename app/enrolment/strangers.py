@@ -34,6 +34,7 @@ async def ask(db: Database, ring: KeyRing, settings: Settings, program: Program,
         if member := await service.member_of(tx, ring, program, wish.e164):
             await _send_card(tx, ring, settings, who, program, member, wish, now)
             return
+        await service.check_club(tx, ring, who, program, wish, now)
         enrolment, _ = await service.join_or_find(tx, ring, who, program, wish, now)
         await service.send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False)
 
