@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from app import secrets
 from app.card_pages import service
 from app.card_pages.service import Opened
+from app.errors import NotFound
 from app.programs import explain_parts
 from app.programs import service as programs
 from app.referrals.rules import CODE_LETTERS
@@ -16,9 +17,12 @@ from app.web.routing import link, route
 
 
 async def shown(request: Request, opened: Opened, language: str) -> dict[str, Any] | None:
-    """The invitation to hand on, or the button that makes it; None where friends bring nothing."""
+    """The invitation to hand on, or the button that makes it; None where friends bring nothing.
+
+    Through the card link only: whoever is shown the pass link should not invite in the shopper's name.
+    """
     here, terms = context(request), opened.program.rules.referral
-    if terms is None or opened.card.status not in ("active", "blocked"):
+    if terms is None or opened.strength != "card" or opened.card.status not in ("active", "blocked"):
         return None
     code, waiting, rewarded = await service.friends(here.db, opened)
     business = await programs.get_business(here.db, opened.card.business_id)
@@ -33,6 +37,8 @@ async def invite(request: Request) -> Response:
     here, token = context(request), request.path_params["token"]
     opened = await service.open_link(here.db, here.ring, token)
     check_site(request)
+    if opened.strength != "card":
+        raise NotFound()
     await service.invite(here.db, opened, secrets.new_token(CODE_LETTERS), here.clock.now())
     return RedirectResponse(f"/c/{token}#friends", 303)
 

@@ -7,12 +7,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app import errors, secrets
+from app import errors
 from app.card_pages import friends, rules, service
 from app.card_pages.service import Opened
 from app.customers import service as customers
+from app.ledger import day_seals
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
+from app.ledger.shown import shown
 from app.passes import service as passes
 from app.programs import rules as program_rules
 from app.programs import service as programs
@@ -56,11 +58,11 @@ async def show(request: Request) -> Response:
         "status": card.status, "balance": (await ledger.balances(here.db, card.account_id)).get("points", 0), "currency": program.currency,
         "expiring": {"points": soon[0].amount, "at": soon[0].at} if soon else None,
         "history": await _history(request, opened, language), "rules": program_rules.explain(program.rules, program.currency, language),
+        "friends": await friends.shown(request, opened, language),
         "stopped": request.query_params.get("done") == "stop", **await _consents(request, opened),
         **_addresses(request, opened), "events_url": _path(request, f"/events?after={seen}"),
     }, default_language=program.language)
 
-        "friends": await friends.shown(request, opened, language),
 
 def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
     """Where the page's buttons and scripts go. Through the pass link, which people share, a wallet asks for a code first."""
@@ -79,39 +81,16 @@ async def _history(request: Request, opened: Opened, language: str) -> list[dict
     """Newest first; places only through the card link: the pass link is shown around."""
     here, card = context(request), opened.card
     operations = await service.history(here.db, opened, SHOWN_OPERATIONS)
-    places: dict[int, str] = {}
-    if opened.strength == "card":
-        places = {place.id: place.name_in(language) for place in await programs.list_locations(here.db, card.business_id)}
-    return [_entry(operation, places) for operation in operations]
+    if opened.strength != "card":
+        return [_entry(operation, {}, None) for operation in operations]
+    places = {place.id: place.name_in(language) for place in await programs.list_locations(here.db, card.business_id)}
+    newest = await day_seals.count(here.db, card.business_id, card.account_id)
+    return [_entry(operation, places, _path(request, f"/receipts/{newest - at}")) for at, operation in enumerate(operations)]
 
 
 def _entry(operation: Operation, places: dict[int, str], url: str | None) -> dict[str, Any]:
     return {**shown(operation), "amount_minor": operation.amount_minor or None, "place": places.get(operation.location_id or 0),
             "who": None, "url": url}
-
-
-async def _friends(request: Request, opened: Opened) -> dict[str, Any]:
-    """The shopper's own invitation, through the card link only: who is sent the pass link should not invite in their name."""
-    here, program, terms = context(request), opened.program, opened.program.rules.referral
-    if terms is None or opened.strength != "card" or opened.card.status != "active":
-        return {"friends": None}
-    business = await programs.get_business(here.db, program.business_id)
-    code, waiting, rewarded = await service.friends(here.db, opened)
-    language = _language(request, opened)
-    return {"friends": {
-        "address": here.settings.address(f"/e/{business.slug}/{program.slug}?friend={code}") if code else "", "waiting": waiting,
-        "rewarded": rewarded, "action": _path(request, "/invite"),
-        "promise": explain_parts.referral(terms, explain_parts.Names(program.currency, language, {}))[0]}}
-
-
-async def invite(request: Request) -> Response:
-    """POST /c/{token}/invite: an address that brings friends, made once and kept."""
-    here, opened = context(request), await _open(request)
-    check_site(request)
-    if opened.strength != "card":
-        raise errors.NotFound()
-    await service.invite(here.db, opened, secrets.new_token(referral_rules.CODE_LETTERS), here.clock.now())
-    return RedirectResponse(_path(request, "#friends"), 303)
 
 
 async def _consents(request: Request, opened: Opened) -> dict[str, Any]:
@@ -272,12 +251,12 @@ async def _lines(numbers: AsyncIterator[int | None], missed: int | None) -> Asyn
 
 routes = [
     route("/c/{token}", show, who=link, name="card-pages:show"),
+    *friends.routes,
     route("/c/{token}/stop", stop, who=link, name="card-pages:stop", methods=["POST"]),
     route("/c/{token}/code", send_code, who=link, name="card-pages:send-code", methods=["POST"]),
     route("/c/{token}/confirm", confirm_page, who=link, name="card-pages:confirm-page"),
     route("/c/{token}/confirm", confirm, who=link, name="card-pages:confirm", methods=["POST"]),
     route("/c/{token}/details", details, who=link, name="card-pages:details"),
-    *friends.routes,
     route("/c/{token}/details", save_details, who=link, name="card-pages:save-details", methods=["POST"]),
     route("/c/{token}/manifest.webmanifest", manifest, who=link, name="card-pages:manifest"),
     route("/c/{token}/sw.js", worker, who=link, name="card-pages:worker"),
