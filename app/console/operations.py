@@ -16,7 +16,8 @@ from app.web import routing
 from app.web.requests import context, language, principal
 
 OPERATIONS = "/console/operations"
-KINDS = ("sale", "undo", "refund", "adjustment", "welcome", "expiry")
+KINDS = ("sale", "undo", "refund", "visit", "purchase", "claim", "event", "referral", "adjustment", "welcome", "expiry", "freeze",
+         "merge_in", "merge_out", "closing")
 SHOWN = 50
 
 
@@ -34,7 +35,7 @@ async def operations_page(request: Request) -> Response:
                         until=_begin(last + timedelta(days=1) if last else None, business.time_zone))
     kept = {name: query[name] for name in ("q", "kind", "location", "from", "to") if query.get(name)}
     return await frame.page(request, "operations", {
-        "q": text, "kind_chosen": kind, "place_id": here.ids.encode("location", place) if place else "",
+        "q": text, "kinds": KINDS, "kind_chosen": kind, "place_id": here.ids.encode("location", place) if place else "",
         "places": [(here.ids.encode("location", each.id), each.name_in(language(request))) for each in places],
         "from_day": first.isoformat() if first else "", "to_day": last.isoformat() if last else "",
         "operations": await rows_of(request, page.items),

@@ -7,9 +7,10 @@ from starlette.responses import Response
 from app.cards import service as cards
 from app.console import frame
 from app.console.audit_log import actors
-from app.console.program import program_of
+from app.console.program_frame import program_of
 from app.customers import service as customers
 from app.ledger.operations import Operation
+from app.ledger.shown import shown
 from app.passes.service import worth_minor
 from app.programs import service as programs
 from app.reports import service as reports
@@ -48,12 +49,9 @@ def _row(request: Request, operation: Operation, card: cards.Card, people: dict[
          names: dict[tuple[str, int | None], str]) -> dict[str, Any]:
     here = context(request)
     customer = people.get(card.customer_id) if card.customer_id is not None else None
-    changes = [change.amount for change in operation.changes if change.unit == "points"]
     place, actor = places.get(operation.location_id or 0, ""), names.get((operation.actor_kind, operation.actor_id), "")
     amount = operation.pay_back_minor if operation.kind in ("refund", "undo") else operation.amount_minor
-    return {"kind": operation.kind, "name": (customer.name if customer else None) or "", "number_end": card.number[-4:],
-            "points": sum(changes), "earned": sum(change for change in changes if change > 0),
-            "redeemed": -sum(change for change in changes if change < 0), "at": operation.at,
+    return {**shown(operation), "name": (customer.name if customer else None) or "", "number_end": card.number[-4:],
             "place": place, "who": actor, "note": " · ".join(filter(None, (place, actor))), "receipt": operation.receipt or "",
             "amount_minor": amount or None, "url": f"/console/cards/{here.ids.encode('card', card.id)}"}
 
