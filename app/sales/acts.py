@@ -1,16 +1,19 @@
 """What all acts of a till share: one effect per idempotency key, and where an act happens."""
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
 import msgspec
 
 from app.audit import service as audit
-from app.cards.rules import Card
+from app.cards import service as cards
+from app.cards.rules import Card, CardEnded
 from app.db import Database, Transaction, write_transaction
 from app.errors import NotFound
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
 from app.ledger import operations_store
+from app.ledger import service as ledger
 from app.ledger.operations import Operation
 from app.ledger.rules import day_of
 from app.ledger.service import Receipt
@@ -18,6 +21,8 @@ from app.programs import service as programs
 from app.sales import rules
 from app.staff import service as staff
 from app.web.principal import Principal
+
+_Made = TypeVar("_Made")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -45,13 +50,28 @@ async def once(db: Database, who: Principal, key: Key | None, act: Callable[[Tra
 
 async def once_not_own(db: Database, who: Principal, key: Key | None, act: Callable[[Transaction], Awaitable[Operation]], card_id: int,
                        now: datetime) -> Outcome:
-    """As `once`; where the card is the asker's own, the attempt stays on record although nothing came of it."""
+    """As `once`, for an act that `check_not_own` may refuse."""
+    return await recording_own(db, who, card_id, now, once(db, who, key, act, now))
+
+
+async def recording_own(db: Database, who: Principal, card_id: int, now: datetime, work: Awaitable[_Made]) -> _Made:
+    """Where `work` is refused because the card is the asker's own, the attempt stays on record although nothing came of it."""
     try:
-        return await once(db, who, key, act, now)
+        return await work
     except rules.OwnCard:
         # In a transaction of its own: the refusal rolled the first one back.
         await write_transaction(db, lambda tx: audit.record(tx, who, "card.own_refused", "card", card_id, now=now))
         raise
+
+
+async def open_card(tx: Transaction, who: Principal, card_id: int) -> tuple[Card, programs.Program]:
+    """A live card whose account is locked from here on, and its programme. Raises NotFound, CardEnded."""
+    card = await cards.get_card(tx, who.business_id, card_id)
+    if await ledger.lock(tx, who.business_id, [card.account_id]):
+        card = await cards.get_card(tx, who.business_id, card_id)
+    if card.status not in ledger.LIVE:
+        raise CardEnded()
+    return card, await programs.get_program(tx, who.business_id, card.program_id)
 
 
 async def check_not_own(tx: Transaction, who: Principal, card: Card) -> None:

@@ -3,7 +3,6 @@ from datetime import datetime
 
 from app.audit import service as audit
 from app.cards import service as cards
-from app.cards.rules import CardEnded
 from app.clock import to_ms
 from app.db import Database, Transaction
 from app.errors import Forbidden
@@ -26,7 +25,8 @@ async def adjust(db: Database, who: Principal, card_id: int, unit: str, amount: 
     check_asker(who, amount, reason)
 
     async def act(tx: Transaction) -> Operation:
-        card, program = await open_card(tx, who, card_id)
+        card, program = await acts.open_card(tx, who, card_id)
+        await acts.check_not_own(tx, who, card)
         rules.check_unit(unit, units_of(program.rules))
         if is_over(program.rules, amount):
             raise rules.ApprovalNeeded(extra={"over": program.rules.four_eyes_over})
@@ -39,17 +39,6 @@ def check_asker(who: Principal, amount: int, reason: str) -> None:
     if not who.may("manager"):
         raise Forbidden()
     rules.check_adjustment(amount, reason)
-
-
-async def open_card(tx: Transaction, who: Principal, card_id: int) -> tuple[cards.Card, programs.Program]:
-    """A live card whose account is locked from here on, and its programme. Raises NotFound, CardEnded, OwnCard."""
-    card = await cards.get_card(tx, who.business_id, card_id)
-    if await ledger.lock(tx, who.business_id, [card.account_id]):
-        card = await cards.get_card(tx, who.business_id, card_id)
-    if card.status not in ledger.LIVE:
-        raise CardEnded()
-    await acts.check_not_own(tx, who, card)
-    return card, await programs.get_program(tx, who.business_id, card.program_id)
 
 
 async def adjust_in(tx: Transaction, who: Principal, program: programs.Program, card: cards.Card, unit: str, amount: int, reason: str,

@@ -10,6 +10,8 @@ from app.cards import service as cards
 from app.cards.rules import CardBlocked, CardEnded, CardProvisional
 from app.clock import to_ms
 from app.coalition import service as coalition
+from app.coalition.rules import Allowed
+from app.coalition import service as coalition
 from app.coalition.rules import Allowed, OnlyEarns
 from app.db import Database, Transaction
 from app.errors import FieldError, Invalid, NotFound
@@ -74,13 +76,14 @@ async def read(reader: Reader, who: Principal, request: SaleRequest, card: cards
     receipt = Receipt(request.amount, at, zone, program.time_zone, lines_of(request.lines), location_id, request.channel,
                       tuple(request.tenders), promo.batch if promo else None, tuple(used), request.visits)
     purses = await ledger.purses_of(reader, card.account_id, at, now, units_of(in_force, [reward.unit for reward in bought if reward.unit]))
+    allowed = await coalition.allowed_of(reader, who)
     standing = await standings.standing_of(reader, program, in_force, card, at, now)
     if not allowed.earns:
         standing = msgspec.structs.replace(standing, is_closed=True)
     for reward in bought:
         benefits.check_level(reward, standing.level, in_force)
     claim = acts.claim_of(who, request.receipt, location_id, zone, "sale", at)
-    return Case(card, program, version, in_force, receipt, purses, _filled(standing, purses, card), location_id, claim, promo)
+    return Case(card, program, version, in_force, receipt, purses, _filled(standing, purses, card, allowed), location_id, claim, promo)
 
 
 def check_card(card: cards.Card, request: SaleRequest) -> None:
@@ -133,9 +136,11 @@ def units_of(in_force: ProgramRules, more: Sequence[str] = ()) -> tuple[str, ...
     return known[1] if not more else (*known[1], *sorted(set(more) - set(known[1])))
 
 
-def _filled(standing: Standing, purses: Purses, card: cards.Card) -> Standing:
-    """What can be spent; nothing of a card that nobody has claimed."""
-    if card.status == "provisional":
+def _filled(standing: Standing, purses: Purses, card: cards.Card, allowed: Allowed) -> Standing:
+    """What can be spent: nothing of a card that nobody has claimed, or at a member of a coalition that only earns."""
+    if not allowed.earns:
+        standing = msgspec.structs.replace(standing, is_closed=True)
+    if card.status == "provisional" or not allowed.spends:
         return standing
     held = {unit: purse.spendable for unit, purse in purses.items() if unit != purses.primary and unit in SPENDABLE}
     return msgspec.structs.replace(standing, spendable=purses[purses.primary].spendable, held=held)

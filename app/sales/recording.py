@@ -83,11 +83,11 @@ async def record(tx: Transaction, who: Principal, request: SaleRequest, case: Ca
     return operation
 
 
-def put(purses: Purses, gains: Sequence[Gain], rules: ProgramRules, at: datetime, zone: str) -> None:
-    """Put what was gained into the account: the programme's unit pending where it waits, each with its own end."""
+def put(purses: Purses, gains: Sequence[Gain], rules: ProgramRules, at: datetime, zone: str, *, is_sale: bool = True) -> None:
+    """Put what was gained into the account, each with its own end; what a sale brings in the programme's unit waits where it should."""
     for gain in gains:
         ledger.put(purses[gain.unit], gain.amount, rules, at, zone, days=gain.days, fades=gain.fades or None, rule=gain.rule,
-                   pending=gain.unit == rules.unit and rules.pending_days > 0)
+                   pending=is_sale and gain.unit == rules.unit)
 
 
 async def convert(tx: Transaction, program: programs.Program, rules: ProgramRules, purses: Purses) -> list[Converted]:

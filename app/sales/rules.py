@@ -1,5 +1,6 @@
 """What tills ask for, what of it can be, and what is refused. What a purchase does is judged in judging.py, what a refund does
 in returned.py."""
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import msgspec
 from app.errors import FieldError, Forbidden, Invalid, Refused
 from app.money import MAX_AMOUNT, MAX_POINTS
 from app.programs.rules import ProgramRules
+from app.programs.terms import Gift
 from app.sales.judgement import Judgement, Quote
 from app.sales.returned import RefundExceedsSale
 from app.text import N_
@@ -18,8 +20,11 @@ __all__ = ["Judgement", "Quote", "RefundExceedsSale"]
 LATEST = timedelta(hours=72)         # how late a till that was offline may tell
 AHEAD = timedelta(minutes=5)         # how far a till's clock may run ahead
 LONGEST_RECEIPT, LONGEST_REASON, MOST_LINES = 64, 300, 500
+MOST_VISITS, MOST_FREEZE_DAYS = 100, 365           # at once
 PROVISIONAL_RECEIPTS, PROVISIONAL_A_DAY = 10, 3          # of a card; of a card by one cashier
 DAY = timedelta(days=1)
+MOST_REWARDS = 20
+_WORD = re.compile("[a-z0-9_]{1,20}")
 
 
 class OverLargestShare(Refused):
@@ -91,6 +96,22 @@ class ApprovalNeeded(Refused):
     code, detail = "approval_needed", N_("So much needs a second manager. Ask for it, and another manager confirms it.")
 
 
+class AlreadyFrozen(Refused):
+    code, detail = "already_frozen", N_("These visits are frozen already.")
+
+
+class NotFrozen(Refused):
+    code, detail = "not_frozen", N_("Nothing is frozen on this card.")
+
+
+class FreezeLimit(Refused):
+    code, detail = "freeze_limit", N_("The visits of this card can be frozen for %(days)s days more.")
+
+
+class AlreadyHappened(Refused):
+    code, detail = "already_happened", N_("This was counted already.")
+
+
 class ProgramClosed(Refused):
     code, detail = "program_closed", N_("This programme has ended.")
 
@@ -158,9 +179,15 @@ def check_sale(request: SaleRequest) -> None:
     _check_amount(request.amount)
     if request.redeem is not None and not (type(request.redeem) is int and 0 <= request.redeem <= MAX_POINTS):
         raise _wrong("redeem.points", "points", N_("Type a whole number of points, zero or more."))
-    _check_receipt(request.receipt)
+    check_receipt(request.receipt)
     if len(request.lines) > MOST_LINES:
         raise _wrong("lines", "too_many", N_("A receipt has 500 lines at most."))
+    if request.visits:
+        check_visits(request.visits)
+    if max(len(request.vouchers), len(request.catalogue), len(request.tenders)) > MOST_REWARDS:
+        raise _wrong("rewards", "too_many", N_("A receipt takes 20 rewards at most."))
+    if any(not _WORD.fullmatch(word) for word in (request.channel, *request.tenders)):
+        raise _wrong("channel", "channel", N_("Name channels and means of payment with small Latin letters, 20 at most."))
 
 
 def check_refund(request: RefundRequest) -> None:
@@ -168,7 +195,7 @@ def check_refund(request: RefundRequest) -> None:
         raise _wrong("lines", "too_many", N_("A receipt has 500 lines at most."))
     if request.amount is not None:
         _check_amount(request.amount)
-    _check_receipt(request.receipt)
+    check_receipt(request.receipt)
 
 
 def check_adjustment(amount: int, reason: str) -> None:
@@ -176,6 +203,28 @@ def check_adjustment(amount: int, reason: str) -> None:
         raise _wrong("amount", "points", N_("Type a whole number of points, above or below zero."))
     if not 1 <= len(reason.strip()) <= LONGEST_REASON or not reason.isprintable():
         raise _wrong("reason", "reason", N_("Say why, in 1 to 300 characters: the shopper may ask."))
+
+
+def check_load(gift: Gift, amount: int) -> None:
+    """Raises Invalid unless a gift card can be loaded with so much at once."""
+    if type(amount) is not int or (gift.amounts and amount not in gift.amounts) or not gift.least_minor <= amount <= gift.most_minor:
+        raise _wrong("amount", "amount", N_("A gift card cannot be loaded with this amount. Choose another one."))
+
+
+def check_giver(name: str, words: str) -> None:
+    for field, text in (("name", name), ("words", words)):
+        if len(text) > LONGEST_REASON or not text.replace("\n", " ").isprintable():
+            raise _wrong(field, "too_long", N_("Up to 300 characters fit here."))
+
+
+def check_visits(count: int) -> None:
+    if type(count) is not int or not 1 <= count <= MOST_VISITS:
+        raise _wrong("visits", "visits", N_("Type a number of visits from 1 to 100."))
+
+
+def check_freeze(days: int) -> None:
+    if type(days) is not int or not 1 <= days <= MOST_FREEZE_DAYS:
+        raise _wrong("days", "days", N_("Type a number of days from 1 to 365."))
 
 
 def check_unit(unit: str, units: Sequence[str]) -> None:
@@ -198,7 +247,7 @@ def _check_amount(amount: int) -> None:
         raise _wrong("amount", "too_large", N_("This amount is larger than any receipt. Check the digits."))
 
 
-def _check_receipt(receipt: str | None) -> None:
+def check_receipt(receipt: str | None) -> None:
     if receipt is not None and not (1 <= len(receipt) <= LONGEST_RECEIPT and receipt.isprintable() and receipt == receipt.strip()):
         raise _wrong("receipt", "receipt", N_("A receipt's number has 1 to 64 characters, without spaces around it."))
 

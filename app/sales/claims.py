@@ -1,0 +1,55 @@
+"""A reward bought from the catalogue for what the card holds: it becomes a voucher."""
+from datetime import datetime
+
+from app.benefits import service as benefits
+from app.cards.rules import CardBlocked, CardProvisional
+from app.clock import to_ms
+from app.db import Database, Transaction
+from app.errors import NotFound
+from app.idempotency.rules import Key
+from app.ledger import service as ledger
+from app.ledger.operations import Draft, Operation
+from app.sales import acts
+from app.sales.acts import Outcome
+from app.sales.case import check_open
+from app.sales.judging import NotEnough
+from app.sales.recording import Codes
+from app.standing import service as standings
+from app.web.principal import Principal
+
+
+async def claim(db: Database, who: Principal, card_id: int, reward_key: str, key: Key | None, now: datetime) -> Outcome:
+    """`who` may be the shopper. The voucher is the one that the operation issued (benefits: `issued_by`); an undo or refund of the
+    operation voids it and gives the cost back.
+
+    Raises NotFound (no such reward, or not for sale), CardBlocked, CardProvisional, CardEnded, ProgramClosed, LevelNeeded, NotEnough,
+    OutOfStock, RewardClosed.
+    """
+    codes = Codes()
+
+    async def act(tx: Transaction) -> Operation:
+        codes.begin()
+        card, program = await acts.open_card(tx, who, card_id)
+        if card.status == "blocked":
+            raise CardBlocked()
+        if card.status == "provisional":
+            raise CardProvisional()
+        check_open(program, now)
+        reward = await benefits.get_reward(tx, who.business_id, program.id, reward_key)
+        if reward.unit is None:
+            raise NotFound()
+        benefits.check_level(reward, (await standings.standing_of(tx, program, program.rules, card, now, now)).level, program.rules)
+        purses = await ledger.purses_of(tx, card.account_id, now, now, tuple(dict.fromkeys((program.rules.unit, reward.unit))))
+        await ledger.settle(tx, who, purses, program, card.account_id, card.id, now)
+        purse = purses[reward.unit]
+        if reward.cost > purse.spendable:
+            raise NotEnough(params={"available": purse.spendable, "needed": reward.cost}, extra={"unit": reward.unit})
+        if reward.cost:
+            purse.spend(reward.cost)
+        draft = Draft("claim", program.id, card.account_id, card.id, to_ms(now), program.rules_version, who.location_id,
+                      texts={"reward": reward.key})
+        operation = await ledger.post(tx, who, draft, purses, now)
+        await benefits.issue(tx, who, program, card.account_id, (reward.key,), "catalogue", operation.id, now, code=codes.next())
+        return operation
+
+    return await acts.once(db, who, key, act, now)
