@@ -98,12 +98,14 @@ def timetable() -> Sequence[Job]:
     from app.card_pages import service as card_pages
     from app.enrolment import service as enrolment
     from app.idempotency import service as idempotency
+    from app.ledger import day_seals
     from app.ledger import service as ledger
     from app.limits import service as limits
     from app.programs import service as programs
     from app.push import service as push
-    from app.registrations import service as registrations
     from app.referrals import service as referrals
+    from app.registrations import service as registrations
+    from app.sales import occasions
     from app.sms import service as sms
     from app.staff import service as staff
     from app.standing import service as standing
@@ -113,16 +115,23 @@ def timetable() -> Sequence[Job]:
         # Every second: a phone whose pushes are held back for a moment is not told later than that.
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
+        Job("wake pending points", 10 * MINUTE, lambda here: ledger.mature_due(here.db, here.clock.now())),
+        Job("warn of ends", HOUR, lambda here: ledger.warn_due(here.db, here.clock.now())),
         Job("begin announced rules", MINUTE, lambda here: programs.begin_announced(here.db, here.clock.now())),
         Job("review levels", 5 * MINUTE, lambda here: standing.review_due(here.db, here.clock.now())),
         Job("renew offers", 5 * MINUTE, lambda here: standing.renew_offers(here.db, here.clock.now())),
+        Job("seal days", 10 * MINUTE, lambda here: day_seals.seal_days(here.db, here.clock.now())),
         Job("expire vouchers", 10 * MINUTE, lambda here: benefits.expire_due(here.db, here.clock.now())),
+        # Within seconds: whoever has just joined looks at the card now.
+        Job("give activation gifts", 5 * SECOND, lambda here: occasions.give_activations(here.db, here.clock.now())),
+        Job("give birthday gifts", HOUR, lambda here: occasions.give_birthdays(here.db, here.clock.now())),
+        Job("give absence gifts", HOUR, lambda here: occasions.give_absences(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
+        Job("reward friends", 10 * MINUTE, lambda here: referrals.settle_due(here.db, here.clock.now())),
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
         Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),
-        Job("reward friends", 10 * MINUTE, lambda here: referrals.settle_due(here.db, here.clock.now())),
         Job("forget device logs", HOUR, lambda here: registrations.prune_logs(here.db, here.clock.now())),
     )
 

@@ -79,7 +79,7 @@ async def standing_of(reader: Reader, program: programs.Program, rules: ProgramR
     birthday = words.get("birthday")
     return Standing(
         level=_known(rules, "level" in words, words.get("level")),
-        is_member=not wanted.membership or await ledger.alive(reader, card.account_id, "membership", at),
+        is_member=not wanted.membership or await ledger.alive(reader, card.account_id, "membership", at, now),
         birthday=date.fromisoformat(birthday) if birthday else None,
         is_first=wanted.first_purchase and "bought" not in words,
         favourite=words.get("favourite"),
