@@ -7,8 +7,10 @@ from markupsafe import Markup
 from app.designs.colours import BrandColours
 from app.designs.prepared import PreparedDesign
 from app.designs.rules import CardFace, Format, Value
+from app.designs.stamps import stamps_svg
 from app.designs.strip import HEIGHT, WIDTH, mark_svg, shade_properties, strip_svg
 from app.money import minor_digits
+from app.programs import words
 from app.web import formats
 
 
@@ -39,6 +41,7 @@ class PassView:
     barcode_text: str
     colours: BrandColours
     is_voided: bool
+    stamps: tuple[int, int] | None = None       # how many of how many the picture shows; None for the rosette
 
     @property
     def css(self) -> dict[str, str]:
@@ -48,8 +51,10 @@ class PassView:
     @property
     def strip(self) -> Markup:
         """The picture, in the colours of `css`."""
-        return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="xMaxYMid slice" '  # noqa: S704 (our own drawing)
-                      f'aria-hidden="true">{strip_svg()}</svg>')
+        drawing = stamps_svg(self.stamps[1], self.stamps[0]) if self.stamps else strip_svg()
+        keep = "xMidYMid" if self.stamps else "xMaxYMid"
+        return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="{keep} slice" '  # noqa: S704 (our own drawing)
+                      f'aria-hidden="true">{drawing}</svg>')
 
     @property
     def logo(self) -> Markup:
@@ -65,13 +70,22 @@ def preview(design: PreparedDesign, face: CardFace, language: str) -> PassView:
     for field in design.fields:
         value = field.text[language] if field.text is not None else values[field.value or ""]
         if value is not None:
+            if field.format == "term":
+                value = design.terms[str(value)][language]
             text = written(value, field.format, face.currency, language)
             shown[field.place].append(ViewField(field.key, field.label[language], text, field.format, value))
     return PassView(
         language=language, name=design.name[language], logo_text=design.logo_text[language], description=design.description[language],
         header=tuple(shown["header"]), primary=tuple(shown["primary"]), row=(*shown["secondary"], *shown["auxiliary"]),
         back=tuple(shown["back"]), barcode_message=face.barcode_message, barcode_text=formats.in_fours(face.barcode_message),
-        colours=design.colours, is_voided=face.is_voided)
+        colours=design.colours, is_voided=face.is_voided, stamps=stamps_of(design, face))
+
+
+def stamps_of(design: PreparedDesign, face: CardFace) -> tuple[int, int] | None:
+    """What the picture of this card shows: (stamped, places), None where it is the same for all cards."""
+    if not design.has_stamps or not face.stamps_size:
+        return None
+    return min(max(face.stamps or 0, 0), face.stamps_size), face.stamps_size
 
 
 def written(value: Value, kind: Format, currency: str, language: str) -> str:
@@ -80,6 +94,8 @@ def written(value: Value, kind: Format, currency: str, language: str) -> str:
         return formats.money(round(value * 10 ** minor_digits(currency)), currency, language)
     if kind == "number" and isinstance(value, int):
         return formats.points(value)
+    if kind == "percent" and isinstance(value, int):
+        return words.percent(value, language)
     if kind == "day" and isinstance(value, date):
         return formats.day(value, language, "UTC")
     return str(value)

@@ -12,7 +12,8 @@ from app.text import N_
 
 LANGUAGES = ("en", "ru")
 Place = Literal["header", "primary", "secondary", "auxiliary", "back"]
-Format = Literal["text", "number", "money", "day", "link"]
+# percent: basis points; term: the key of one of the programme's own words, such as a level
+Format = Literal["text", "number", "money", "day", "link", "percent", "term"]
 Value = int | float | str | date
 
 LONGEST = {"name": 64, "logo_text": 64, "points": 24, "about": 1000}
@@ -53,9 +54,14 @@ class DesignContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CardFace(msgspec.Struct, frozen=True):
     """What a card shows, in whatever wallet: plain values, no words. (A Struct: one is made per pass, in a tenth of a dataclass's time.)
 
-    balance: points, below zero for a debt; worth_minor: what they are worth at the till, minor units of `currency`, >= 0;
-    expiring_points and expires_on: the lot that ends first, its last good day where the business is, or None for both;
-    page_link: the address of the card's page that may be shared, None where there is none.
+    balance: points that can be spent, below zero for a debt; worth_minor: what they are worth at the till, minor units of
+    `currency`, >= 0; expiring_points and expires_on: the lot that ends first, its last good day where the business is, or None for
+    both; page_link: the address of the card's page that may be shared, None where there is none.
+
+    What only some kinds have is None elsewhere: money_minor, expiring_minor, pending_minor: a balance in money; pending: points that
+    wait; rate_bp: what comes back; discount_bp; level: its key; next_minor or next_count: what is missing to the next level, by what
+    levels measure; stamps of stamps_size; visits; valid_until: a membership's last good day; donated_minor; vouchers: rewards ready
+    to be collected, and voucher_until, the last good day of the one that ends first.
     """
 
     barcode_message: str
@@ -67,16 +73,49 @@ class CardFace(msgspec.Struct, frozen=True):
     expires_on: date | None = None
     page_link: str | None = None
     is_voided: bool = False
+    money_minor: int | None = None
+    expiring_minor: int | None = None
+    pending: int | None = None
+    pending_minor: int | None = None
+    rate_bp: int | None = None
+    discount_bp: int | None = None
+    level: str | None = None
+    next_minor: int | None = None
+    next_count: int | None = None
+    stamps: int | None = None
+    stamps_size: int | None = None
+    visits: int | None = None
+    valid_until: date | None = None
+    donated_minor: int | None = None
+    vouchers: int | None = None
+    voucher_until: date | None = None
 
     def values(self) -> dict[str, Value | None]:
         """The values that a design's fields name. Money is in major units, as wallets take it: whole where it is whole."""
         minor = 10 ** minor_digits(self.currency)
-        worth = self.worth_minor / minor if self.worth_minor % minor else self.worth_minor // minor
-        return {"balance": self.balance, "worth": worth, "name": self.name or None, "expiring_points": self.expiring_points,
-                "expires_on": self.expires_on, "page_link": self.page_link}
+        return {
+            "balance": self.balance, "worth": _major(self.worth_minor, minor), "name": self.name or None,
+            "expiring_points": self.expiring_points, "expires_on": self.expires_on, "page_link": self.page_link,
+            "money": _major(self.money_minor, minor), "expiring_money": _major(self.expiring_minor, minor), "pending": self.pending,
+            "pending_money": _major(self.pending_minor, minor), "rate": self.rate_bp, "discount": self.discount_bp, "level": self.level,
+            "next_money": _major(self.next_minor, minor), "next_count": self.next_count, "stamps": self._stamps(), "visits": self.visits,
+            "valid_until": self.valid_until, "donated": _major(self.donated_minor, minor), "vouchers": self.vouchers,
+            "voucher_until": self.voucher_until}
+
+    def _stamps(self) -> str | None:
+        return None if self.stamps is None else f"{self.stamps} / {self.stamps_size}"
 
 
-VALUES = ("balance", "worth", "name", "expiring_points", "expires_on", "page_link")
+def _major(minor: int | None, unit: int) -> int | float | None:
+    if minor is None:
+        return None
+    return minor / unit if minor % unit else minor // unit
+
+
+# What every card has; the others depend on the programme's rules.
+COMMON_VALUES = ("balance", "worth", "name", "expiring_points", "expires_on", "page_link")
+VALUES = (*COMMON_VALUES, "money", "expiring_money", "pending", "pending_money", "rate", "discount", "level", "next_money", "next_count",
+          "stamps", "visits", "valid_until", "donated", "vouchers", "voucher_until")
 
 
 def default_content(name_en: str, name_ru: str | None = None, *, language: Literal["en", "ru"] = "en", background: str = "#0f4546",

@@ -1,28 +1,51 @@
 """A programme's design: the version that is shown, and a new one in its place. A version is never changed."""
 import asyncio
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
 
 from app.audit import service as audit
 from app.clock import from_ms, to_ms
 from app.db import Transaction
-from app.designs import prepared, rules, store
+from app.designs import prepared, rules, shown, store
 from app.designs.prepared import PreparedDesign
 from app.designs.rules import DesignContent, default_content
 from app.designs.store import Reader
 from app.errors import NotFound
+from app.programs.kinds import template_of
 from app.programs.rules import ProgramRules, explain
 from app.programs.store import Program
+from app.programs.terms import Said
 from app.web.principal import Principal
 
-__all__ = ["DesignContent", "DesignVersion", "content_of", "create", "find_ready", "list_versions", "publish", "ready"]
+__all__ = ["DesignContent", "DesignKey", "DesignVersion", "Drawing", "content_of", "create", "drawing_of",
+           "find_ready", "key_of", "list_versions", "publish", "ready"]
 
-TEMPLATE = "points"
 KEPT_READY = 64
-_ready: OrderedDict[tuple[DesignContent, ProgramRules, str], PreparedDesign] = OrderedDict()
+_ready: OrderedDict["DesignKey", PreparedDesign] = OrderedDict()
 _parsed = lru_cache(256)(rules.parse)
+
+
+class DesignKey(NamedTuple):
+    """All that a prepared design is made from. template: a folder of pass_templates; rewards: the catalogue's open ones
+    and what they are called."""
+
+    content: DesignContent
+    rules: ProgramRules
+    currency: str
+    template: str = "points"
+    rewards: tuple[tuple[str, Said], ...] = ()
+
+
+class Drawing(NamedTuple):
+    """A version as cards are drawn from it: the business's copy, and the folder of pass_templates it is a copy for."""
+
+    content: DesignContent
+    template: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +57,15 @@ class DesignVersion:
     created_by: str
 
 
+async def drawing_of(reader: Reader, program: Program) -> Drawing:
+    """What the programme shows now; one without a design of its own shows that of its kind."""
+    row = await store.find(reader, program.business_id, program.id, program.design_version)
+    return Drawing(first_content(program), template_of(program.kind)) if row is None else Drawing(_parsed(row["content"]), row["template"])
+
+
 async def content_of(reader: Reader, program: Program) -> DesignContent:
-    """The design that the programme shows now; a programme without one of its own shows the template's."""
-    text = await store.find(reader, program.business_id, program.id, program.design_version)
-    return _parsed(text) if text is not None else first_content(program)
+    """The business's own part of it."""
+    return (await drawing_of(reader, program)).content
 
 
 def first_content(program: Program) -> DesignContent:
@@ -46,10 +74,11 @@ def first_content(program: Program) -> DesignContent:
                            language="ru" if program.language == "ru" else "en")
 
 
-async def create(tx: Transaction, business_id: int, program_id: int, content: DesignContent, created_by: str, now: datetime) -> None:
-    """Version 1, with a new programme. Raises Invalid."""
+async def create(tx: Transaction, business_id: int, program_id: int, content: DesignContent, created_by: str, now: datetime, *,
+                 kind: str = "points") -> None:
+    """Version 1, with a new programme of a kind. Raises Invalid."""
     rules.validate(content)
-    await store.insert(tx, _row(business_id, program_id, 1, content, created_by, now))
+    await store.insert(tx, _row(business_id, program_id, 1, content, template_of(kind), created_by, now))
 
 
 async def publish(tx: Transaction, who: Principal, program_id: int, content: DesignContent, now: datetime) -> int:
@@ -61,7 +90,9 @@ async def publish(tx: Transaction, who: Principal, program_id: int, content: Des
     version = await store.next_version(tx, who.business_id, program_id)
     if version is None:
         raise NotFound()
-    await store.insert(tx, _row(who.business_id, program_id, version, content, who.name, now))
+    before = await store.find(tx, who.business_id, program_id, version - 1)
+    template = before["template"] if before else template_of("points")
+    await store.insert(tx, _row(who.business_id, program_id, version, content, template, who.name, now))
     await audit.record(tx, who, "design.published", "program", program_id, {"version": version}, now=now)
     return version
 
@@ -72,22 +103,34 @@ async def list_versions(reader: Reader, business_id: int, program_id: int, limit
     return [DesignVersion(row["version"], from_ms(row["created_at"]), row["created_by"]) for row in rows]
 
 
-def find_ready(content: DesignContent, what: ProgramRules, currency: str) -> PreparedDesign | None:
+def key_of(program: Program, drawing: Drawing, rewards: Mapping[str, Said] | None = None) -> DesignKey:
+    """What the programme's cards are drawn from now; rewards: key → name, for the sentences on the back."""
+    named = tuple(sorted((rewards or {}).items(), key=itemgetter(0)))
+    return DesignKey(drawing.content, program.rules, program.currency, drawing.template, named)
+
+
+def find_ready(key: DesignKey) -> PreparedDesign | None:
     """The prepared design where it is at hand. Kept by content, so nothing has to be forgotten when a version follows."""
-    return _ready.get((content, what, currency))
+    return _ready.get(key)
 
 
-async def ready(content: DesignContent, what: ProgramRules, currency: str) -> PreparedDesign:
+async def ready(key: DesignKey) -> PreparedDesign:
     """The prepared design; made in a thread the first time (new colours cost a third of a second)."""
-    found = find_ready(content, what, currency)
+    found = find_ready(key)
     if found is None:
-        sentences = {language: explain(what, currency, language) for language in rules.LANGUAGES}
-        found = _ready[content, what, currency] = await asyncio.to_thread(prepared.prepare, content, sentences, TEMPLATE)
+        found = _ready[key] = await asyncio.to_thread(_prepare, key)
         while len(_ready) > KEPT_READY:
             _ready.popitem(last=False)
     return found
 
 
-def _row(business_id: int, program_id: int, version: int, content: DesignContent, created_by: str, now: datetime) -> dict[str, object]:
-    return {"business_id": business_id, "program_id": program_id, "version": version, "template": TEMPLATE, "content": rules.dump(content),
+def _prepare(key: DesignKey) -> PreparedDesign:
+    sentences = {language: explain(key.rules, key.currency, language, dict(key.rewards)) for language in rules.LANGUAGES}
+    values = shown.values_of(key.rules, has_rewards=bool(key.rewards))
+    return prepared.prepare(key.content, sentences, key.template, values=values, terms=shown.terms_of(key.rules))
+
+
+def _row(business_id: int, program_id: int, version: int, content: DesignContent, template: str, created_by: str,
+         now: datetime) -> dict[str, object]:
+    return {"business_id": business_id, "program_id": program_id, "version": version, "template": template, "content": rules.dump(content),
             "created_at": to_ms(now), "created_by": created_by}

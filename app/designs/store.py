@@ -7,7 +7,7 @@ from app.db import Database, Row, Transaction
 Reader = Database | Transaction
 
 _FIND = """
-SELECT content FROM design_versions WHERE program_id = :program_id AND business_id = :business_id AND version = :version"""
+SELECT content, template FROM design_versions WHERE program_id = :program_id AND business_id = :business_id AND version = :version"""
 _LIST = """
 SELECT version, created_at, created_by FROM design_versions
 WHERE program_id = :program_id AND business_id = :business_id ORDER BY version DESC LIMIT :limit"""
@@ -19,9 +19,9 @@ _NEXT = """
 UPDATE programs SET design_version = design_version + 1 WHERE id = :program_id AND business_id = :business_id RETURNING design_version"""
 
 
-async def find(reader: Reader, business_id: int, program_id: int, version: int) -> str | None:
-    """The content (JSON) of a version."""
-    return await reader.fetch_val(_FIND, {"business_id": business_id, "program_id": program_id, "version": version})
+async def find(reader: Reader, business_id: int, program_id: int, version: int) -> Row | None:
+    """The content (JSON) and the template of a version."""
+    return await reader.fetch_one(_FIND, {"business_id": business_id, "program_id": program_id, "version": version})
 
 
 async def list_versions(reader: Reader, business_id: int, program_id: int, limit: int) -> list[Row]:

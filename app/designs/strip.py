@@ -151,9 +151,9 @@ def draw(colours: BrandColours) -> dict[str, bytes]:
     pictures: dict[str, bytes] = {}
     for scale in SCALES:
         suffix = "" if scale == 1 else f"@{scale}x"
-        pictures[f"strip{suffix}.png"] = _png(_strip(known, scale))
-        pictures[f"icon{suffix}.png"] = _png(_mark(known, 29 * scale, 0.4, colours.brand))
-        pictures[f"logo{suffix}.png"] = _png(_mark(known, 50 * scale, 0.46, None))
+        pictures[f"strip{suffix}.png"] = png(_strip(known, scale))
+        pictures[f"icon{suffix}.png"] = png(_mark(known, 29 * scale, 0.4, colours.brand))
+        pictures[f"logo{suffix}.png"] = png(_mark(known, 50 * scale, 0.46, None))
     return pictures
 
 
@@ -182,7 +182,8 @@ def _mark(known: dict[str, str], size: int, radius: float, ground: str | None) -
     return picture.convert("RGB") if ground else picture
 
 
-def _png(picture: "Image.Image") -> bytes:
+def png(picture: "Image.Image") -> bytes:
+    """The picture with few colours, as small as it gets."""
     from PIL import Image
 
     method = Image.Quantize.FASTOCTREE if picture.mode == "RGBA" else Image.Quantize.MEDIANCUT     # the one that knows transparency

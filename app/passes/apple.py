@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.designs.prepared import PreparedDesign, Words
-from app.designs.rules import CardFace
+from app.designs.prepared import PreparedDesign, PreparedField, Words
+from app.designs.rules import CardFace, Format, Value
+from app.designs.stamps import draw_stamps
 from app.passes.bundle import Bundle
 from app.passes.wallet_model import PLACES, pass_dictionary
+from app.programs.words import percent
 
 MOST_LOCATIONS = 10
 encode = msgspec.json.Encoder().encode
@@ -48,23 +50,27 @@ class _Slot(NamedTuple):
     before: bytes
     after: bytes
     source: str | None
-    is_money: bool
+    format: Format
 
 
 class AppleDesign:
     """A prepared design as Apple's passes need it: the fixed part of pass.json as bytes, and the bundle of pictures and words."""
 
-    def __init__(self, design: PreparedDesign) -> None:
+    def __init__(self, design: PreparedDesign, stamps: tuple[int, int] | None = None) -> None:
+        """stamps: (stamped, places) of the picture, for a design that shows them (`preview.stamps_of`)."""
+        self._language = design.language
         self._sources = _sources(design)
         whole = _with_sources(pass_dictionary(design), self._sources, design)
         fields = whole.pop(design.style)
-        values = {field.key: field.value for field in design.fields}
+        known = {field.key: field for field in design.fields}
         self._head = encode(whole)[:-1] + b","
         self._style = b',"' + design.style.encode() + b'":{'
-        self._places = [(b'"' + place.encode() + b'":[', [_slot(field, values[field["key"]]) for field in fields[place]])
+        self._places = [(b'"' + place.encode() + b'":[', [_slot(field, known[field["key"]]) for field in fields[place]])
                         for place in PLACES.values() if place in fields]
         self._location_text = self._sources[_identity(design.location)]
-        self.bundle = Bundle({**design.images, **_strings(design, self._sources)})
+        self._terms = {key: self._sources[_identity(words)] for key, words in design.terms.items()}
+        picture = draw_stamps(design.colours, stamps[1], stamps[0]) if stamps else {}
+        self.bundle = Bundle({**design.images, **picture, **_strings(design, self._sources)})
 
     def pass_json(self, card: PassCard) -> bytes:
         """pass.json of `card`, compact, UTF-8; keys always in the same order, none without a value."""
@@ -88,25 +94,34 @@ class AppleDesign:
         places = []
         for name, slots in self._places:
             shown = []
-            for before, after, source, is_money in slots:
+            for before, after, source, kind in slots:
                 if source is None:
                     shown.append(before)
                 elif (value := values[source]) is not None:
-                    filled = encode(f"{value.isoformat()}T12:00:00Z" if isinstance(value, date) else value)
-                    currency = b',"currencyCode":' + encode(face.currency) if is_money else b""
+                    filled = encode(self._written(value, kind))
+                    currency = b',"currencyCode":' + encode(face.currency) if kind == "money" else b""
                     shown.append(b"".join((before, filled, currency, after)))
             if shown:
                 places.append(name + b",".join(shown) + b"]")
         return b",".join(places)
 
+    def _written(self, value: Value, kind: Format) -> Value:
+        """A value as pass.json has it: a day at noon, a share as text, a word of the programme's as what pass.strings translates."""
+        if isinstance(value, date):
+            return f"{value.isoformat()}T12:00:00Z"
+        if kind == "percent" and isinstance(value, int):
+            # As text: Apple's style for shares would round 7.5 %.
+            return percent(value, self._language)
+        return self._terms[str(value)] if kind == "term" else value
 
-def _slot(field: dict[str, Any], source: str | None) -> _Slot:
-    """A field of the dictionary, encoded once; with `source` its value (and currency) is cut out."""
-    if source is None:
-        return _Slot(encode(field), b"", None, False)
-    is_money = "currencyCode" in field
+
+def _slot(field: dict[str, Any], prepared: PreparedField) -> _Slot:
+    """A field of the dictionary, encoded once; where it shows a card's value, this (and its currency) is cut out."""
+    if prepared.value is None:
+        return _Slot(encode(field), b"", None, prepared.format)
     others = {key: value for key, value in field.items() if key not in ("key", "value", "currencyCode")}
-    return _Slot(encode({"key": field["key"]})[:-1] + b',"value":', b"," + encode(others)[1:], source, is_money)
+    return _Slot(encode({"key": field["key"]})[:-1] + b',"value":', b"," + encode(others)[1:], prepared.value,
+                 prepared.format)
 
 
 def _barcode(message: str) -> dict[str, str]:
@@ -136,7 +151,7 @@ def _sources(design: PreparedDesign) -> dict[tuple[tuple[str, str], ...], str]:
 
 def _all_words(design: PreparedDesign) -> list[Words]:
     fields = [words for field in design.fields for words in (field.label, field.text, field.changes) if words is not None]
-    return [design.name, design.logo_text, design.description, design.location, *fields]
+    return [design.name, design.logo_text, design.description, design.location, *fields, *design.terms.values()]
 
 
 def _with_sources(whole: dict[str, Any], sources: Mapping[tuple[tuple[str, str], ...], str], design: PreparedDesign) -> dict[str, Any]:

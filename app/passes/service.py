@@ -2,8 +2,9 @@
 import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
 from typing import NamedTuple
@@ -14,37 +15,46 @@ from app import secrets
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
-from app.clock import local_day, to_ms
+from app.clock import to_ms
 from app.context import Context
-from app.customers import service as customers
 from app.db import Database, Transaction, write_transaction
 from app.designs import service as designs
+from app.designs.prepared import PreparedDesign
 from app.designs.preview import PassView, preview
 from app.designs.rules import CardFace, DesignContent
+from app.designs.service import DesignKey, Drawing
 from app.errors import NotFound, Unavailable
-from app.ledger import service as ledger
-from app.money import floor_div
-from app.passes import store
+from app.passes import faces, store
 from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
 from app.passes.certificates import PassSigner
+from app.passes.faces import reward_names
 from app.passes.store import Pass, PassType, Reader
 from app.programs import service as programs
-from app.programs.rules import ProgramRules
+from app.programs.kinds import template_of
 from app.programs.store import Program
+from app.programs.terms import Said
 from app.secrets import KeyRing
 from app.text import N_
 from app.updates import service as updates
 from app.web.principal import Principal
 
+__all__ = [
+    "BuiltPass", "NotSetUp", "build", "ensure", "hand_out", "open_token", "pass_type", "publish_design", "reward_names", "sample_of",
+    "sample_view", "signer_of", "touch_program", "view"]
+
 TOKEN_PURPOSE = "passes.token"     # noqa: S105 (a label)
-KEPT_READY = 64
+KEPT_READY = 256
 AT_ONCE = 200
-EVER = timedelta(days=36_500)
 SHORT_ID_LENGTH = 6
-# Never issued, so that a picture on a page can never be somebody's card.
-SAMPLE_CODE = "9999000000000004"
-SAMPLE_POINTS = 320
-_Key = tuple[DesignContent, ProgramRules, str]
+
+
+class _Key(NamedTuple):
+    """All that the fixed part of a pass is made from. stamps: (stamped, places) of its picture, None where it shows none."""
+
+    design: DesignKey
+    stamps: tuple[int, int] | None
+
+
 _ready: OrderedDict[_Key, AppleDesign] = OrderedDict()
 
 
@@ -203,10 +213,14 @@ async def _design(key: _Key) -> AppleDesign:
     """The design as Apple's passes need it, kept by what it is made of."""
     found = _ready.get(key)
     if found is None:
-        found = _ready[key] = await asyncio.to_thread(AppleDesign, await designs.ready(*key))
+        found = _ready[key] = await asyncio.to_thread(_drawn, await designs.ready(key.design), key.stamps)
         while len(_ready) > KEPT_READY:
             _ready.popitem(last=False)
     return found
+
+
+def _drawn(design: PreparedDesign, stamps: tuple[int, int] | None) -> AppleDesign:
+    return AppleDesign(design, stamps if design.has_stamps else None)
 
 
 async def _read(reader: Reader, ring: KeyRing, held: Pass, now: datetime) -> _State:
@@ -217,47 +231,29 @@ async def _read(reader: Reader, ring: KeyRing, held: Pass, now: datetime) -> _St
     places = await programs.list_locations(reader, held.business_id)
     locations = tuple(PassLocation(place.latitude, place.longitude) for place in places
                       if place.closed_at is None and place.latitude is not None and place.longitude is not None)
-    return _State((await designs.content_of(reader, program), program.rules, program.currency), is_live, card,
-                  await face_of(reader, ring, card, program, now), locations[:MOST_LOCATIONS], link)
-
-
-async def face_of(reader: Reader, ring: KeyRing, card: Card, program: Program, now: datetime) -> CardFace:
-    """What the card shows. One that is no longer in use shows nothing of its account, which another card may go on with."""
-    if card.status not in card_rules.LIVE:
-        return CardFace(card.code, 0, 0, program.currency, is_voided=True)
-    balance = (await ledger.balances(reader, card.account_id)).get("points", 0)
-    soon = await ledger.expiring(reader, card.account_id, now, within=EVER, limit=1)
-    customer = await customers.get(reader, ring, card.business_id, card.customer_id) if card.customer_id else None
-    return CardFace(
-        card.code, balance, worth_minor(balance, program.rules), program.currency, customer.name if customer else None,
-        soon[0].amount if soon else None,
-        # A lot ends at a midnight: the day before it is the last good one.
-        local_day(soon[0].at - timedelta(milliseconds=1), program.time_zone) if soon else None,
-        is_voided=card.status == "blocked")
-
-
-def worth_minor(points: int, what: ProgramRules) -> int:
-    """What a balance pays at the till, in minor units; rounded down, nothing for a debt."""
-    return floor_div(max(points, 0) * what.worth_minor, what.worth_points)
+    key, face = await faces.drawn(reader, ring, card, program, now)
+    return _State(_Key(key, faces.stamps_of(program.rules, face)), is_live, card, face, locations[:MOST_LOCATIONS], link)
 
 
 async def view(reader: Reader, ring: KeyRing, card: Card, program: Program, language: str, now: datetime) -> PassView:
     """The card as a page draws it."""
-    design = await designs.ready(await designs.content_of(reader, program), program.rules, program.currency)
-    return preview(design, await face_of(reader, ring, card, program, now), language)
+    key, face = await faces.drawn(reader, ring, card, program, now)
+    return preview(await designs.ready(key), face, language)
 
 
 async def sample_view(reader: Reader, program: Program, language: str) -> PassView:
     """A card of the programme that nobody has."""
-    return await sample_of(await designs.content_of(reader, program), program, language)
+    return await _sample(await designs.drawing_of(reader, program), program, language, await reward_names(reader, program))
 
 
 async def sample_of(content: DesignContent, program: Program, language: str) -> PassView:
     """The same for a design that is still being chosen; `content` was validated."""
-    design = await designs.ready(content, program.rules, program.currency)
-    face = CardFace(SAMPLE_CODE, SAMPLE_POINTS, worth_minor(SAMPLE_POINTS, program.rules), program.currency,
-                    "Анна" if language == "ru" else "Anna")
-    return preview(design, face, language)
+    return await _sample(Drawing(content, template_of(program.kind)), program, language, {})
+
+
+async def _sample(drawing: Drawing, program: Program, language: str, rewards: Mapping[str, Said]) -> PassView:
+    face = faces.sample(program.rules, program.currency, language)
+    return preview(await designs.ready(faces.key_for(program, drawing, rewards, face)), face, language)
 
 
 async def publish_design(db: Database, who: Principal, program_id: int, content: DesignContent, now: datetime) -> int:

@@ -32,7 +32,7 @@ def test_googles_object_never_holds_the_address_of_a_cards_page():
 
 @pytest.mark.parametrize(("file", "old", "new", "said"), [
     ("design.toml", 'key = "name"', 'key = "points"', "the field points stands twice"),
-    ("design.toml", 'value = "balance"', 'value = "money"', "has the value money; there are balance"),
+    ("design.toml", 'value = "balance"', 'value = "coins"', "has the value coins; there are balance"),
     ("design.toml", 'label = "worth_label"', 'label = "price_label"', "the field worth .* names an entry that is missing"),
     ("design.toml", 'text = "rules"', 'text = "terms"', "names an entry that is missing"),
     ("design.toml", 'text = "about"', 'text = "about"\nvalue = "name"', "has not one value"),

@@ -15,7 +15,7 @@ from app.db import write_transaction
 from app.designs import service as designs
 from app.designs.rules import default_content
 from app.errors import Invalid, NotFound, Unavailable
-from app.passes import service
+from app.passes import faces, service
 from app.registrations import service as registrations
 from app.updates import service as updates
 from app.web.principal import Principal
@@ -222,4 +222,4 @@ async def test_another_businesss_programme_cannot_be_dressed(pocket):
 
 @pytest.mark.parametrize(("points", "minor"), [(0, 0), (-50, 0), (1, 33), (2, 66), (3, 100), (10, 333)])
 def test_what_points_are_worth_is_rounded_down_and_a_debt_is_worth_nothing(points, minor):
-    assert service.worth_minor(points, replace(RULES, worth_minor=100, worth_points=3)) == minor
+    assert faces.worth_minor(points, replace(RULES, worth_minor=100, worth_points=3)) == minor
