@@ -11,7 +11,7 @@ from app.console.program_frame import program_of
 from app.customers import service as customers
 from app.ledger.operations import Operation
 from app.ledger.shown import shown
-from app.passes.service import worth_minor
+from app.passes.faces import worth_minor
 from app.programs import service as programs
 from app.reports import service as reports
 from app.sales import service as sales
