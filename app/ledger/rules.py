@@ -323,9 +323,9 @@ class Purses(Mapping[str, Purse]):
 
     @property
     def balances(self) -> dict[str, int]:
-        """What each unit stands at after the legs so far, also those that were not read."""
-        after = {unit: purse.balance for unit, purse in self.items() if purse.legs or unit in self.stored or unit == self.primary}
-        return {**self.stored, **after}
+        """What each unit stands at after the legs so far, also those that were not read; one that never moved is missing."""
+        after = {unit: purse.balance for unit, purse in self._purses.items()}
+        return {**self.stored, **{unit: left for unit, left in after.items() if left or unit in self.stored or unit == self.primary}}
 
     def next_operation(self) -> None:
         """As `Purse.next_operation`, of each."""

@@ -7,6 +7,7 @@ from app.ledger import store
 from app.ledger.expiry import expire_due
 from app.ledger.lives import extend_membership, freeze, prolong, put, unfreeze
 from app.ledger.moves import AlreadyMerged, move_account
+from app.ledger.notices import BALANCE_EXPIRING, mature_due, warn_due
 from app.ledger.operations import Draft, Operation
 from app.ledger.origins_store import drawn_by, expired_of, made_by
 from app.ledger.posting import LIVE, OPERATION_CREATED, UNSEALED, HasAccount, Receipt, ReceiptUsed, post
@@ -30,10 +31,11 @@ from app.programs import service as programs
 from app.web.principal import Principal
 
 __all__ = [
-    "LIVE", "OPERATION_CREATED", "UNSEALED", "AlreadyMerged", "Draft", "Expiring", "Lot", "NotEnoughPoints", "Operation", "Purse",
-    "Purses", "Receipt", "ReceiptUsed", "Shown", "alive", "balances", "card_of", "drawn_by", "expire_due", "expired_of", "expiring",
-    "extend_membership", "freeze", "home_of", "lock", "lock_home", "made_by", "member_until", "move_account", "open_account", "post",
-    "progress_of", "prolong", "purse_of", "purses_of", "put", "return_points", "settle", "shown", "unfreeze", "welcome"]
+    "BALANCE_EXPIRING", "LIVE", "OPERATION_CREATED", "UNSEALED", "AlreadyMerged", "Draft", "Expiring", "Lot", "NotEnoughPoints",
+    "Operation", "Purse", "Purses", "Receipt", "ReceiptUsed", "Shown", "alive", "balances", "card_of", "drawn_by", "expire_due",
+    "expired_of", "expiring", "extend_membership", "freeze", "home_of", "lock", "lock_home", "made_by", "mature_due", "member_until",
+    "move_account", "open_account", "post", "progress_of", "prolong", "purse_of", "purses_of", "put", "return_points", "settle",
+    "shown", "unfreeze", "warn_due", "welcome"]
 
 
 async def open_account(tx: Transaction, business_id: int, program_id: int, customer_id: int | None, now: datetime) -> int:

@@ -74,7 +74,7 @@ async def lots_of(reader: Reader, account_id: int, units: Sequence[str]) -> tupl
     """The lots of these units with a remainder, debts included, in order of their ids; and the balances of all units."""
     lots: dict[str, list[Lot]] = {unit: [] for unit in units}
     balances: dict[str, int] = {}
-    query, values = _in_units(_LOTS, tuple(units))
+    query, values = in_units(_LOTS, tuple(units))
     for unit, lot_id, remaining, *times in await reader.fetch_all(query, {"account_id": account_id, **values}):
         if lot_id:
             lots[unit].append(Lot(lot_id, remaining, *times))
@@ -86,7 +86,7 @@ async def lots_of(reader: Reader, account_id: int, units: Sequence[str]) -> tupl
 
 
 @lru_cache
-def _in_units(query: str, units: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+def in_units(query: str, units: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     """The text with names for `IN ({units})`, and their values."""
     values = {f"unit{number}": unit for number, unit in enumerate(units)}
     return query.format(units=", ".join(f":{name}" for name in values)), values
@@ -183,7 +183,7 @@ async def balances(reader: Reader, account_id: int) -> dict[str, int]:
 
 async def expiring(reader: Reader, account_id: int, units: Sequence[str], now_ms: int, until_ms: int, limit: int) -> list[Any]:
     """unit, expires_at (epoch ms) and amount, soonest first."""
-    query, values = _in_units(_EXPIRING, tuple(units))
+    query, values = in_units(_EXPIRING, tuple(units))
     return await reader.fetch_all(query, {**values, "account_id": account_id, "now": now_ms, "until": until_ms, "limit": limit})
 
 

@@ -41,6 +41,8 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 _MOVE_CURSOR = """
 INSERT INTO cursors(name, number) VALUES (:name, :number)
 ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE cursors.number < excluded.number"""
+_SET_CURSOR = """
+INSERT INTO cursors(name, number) VALUES (:name, :number) ON CONFLICT (name) DO UPDATE SET number = excluded.number"""
 _EMIT = """
 INSERT INTO events(business_id, kind, card_id, operation_id, customer_id, enrolment_id, details, at)
 VALUES (:business_id, :kind, :card_id, :operation_id, :customer_id, :enrolment_id, :details, :at)"""
@@ -119,6 +121,11 @@ async def find_cursor(db: Database | Transaction, name: str) -> int:
 
 async def move_cursor(tx: Transaction, name: str, number: int) -> None:
     await tx.execute(_MOVE_CURSOR, {"name": name, "number": number})
+
+
+async def set_cursor(tx: Transaction, name: str, number: int) -> None:
+    """To where it says, also backwards: for cursors of two numbers, whose second begins again."""
+    await tx.execute(_SET_CURSOR, {"name": name, "number": number})
 
 
 async def emit(tx: Transaction, values: dict[str, Any]) -> None:

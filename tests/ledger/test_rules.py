@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.ledger.rules import Grant, Leg, Lot, NotEnoughPoints, Purse, end_of_lot
+from app.ledger.rules import Grant, Leg, Lot, NotEnoughPoints, Purse, Purses, end_of_lot, why
 
 DAY = 86_400_000
 NOW = 1_000 * DAY
@@ -138,3 +138,93 @@ def test_a_lot_ends_at_the_local_midnight_after_its_last_day_also_when_clocks_ch
 
 def test_a_lot_without_days_never_ends():
     assert end_of_lot(datetime(2026, 1, 1, tzinfo=UTC), None, "Europe/Moscow") is None
+
+
+def test_pending_points_count_and_pay_for_nothing_until_their_moment():
+    purse = Purse([Lot(1, 30, None, available_at=TOMORROW), Lot(2, 10, None), Lot(3, 5, None, available_at=NOW)], NOW)
+    assert (purse.balance, purse.spendable, purse.pending) == (45, 15, 30)
+    with pytest.raises(NotEnoughPoints):
+        purse.spend(16)
+    later = Purse([Lot(1, 30, None, available_at=TOMORROW)], TOMORROW)
+    assert (later.spendable, later.pending) == (30, 0)
+
+
+def test_what_is_earned_pending_cannot_be_spent_by_the_same_operation_and_what_is_not_can():
+    purse = Purse([], NOW)
+    purse.earn(7, None, available_at=TOMORROW)
+    purse.earn(5, None, rule="double")
+    assert (purse.balance, purse.spendable, purse.pending) == (12, 5, 7)
+    purse.spend(5, "converted")
+    assert purse.grants == [Grant(7, None, TOMORROW), Grant(5, None, rule="double")]
+    assert purse.legs[-1] == Leg("converted", ((-2, -5),), -5)
+
+
+def test_pending_points_repay_a_debt_at_once():
+    purse = Purse([Lot(1, -30, None)], NOW)
+    purse.earn(50, NEXT_WEEK, available_at=TOMORROW)
+    assert (purse.debt, purse.pending, purse.balance) == (0, 20, 20)
+
+
+def test_a_refund_takes_its_own_pending_points_and_then_others_before_it_makes_a_debt():
+    purse = Purse([Lot(1, 20, NEXT_WEEK, available_at=TOMORROW), Lot(2, 10, None), Lot(3, 5, None, available_at=TOMORROW)], NOW)
+    purse.take_back(38, [1], owe=True)
+    assert purse.legs == [Leg("issued", ((1, -20), (2, -10), (3, -5), (-1, -3)), -38)]
+    assert purse.debt == -3 and purse.pending == 0
+
+
+def test_pending_points_that_end_before_they_begin_are_taken_all_the_same():
+    purse = Purse([Lot(1, 20, NOW, available_at=TOMORROW)], NOW)
+    assert purse.pending == 0
+    assert purse.expire() == 20
+
+
+def test_a_move_gives_a_lot_another_end_and_leaves_the_sum_alone():
+    purse = Purse([Lot(1, 20, TOMORROW, created_at=5), Lot(2, 10, NEXT_WEEK), Lot(3, -4, None)], NOW, unit="visits")
+    purse.move({1: (NEXT_WEEK, TOMORROW), 2: (NEXT_WEEK, None)})
+    assert purse.legs == [Leg("moved", ((1, -20), (-1, 20)), 0)]
+    assert purse.grants == [Grant(20, NEXT_WEEK, TOMORROW, 1, created_at=5)]
+    assert (purse.balance, purse.pending, purse.spendable) == (26, 20, 6)
+
+
+def test_of_two_accounts_that_become_one_the_points_of_each_repay_the_debts_of_the_other():
+    kept = Purse([Lot(1, -30, None)], NOW)
+    kept.move_in([Lot(7, 50, NEXT_WEEK, created_at=3)])
+    assert kept.legs == [Leg("moved", ((1, 30), (-1, 20)), 50)] and kept.grants == [Grant(20, NEXT_WEEK, None, 7, created_at=3)]
+    kept = Purse([Lot(1, 20, TOMORROW), Lot(2, 5, None, available_at=TOMORROW)], NOW)
+    kept.move_in([Lot(7, -40, None)])
+    assert kept.legs == [Leg("moved", ((1, -20), (2, -5), (-1, -15)), -40)]
+    assert (kept.debt, kept.balance) == (-15, -15)
+
+
+def test_points_of_a_lot_that_stayed_on_a_merged_account_come_back_as_a_lot_with_its_end():
+    purse = Purse([], NOW)
+    purse.give_back([Lot(0, 10, NEXT_WEEK), Lot(0, 3, NEXT_WEEK), Lot(0, 4, NOW), Lot(5, 2, None)], grace_end=TOMORROW)
+    assert purse.legs == [Leg("redeemed", ((5, 2), (-1, 13), (-2, 4)), 19)]
+    assert purse.grants == [Grant(13, NEXT_WEEK), Grant(4, TOMORROW)]
+
+
+def test_purses_come_in_the_order_of_the_programmes_unit_and_then_by_name():
+    purses = Purses(NOW, [Purse([], NOW, unit=unit) for unit in ("points", "visits", "money")], {"progress": 9})
+    purses["progress"].earn(1, None)
+    assert list(purses) == ["points", "money", "progress", "visits"]
+    assert purses["progress"].balance == 10
+    assert purses.balances == {"progress": 10, "points": 0}
+
+
+def test_a_unit_that_was_not_read_and_may_be_owed_is_not_put_into_by_mistake():
+    purses = Purses(NOW, [Purse([], NOW)], {"stamps": 3})
+    with pytest.raises(AssertionError, match="stamps were not read"):
+        purses["stamps"]
+    with pytest.raises(KeyError):
+        purses["miles"]
+    assert "money" not in purses
+    purses["money"].earn(5, None)
+    assert purses.balances == {"points": 0, "money": 5, "stamps": 3}
+
+
+@pytest.mark.parametrize(("kind", "book", "word"), [
+    ("sale", "expired", "revived"), ("expiry", "expired", "expired"), ("closing", "expired", "expired"),
+    ("refund", "converted", "refund_returned"),
+    ("undo", "issued", "refund_taken"), ("merge_in", "moved", "moved"), ("purchase", "loaded", "loaded"), ("welcome", "issued", "welcome")])
+def test_every_change_has_a_word(kind, book, word):
+    assert why(kind, book) == word
