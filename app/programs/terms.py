@@ -171,8 +171,8 @@ class Favourite(_Part, frozen=True):
 
 
 class When(_Part, frozen=True):
-    """Conditions, all of which must hold; what is left out is not asked. Line conditions (categories, skus, favourite, offered)
-    choose the lines that an effect works on; without them it works on the whole receipt."""
+    """Conditions, all of which must hold; what is left out is not asked. Line conditions (categories, skus, favourite, quantity_from)
+    choose the lines that an effect works on (those of any named category or sku); without them it works on the whole receipt."""
 
     amount_from: int | None = None       # the receipt, after line discounts
     amount_to: int | None = None

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 from app.money import floor_div, share_floor
 from app.programs import terms
-from app.programs.rules import ProgramRules
+from app.programs.rules import WHOLE_BP, ProgramRules
 from app.programs.terms import Level
 from app.sales.basket import Basket, Chosen, spread
 from app.sales.conditions import Scene
@@ -12,14 +12,17 @@ from app.sales.rulebook import Book, Ready
 
 
 class Earned:
-    """What is put into the account. parts: line by line, unit → what is its own; what falls to no line goes with the last of them."""
+    """What is put into the account. parts: line by line, unit → what is its own; what falls to no line goes with the last of them.
 
-    __slots__ = ("applied", "base", "basket", "gains", "given", "paid", "parts", "unit")
+    base: for the whole receipt, before rules; counted: what of each line's paid money earns of it, times scale: rules that lessen
+    the base lessen this, so that the points of some lines are rounded once, from the receipt's."""
+
+    __slots__ = ("applied", "base", "basket", "counted", "gains", "given", "paid", "parts", "scale", "to_pay", "unit")
 
     def __init__(self, basket: Basket, to_pay: int, unit: str) -> None:
-        self.basket, self.unit = basket, unit
+        self.basket, self.unit, self.to_pay = basket, unit, to_pay
         self.paid = spread(to_pay, basket.nets)
-        self.base: list[int] = []
+        self.base, self.counted, self.scale = 0, self.paid, 1
         self.gains: list[Gain] = []
         self.applied: list[Applied] = []
         self.given: list[Given] = []
@@ -30,6 +33,15 @@ class Earned:
         for own, part in zip(self.parts, parts, strict=True):
             if part:
                 own[gain.unit] = own.get(gain.unit, 0) + part
+
+    def base_of(self, counted: int, by_bp: int = WHOLE_BP) -> int:
+        """by_bp of the base points for a part of `counted`, rounded down."""
+        return floor_div(self.base * counted * by_bp, self.to_pay * self.scale * WHOLE_BP) if self.base else 0
+
+    def lessen(self, chosen: Sequence[int], by_bp: int) -> None:
+        """Let `chosen` (line by line, of what counts) count by_bp of what it did."""
+        self.counted = [some * WHOLE_BP - part * (WHOLE_BP - by_bp) for some, part in zip(self.counted, chosen, strict=True)]
+        self.scale *= WHOLE_BP
 
     def whole_receipt(self) -> Sequence[int]:
         """The weights by which something for the whole receipt falls to lines."""
@@ -51,22 +63,23 @@ def base_points(rules: ProgramRules, level: Level | None, paid: int) -> int:
     return floor_div(paid * points, rules.earn_per_minor)
 
 
-def earn(earned: Earned, scene: Scene, rules: ProgramRules, book: Book, level: Level | None, to_pay: int) -> None:
+def earn(earned: Earned, scene: Scene, rules: ProgramRules, book: Book, level: Level | None) -> None:
     """Everything that a receipt which counts gives: base, rules, progress, stamps, charity, gifts."""
-    base = base_points(rules, level, to_pay)
-    earned.base = spread(base, earned.paid)
+    base = earned.base = base_points(rules, level, earned.to_pay)
     extra = _by_rules(earned, scene, book.earning) if book.earning else []
-    base = sum(earned.base)
+    if earned.scale != 1:
+        base = earned.base_of(sum(earned.counted))
+    parts_of_base = spread(base, earned.counted)
     if base:
-        earned.gain(Gain(earned.unit, base), earned.base)
+        earned.gain(Gain(earned.unit, base), parts_of_base)
     for gain, parts in extra:
         earned.gain(gain, parts)
     if rules.levels is not None:
-        _progress(earned, rules.levels, to_pay, base)
+        _progress(earned, rules.levels, base, parts_of_base)
     if rules.stamps is not None:
         _stamps(earned, rules.stamps)
     if rules.charity is not None:
-        _donate(earned, rules.charity, to_pay)
+        _donate(earned, rules.charity)
     if book.gifts:
         give(earned, scene, book.gifts)
 
@@ -101,13 +114,14 @@ def _multiplied(earned: Earned, scene: Scene, ready: Ready, chosen: Chosen | Non
     """The base of the chosen pieces (or the receipt) times by_bp: what that is more, or less, than the base; rounded down."""
     effect = ready.effect
     assert isinstance(effect, terms.Multiply)
-    own = earned.base if chosen is None else earned.of(earned.base, chosen)
-    amount = share_floor(sum(own), effect.by_bp) - sum(own)
-    if amount < 0:
-        earned.base = [base - less for base, less in zip(earned.base, spread(-amount, own), strict=True)]
-        return earned.unit, amount, []
-    amount = ready.capped(amount, scene.standing)
-    return (earned.unit, amount, spread(amount, own)) if amount else None
+    counted = earned.counted if chosen is None else earned.of(earned.counted, chosen)
+    if effect.by_bp < WHOLE_BP:
+        before = earned.base_of(sum(earned.counted))
+        earned.lessen(counted, effect.by_bp)
+        amount = earned.base_of(sum(earned.counted)) - before
+        return (earned.unit, amount, []) if amount else None
+    amount = ready.capped(earned.base_of(sum(counted), effect.by_bp - WHOLE_BP), scene.standing)
+    return (earned.unit, amount, spread(amount, counted)) if amount else None
 
 
 def _added(earned: Earned, scene: Scene, ready: Ready, chosen: Chosen | None) -> _Found | None:
@@ -143,11 +157,12 @@ def _life(ready: Ready) -> tuple[int | None, tuple[terms.Fade, ...]]:
     return ready.effect.days, ready.effect.fades
 
 
-def _progress(earned: Earned, levels: terms.Levels, to_pay: int, base: int) -> None:
+def _progress(earned: Earned, levels: terms.Levels, base: int, parts_of_base: Sequence[int]) -> None:
+    parts: Sequence[int]
     if levels.measure == "spend":
-        amount, parts = to_pay, earned.paid
+        amount, parts = earned.to_pay, earned.paid
     elif levels.measure == "points":
-        amount, parts = base, earned.base
+        amount, parts = base, parts_of_base
     else:
         amount, parts = 1, [0] * len(earned.paid)
     if amount:
@@ -157,7 +172,8 @@ def _progress(earned: Earned, levels: terms.Levels, to_pay: int, base: int) -> N
 def _stamps(earned: Earned, stamps: terms.Stamps) -> None:
     """What was free stamps nothing: neither pieces that a reward paid nor a receipt on which nothing was due."""
     basket, categories, skus = earned.basket, stamps.categories, stamps.skus
-    counts = [bool(left) and (not categories or line.category in categories) and (not skus or line.sku in skus)
+    is_any = not categories and not skus
+    counts = [bool(left) and (is_any or line.category in categories or line.sku in skus)
               for line, left in zip(basket.lines, basket.left, strict=True)]
     if stamps.by == "visit":
         weights, amount = [0] * len(counts), int(any(counts))
@@ -173,9 +189,9 @@ def _stamps(earned: Earned, stamps: terms.Stamps) -> None:
         earned.gain(Gain("stamps", amount), spread(amount, weights) if any(weights) else weights)
 
 
-def _donate(earned: Earned, charity: terms.Charity, to_pay: int) -> None:
+def _donate(earned: Earned, charity: terms.Charity) -> None:
     """The part for the visit is given with any receipt; the share falls to lines as the money did."""
-    share = share_floor(to_pay, charity.share_bp)
+    share = share_floor(earned.to_pay, charity.share_bp)
     if charity.a_visit_minor + share:
         earned.gain(Gain("donated", charity.a_visit_minor + share), spread(share, earned.paid))
 

@@ -56,7 +56,7 @@ def judge(rules: ProgramRules, receipt: Receipt, standing: Standing, redeem: int
     spent = worth(rules, points)
     earned = Earned(basket, due - spent, rules.unit)
     if counts and not standing.is_closed:
-        earn(earned, scene, rules, book, level, due - spent)
+        earn(earned, scene, rules, book, level)
     lines = tuple([JudgedLine(line.amount, line.amount - net, net, paid, parts) for line, net, paid, parts
                    in zip(basket.lines, basket.nets, earned.paid, earned.parts, strict=True)])
     return Judgement(receipt.amount, receipt.amount - due, most, worth(rules, most), points, spent, due - spent,

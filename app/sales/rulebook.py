@@ -15,7 +15,7 @@ _KINDS = {terms.Discount: "discount", terms.BuyGet: "discount", terms.Earn: "ear
 class Ready:
     """A rule whose conditions are questions. what: as `Applied.what`; of_lines: it works on lines or pieces of them."""
 
-    __slots__ = ("_categories", "_questions", "_skus", "effect", "is_exclusive", "key", "of_lines", "rule", "what")
+    __slots__ = ("_any", "_categories", "_questions", "_skus", "effect", "is_exclusive", "key", "of_lines", "rule", "what")
 
     def __init__(self, rule: Rule) -> None:
         when = rule.when
@@ -23,6 +23,7 @@ class Ready:
         self.what = _KINDS[type(rule.effect)]
         self.of_lines = has_lines(when) or isinstance(rule.effect, terms.BuyGet)
         self._categories, self._skus = frozenset(when.categories), frozenset(when.skus)
+        self._any = not when.categories and not when.skus
         self._questions: tuple[Question, ...] = questions(rule)
 
     def holds(self, scene: Scene) -> bool:
@@ -35,7 +36,7 @@ class Ready:
         if when.favourite and favourite is None:
             return []
         found = [(number, left) for number, (line, left) in enumerate(zip(basket.lines, basket.left, strict=True)) if left
-                 and (not self._categories or line.category in self._categories) and (not self._skus or line.sku in self._skus)
+                 and (self._any or line.category in self._categories or line.sku in self._skus)
                  and (favourite is None or line.sku == favourite)]
         return after(basket.dearest_first(found), when.quantity_from - 1) if when.quantity_from is not None else found
 
