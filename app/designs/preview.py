@@ -72,7 +72,10 @@ def preview(design: PreparedDesign, face: CardFace, language: str) -> PassView:
         if value is not None:
             if field.format == "term":
                 value = design.terms[str(value)][language]
-            text = written(value, field.format, face.currency, language)
+            if isinstance(value, date) and field.place in ("header", "primary"):
+                text = formats.day_of_year(value, language)     # a month in full would run into the name or the picture
+            else:
+                text = written(value, field.format, face.currency, language)
             shown[field.place].append(ViewField(field.key, field.label[language], text, field.format, value))
     return PassView(
         language=language, name=design.name[language], logo_text=design.logo_text[language], description=design.description[language],

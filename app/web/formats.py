@@ -66,6 +66,13 @@ def day_short(day: date, language: str) -> str:
     return format_date(day, "d MMM", locale=language)
 
 
+def day_of_year(day: date, language: str) -> str:
+    """A day with its year where there is little room: "24 Oct 2026"."""
+    from babel.dates import format_date
+
+    return format_date(day, "d MMM y", locale=language).replace(" ", "\u00a0")
+
+
 def clock_time(moment: datetime, zone: str) -> str:
     """The time on the wall, "8:52"."""
     here = moment.astimezone(ZoneInfo(zone))
