@@ -134,6 +134,11 @@ async def append_link(tx: Transaction, row: dict[str, Any]) -> None:
 
 async def live_link(reader: Reader, card_id: int, strength: str) -> Row | None:
     return await reader.fetch_one("SELECT token_sealed FROM page_links WHERE card_id = :card_id AND strength = :strength "
+async def move_aliases(tx: Transaction, business_id: int, card_id: int, to_card_id: int) -> None:
+    await tx.execute("UPDATE aliases SET card_id = :to WHERE card_id = :card_id AND business_id = :business_id",
+                     {"card_id": card_id, "to": to_card_id, "business_id": business_id})
+
+
                                   "AND revoked_at IS NULL ORDER BY id DESC LIMIT 1", {"card_id": card_id, "strength": strength})
 
 

@@ -1,4 +1,5 @@
 """Shoppers: making, finding and naming them, and what they agreed to. A customer may lack a phone."""
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from app.clock import from_ms, to_ms
@@ -48,12 +49,13 @@ async def create(tx: Transaction, ring: KeyRing, business_id: int, *, language: 
 
 
 async def find_by_phone(reader: Reader, ring: KeyRing, business_id: int, e164: str) -> Customer | None:
-    row = await store.by_phone(reader, business_id, phones.business_hash(ring, business_id, e164))
+    row = await store.led_on(reader, await store.by_phone(reader, business_id, phones.business_hash(ring, business_id, e164)))
     return _customer(row, ring) if row else None
 
 
 async def find_by_email(reader: Reader, ring: KeyRing, business_id: int, email: str) -> Customer | None:
-    row = await store.by_email(reader, business_id, ring.lookup_hash(f"email.business:{business_id}", email.strip().casefold()))
+    found = await store.by_email(reader, business_id, ring.lookup_hash(f"email.business:{business_id}", email.strip().casefold()))
+    row = await store.led_on(reader, found)
     return _customer(row, ring) if row else None
 
 
@@ -111,7 +113,7 @@ async def search(db: Database, ring: KeyRing, business_id: int, text: str, count
     digits = "".join(letter for letter in text if letter.isdigit())
     if len(digits) == 4 and not any(letter.isalpha() for letter in text):
         rows = await store.by_last4(db, business_id, ring.lookup_hash(f"phone.last4:{business_id}", digits), limit)
-        return [_customer(row, ring) for row in rows]
+        return await _once_each(db, ring, rows)
     if len(digits) > 6:
         try:
             found = await find_by_phone(db, ring, business_id, phones.parse_phone(text, country, None))
@@ -123,8 +125,13 @@ async def search(db: Database, ring: KeyRing, business_id: int, text: str, count
         return []
     begins = await store.by_name(db, business_id, folded + "%", limit)
     within = await store.by_name(db, business_id, "% " + folded + "%", limit)
-    unique = {row["id"]: row for row in [*begins, *within]}
-    return [_customer(row, ring) for row in list(unique.values())[:limit]]
+    return (await _once_each(db, ring, [*begins, *within]))[:limit]
+
+
+async def _once_each(db: Database, ring: KeyRing, rows: Sequence[Row]) -> list[Customer]:
+    """The customers of rows, those merged into another as that one."""
+    led = [await store.led_on(db, row) for row in rows]
+    return [_customer(row, ring) for row in {row["id"]: row for row in led if row is not None}.values()]
 
 
 # What a shopper agreed to.

@@ -42,6 +42,11 @@ async def by_name(reader: Reader, business_id: int, pattern: str, limit: int) ->
                                   "ORDER BY name_folded, id LIMIT :limit", {"business_id": business_id, "pattern": pattern, "limit": limit})
 
 
+async def led_on(reader: Reader, row: Row | None) -> Row | None:
+    """The customer that a found one was merged into, else itself."""
+    return row if row is None or row["merged_into"] is None else await find(reader, row["business_id"], row["merged_into"])
+
+
 async def set_name(tx: Transaction, business_id: int, customer_id: int, name_sealed: bytes | None, name_folded: str | None) -> Row | None:
     return await tx.fetch_one(
         "UPDATE customers SET name_sealed = :name_sealed, name_folded = CAST(:name_folded AS TEXT) "
@@ -50,11 +55,12 @@ async def set_name(tx: Transaction, business_id: int, customer_id: int, name_sea
 
 
 async def erase(tx: Transaction, business_id: int, customer_id: int, now: int) -> None:
-    """Everything personal of the row goes; the row stays, because accounts point to it."""
+    """Everything personal of the row goes, and of those merged into it; the rows stay, because accounts point to them."""
     await tx.execute(
         "UPDATE customers SET phone_sealed = NULL, phone_hash = NULL, phone_server_hash = NULL, phone_last4_hash = NULL, "
         "email_sealed = NULL, email_hash = NULL, name_sealed = NULL, name_folded = NULL, birthday_on = NULL, erased_at = :now "
-        "WHERE id = :id AND business_id = :business_id", {"id": customer_id, "business_id": business_id, "now": now})
+        "WHERE (id = :id OR merged_into = :id) AND business_id = :business_id",
+        {"id": customer_id, "business_id": business_id, "now": now})
 
 
 def _text(row: Row) -> ConsentText:
