@@ -15,6 +15,7 @@ from app.ledger.operations import Draft, Operation
 from app.ledger.rules import SPENDABLE, Lot, Purse, Purses, end_of_lot
 from app.programs import service as programs
 from app.sales import acts, returned
+from app.sales.case import lines_of
 from app.sales.recording import source_of
 from app.sales.returned import Came, Returned, Sold, SoldLine
 from app.sales.rules import RefundRequest
@@ -57,6 +58,7 @@ async def take_back_sale(tx: Transaction, who: Principal, back: Back, now: datet
                                                           shortfall.get(purses.primary, 0)), purses, now, receipt)
     if done.is_whole:
         await benefits.release_promo(tx, back.of.id, now)
+        await standings.forget_lines(tx, back.program, back.home, lines_of(back.of.texts.get("lines") or ()))
     if back.of.texts.get("rules"):
         # Of a sale that cost nothing only the whole can come back.
         part = (then.amount + done.amount, sold.total) if sold.total and not done.is_whole else (1, 1)
