@@ -145,6 +145,11 @@ async def count(db: Database, business_id: int) -> dict[str, int]:
     return await store.count(db, business_id)
 
 
+async def count_by_program(db: Database, business_id: int) -> dict[int, int]:
+    """How many cards each programme has that are active, blocked or waiting."""
+    return await store.count_by_program(db, business_id)
+
+
 async def provisional_before(db: Database, now: datetime, limit: int = 100) -> list[Card]:
     """Provisional cards whose thirty days are over, of every business."""
     return await store.provisional_before(db, to_ms(now), limit)

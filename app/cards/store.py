@@ -82,6 +82,13 @@ async def count(reader: Reader, business_id: int) -> dict[str, int]:
     return {row["status"]: row["n"] for row in rows}
 
 
+async def count_by_program(reader: Reader, business_id: int) -> dict[int, int]:
+    rows = await reader.fetch_all(
+        "SELECT program_id, COUNT(*) AS n FROM cards WHERE business_id = :business_id AND status IN ('provisional', 'active', 'blocked')"
+        " GROUP BY program_id", {"business_id": business_id})
+    return {row["program_id"]: row["n"] for row in rows}
+
+
 async def provisional_before(reader: Reader, now: int, limit: int) -> list[Card]:
     rows = await reader.fetch_all(_CARD + "WHERE c.provisional_until IS NOT NULL AND c.provisional_until <= :now "
                                   "AND c.status = 'provisional' ORDER BY c.provisional_until LIMIT :limit", {"now": now, "limit": limit})
@@ -127,6 +134,11 @@ async def append_alias(tx: Transaction, business_id: int, value: str, card_id: i
                               {"business_id": business_id, "value": value, "card_id": card_id, "now": now}) is not None
 
 
+async def move_aliases(tx: Transaction, business_id: int, card_id: int, to_card_id: int) -> None:
+    await tx.execute("UPDATE aliases SET card_id = :to WHERE card_id = :card_id AND business_id = :business_id",
+                     {"card_id": card_id, "to": to_card_id, "business_id": business_id})
+
+
 async def append_link(tx: Transaction, row: dict[str, Any]) -> None:
     await tx.execute("INSERT INTO page_links(business_id, card_id, strength, token_hash, token_sealed, created_at) "
                      "VALUES (:business_id, :card_id, :strength, :token_hash, :token_sealed, :created_at)", row)
@@ -134,11 +146,6 @@ async def append_link(tx: Transaction, row: dict[str, Any]) -> None:
 
 async def live_link(reader: Reader, card_id: int, strength: str) -> Row | None:
     return await reader.fetch_one("SELECT token_sealed FROM page_links WHERE card_id = :card_id AND strength = :strength "
-async def move_aliases(tx: Transaction, business_id: int, card_id: int, to_card_id: int) -> None:
-    await tx.execute("UPDATE aliases SET card_id = :to WHERE card_id = :card_id AND business_id = :business_id",
-                     {"card_id": card_id, "to": to_card_id, "business_id": business_id})
-
-
                                   "AND revoked_at IS NULL ORDER BY id DESC LIMIT 1", {"card_id": card_id, "strength": strength})
 
 

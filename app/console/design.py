@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from app.cards import service as cards
 from app.console import frame
-from app.console.program import program_of
+from app.console.program_frame import program_of, switch_of
 from app.designs import rules as design_rules
 from app.designs import service as designs
 from app.designs.rules import CardWords, DesignContent
@@ -42,7 +42,8 @@ async def _design(request: Request, shown: DesignContent, values: dict[str, str]
     view_en, view_ru = [await passes.sample_of(shown, program, language) for language in LANGUAGES]
     counts = await cards.count(here.db, program.business_id)
     return await frame.page(request, "design", {
-        "action": DESIGN, "brand": view_en.css, "view_en": view_en, "view_ru": view_ru, "values": values,
+        "action": f"{DESIGN}?program={here.ids.encode('program', program.id)}", "other_programs": await switch_of(request, program, DESIGN),
+        "brand": view_en.css, "view_en": view_en, "view_ru": view_ru, "values": values,
         "cards_count": counts.get("active", 0) + counts.get("blocked", 0),
         "corrections": [frame.said(request, each.sentence, **each.params) for each in shown.colours().corrections]},
         done=done, wrong=wrong, status=422 if wrong else 200)
@@ -74,7 +75,7 @@ async def publish(request: Request) -> Response:
         return await _design(request, shown, typed, wrong=frame.sentences_of(request, refused))
     if content != shown:
         await passes.publish_design(here.db, principal(request), program.id, content, here.clock.now())
-    return frame.to(DESIGN + "?done=1")
+    return frame.to(f"{DESIGN}?program={here.ids.encode('program', program.id)}&done=1")
 
 
 routes = [

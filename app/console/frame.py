@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from app import errors
 from app.programs import service as programs
 from app.web import i18n, routing, templating
-from app.web.forms import check_forgery, csrf_token, read_form
+from app.web.forms import MAX_FIELDS, check_forgery, csrf_token, read_form
 from app.web.problems import status_of
 from app.web.requests import context, language, principal
 
@@ -40,9 +40,9 @@ async def page(request: Request, name: str, values: Mapping[str, Any], *, done: 
         "zone": business.time_zone, "currency": business.currency, "now": here.clock.now(), **values}, status=status)
 
 
-async def form_of(request: Request) -> FormData:
+async def form_of(request: Request, most_fields: int = MAX_FIELDS) -> FormData:
     """The posted form, after the forgery checks."""
-    form = await read_form(request)
+    form = await read_form(request, most_fields)
     check_forgery(request, form, KIND)
     return form
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.console import frame
 from app.console.founding import slug_of
-from app.console.program import program_of
+from app.console.program_frame import program_of, switch_of
 from app.designs import service as designs
 from app.enrolment import poster
 from app.enrolment import service as enrolment
@@ -44,10 +44,12 @@ async def poster_page(request: Request) -> Response:
     sources = await enrolment.count_by_poster(here.db, principal(request).business_id)
     address, typed_address = await _addresses(request, program, shown["source"])
     return await frame.page(request, "poster", {
-        "brand": view.css, "view": view, "values": values, "shown": shown, "words": poster.WORDS[shown["poster_language"]],
+        "brand": view.css, "other_programs": await switch_of(request, program, POSTER),
+        "program_id": here.ids.encode("program", program.id),
+        "view": view, "values": values, "shown": shown, "words": poster.WORDS[shown["poster_language"]],
         "enrol_url": address, "short_url": typed_address,
         "sizes": [(size, frame.said(request, said)) for size, said in SIZE_WORDS.items()],
-        "pdf_url": "" if wrong else f"{POSTER}/poster.pdf?{urlencode(values)}",
+        "pdf_url": "" if wrong else f"{POSTER}/poster.pdf?{urlencode({**values, 'program': here.ids.encode('program', program.id)})}",
         "code_reads": await run_in_threadpool(poster.code_reads, address),
         "sources": [{"name": name or frame.said(request, N_("The link without a name")), "cards": count} for name, count in sources]},
         wrong=wrong, status=422 if wrong else 200)

@@ -1,140 +1,186 @@
-"""The programme's rules: a form, and beside it the sentences that explain them, made from the form itself."""
+"""One programme: its few numbers beside the sentences that they make, its rules in order, what was changed when."""
+from datetime import date, datetime
 from typing import Any
 
-import msgspec
-from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.cards import service as cards
-from app.clock import from_ms
-from app.console import frame
+from app.clock import from_ms, local_day, midnight_after, to_ms
+from app.console import frame, program_frame, program_numbers
+from app.console.program_calendar import calendar_of
+from app.console.program_fields import Typed, Values, values_of
+from app.console.program_frame import PROGRAMS, program_of
 from app.errors import FieldError, Invalid
-from app.money import parse_major, to_major
 from app.passes import service as passes
-from app.programs import rules as program_rules
 from app.programs import service as programs
 from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.text import N_
 from app.web import routing
-from app.web.forms import text_field
 from app.web.requests import context, language, principal
 
-PROGRAM = "/console/program"
-WHOLE = N_("Type a whole number.")
-# What the form calls a field, and what the rules call it.
-AMOUNTS = {"earn_per": "earn_per_minor", "minimum_receipt": "minimum_receipt_minor", "worth": "worth_minor"}
-NUMBERS = ("earn_points", "worth_points", "welcome_points", "undo_minutes")
-FIELDS = (*AMOUNTS, *NUMBERS, "earn_mode", "largest_share", "lot_days", "refund_debt")
-_FORM_NAMES = {rule: name for name, rule in AMOUNTS.items()} | {"largest_share_bp": "largest_share"}
+DONE = {"rules": N_("These rules hold from now on."), "announced": N_("The change is announced. It holds from the day that you chose."),
+        "rule": N_("The rule is kept."), "gone": N_("The rule is deleted."), "same": N_("Nothing was changed."),
+        "new": N_("The programme is open. Look at its numbers, then hang its poster."), "paused": N_("The rule is paused."),
+        "resumed": N_("The rule holds again."), "called-off": N_("The change is called off.")}
+SHOWN_VERSIONS = 20
+ANNOUNCED_MOST = 728     # days; the service counts two years from this minute
 
 
-async def program_of(request: Request) -> Program:
-    """The business's programme; raises NotFound where it has none yet."""
-    here, who = context(request), principal(request)
-    found = await programs.list_programs(here.db, who.business_id, limit=1)
-    return found[0] if found else await programs.get_program(here.db, who.business_id, 0)
+async def old_page(request: Request) -> Response:
+    """GET /console/program: where the only programme used to be."""
+    return RedirectResponse(program_frame.address(request, await program_of(request)), 303)
 
 
 async def program_page(request: Request) -> Response:
-    """GET /console/program"""
-    done = frame.said(request, N_("These rules hold from now on.")) if "done" in request.query_params else ""
-    return await _program(request, done=done)
+    """GET /console/programs/{program}"""
+    program = await program_of(request)
+    word = DONE.get(request.query_params.get("done", ""))
+    return await show(request, program, program.rules, done=frame.said(request, word) if word else "")
 
 
-async def _program(request: Request, typed: dict[str, str] | None = None, *, done: str = "",
-                   wrong: dict[str, str] | None = None) -> Response:
-    here, program = context(request), await program_of(request)
-    versions = await programs.list_rules_versions(here.db, program.business_id, program.id)
-    return await frame.page(request, "program", {
-        "action": PROGRAM, "preview_action": PROGRAM + "/preview", "values": typed or _typed(program.rules, program.currency),
-        "sentences": program_rules.explain(program.rules, program.currency, language(request)),
-        "cards_count": sum((await cards.count(here.db, program.business_id)).values()),
-        "versions": [{"number": each["version"], "at": from_ms(each["created_at"]), "who": each["created_by"]} for each in versions]},
+async def show(request: Request, program: Program, rules: ProgramRules, values: Values | None = None, *, done: str = "",
+               wrong: dict[str, str] | None = None) -> Response:
+    """The page with `rules`' groups and, where something was typed, what was typed."""
+    here, said = context(request), language(request)
+    rewards = await program_frame.rewards_of(request, program)
+    versions = await _versions(request, program)
+    return await program_frame.page(request, program, "numbers", {
+        **boxes(request, rules, program.currency, values), "values": values or program_numbers.typed_of(rules, program.currency),
+        "sentences": program_frame.sentences(rules, program, said, rewards),
+        "rewards": [(key, name.in_(said)) for key, name in rewards.items()],
+        "rows": _rule_rows(request, program, rewards), "today": local_day(here.clock.now(), program.time_zone),
+        "calendar": calendar_of(program.rules.rules, local_day(here.clock.now(), program.time_zone), said),
+        "versions": versions, "is_draft": values is not None,
+        "cards_count": sum((await cards.count(here.db, program.business_id)).values())},
         done=done, wrong=wrong, status=422 if wrong else 200)
 
 
-def _typed(rules: ProgramRules, currency: str) -> dict[str, str]:
-    """The rules as the form shows them: amounts in major units, the share in per cent."""
-    values = {name: str(getattr(rules, name)) for name in NUMBERS}
-    values |= {name: _plain(to_major(getattr(rules, rule), currency)) for name, rule in AMOUNTS.items()}
-    return values | {"earn_mode": rules.earn_mode, "refund_debt": rules.refund_debt, "lot_days": str(rules.lot_days or ""),
-                     "largest_share": _plain(to_major(rules.largest_share_bp, "RUB"))}
+def boxes(request: Request, rules: ProgramRules, currency: str, values: Values | None) -> dict[str, Any]:
+    """The form's groups for a template."""
+    shown = program_numbers.shown_groups(rules)
+    return {"groups": [each for each in shown if not each.group.is_more and not _is_part(each)],
+            "parts": [each for each in shown if _is_part(each)], "more": [each for each in shown if each.group.is_more],
+            "parts_left": program_numbers.parts_left(rules),
+            "kind_of": lambda box: program_numbers.kind_of(box, program_numbers.counting_of(rules))}
 
 
-def _plain(number: Any) -> str:
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _is_part(shown: program_numbers.Shown) -> bool:
+    return shown.group in program_numbers.PARTS
 
 
-def rules_of(form: FormData, before: ProgramRules, currency: str) -> ProgramRules:
-    """The rules that a form means; what the form does not show stays. Raises Invalid, a sentence for each field, by the form's names."""
-    wrong: list[FieldError] = []
-    values: dict[str, Any] = {"earn_mode": text_field(form, "earn_mode"), "refund_debt": text_field(form, "refund_debt")}
-    for name in NUMBERS:
-        values[name] = _whole(form, name, wrong)
-    values["lot_days"] = _whole(form, "lot_days", wrong) if text_field(form, "lot_days") else None
-    for name, rule in AMOUNTS.items():
-        values[rule] = _amount(form, name, currency, wrong)
-    values["largest_share_bp"] = _amount(form, "largest_share", "RUB", wrong)     # two digits after the point, as basis points
-    if wrong:
-        raise Invalid(fields=wrong)
+def _rule_rows(request: Request, program: Program, rewards: program_frame.Rewards) -> list[dict[str, Any]]:
+    """The rules as they are judged: higher priority first, then by key."""
+    said = language(request)
+    ordered = sorted(program.rules.rules, key=lambda rule: (-rule.priority, rule.key))
+    return [{"key": rule.key, "name": rule.name.in_(said), "priority": rule.priority, "exclusive": rule.exclusive, "paused": rule.paused,
+             "sentence": program_frame.rule_sentence(rule, program.rules, program, said, rewards),
+             "starts": date.fromisoformat(rule.starts_on) if rule.starts_on else None,
+             "ends": date.fromisoformat(rule.ends_on) if rule.ends_on else None,
+             "url": program_frame.address(request, program, "rules", rule.key)} for rule in ordered]
+
+
+async def _versions(request: Request, program: Program) -> list[dict[str, Any]]:
+    """Newest first: when, by whom, and which sentences went and came."""
+    here, said = context(request), language(request)
+    rewards = await program_frame.rewards_of(request, program)
+    found = await programs.list_rules_versions(here.db, program.business_id, program.id)
+    said_of = [program_frame.sentences(each["rules"], program, said, rewards) for each in found[:SHOWN_VERSIONS + 1]]
+    return [{"number": each["version"], "at": from_ms(each["created_at"]), "who": each["created_by"],
+             "starts": program_frame.moment(each.get("starts_at")), "is_coming": (each.get("starts_at") or 0) > to_ms(here.clock.now()),
+             "changes": program_frame.changes(said_of[at + 1], said_of[at]) if at + 1 < len(said_of) else [],
+             "is_first": at + 1 == len(found)} for at, each in enumerate(found[:SHOWN_VERSIONS])]
+
+
+async def keep(request: Request) -> Response:
+    """POST /console/programs/{program}: the numbers, from now on or from a day on; or a part more or less in the form."""
+    form, program = await frame.form_of(request, program_frame.MOST_FIELDS), await program_of(request)
+    values = values_of(form)
+    before = with_parts(program.rules, values, program.currency)
+    if step := Typed(values, program.currency).text("step"):
+        return await _stepped(request, program, before, values, step)
     try:
-        made = msgspec.convert({**msgspec.to_builtins(before), **values}, ProgramRules)
-    except msgspec.ValidationError as exc:
-        field = "refund_debt" if "refund_debt" in str(exc) else "earn_mode"
-        raise Invalid(fields=[FieldError(field, "choice", N_("Choose one of the two."))]) from exc
-    try:
-        program_rules.validate(made)
+        starts_at = await starts_of(request, program, values)
+        made = await meant(request, program, values)
     except Invalid as refused:
-        raise Invalid(fields=[FieldError(_FORM_NAMES.get(field, field), code, said) for field, code, said in refused.fields]) from refused
-    return made
+        return await show(request, program, before, values, wrong=program_frame.kept(values, refused, request))
+    return await change(request, program, made, starts_at)
 
 
-def _whole(form: FormData, name: str, wrong: list[FieldError]) -> int:
-    text = "".join(text_field(form, name, 100).split())
-    if text.isascii() and text.isdigit() and len(text) < 16:
-        return int(text)
-    wrong.append(FieldError(name, "integer", WHOLE))
-    return 0
+async def meant(request: Request, program: Program, values: Values) -> ProgramRules:
+    """The rules that the form means. Raises Invalid by its boxes."""
+    before = with_parts(program.rules, values, program.currency)
+    made = program_numbers.rules_of(values, before, program.currency)
+    return program_numbers.checked(made, set(values), await program_frame.known(request, program))
 
 
-def _amount(form: FormData, name: str, currency: str, wrong: list[FieldError]) -> int:
-    try:
-        return parse_major(text_field(form, name, 100), currency)
-    except Invalid as refused:
-        wrong.append(FieldError(name, refused.fields[0].code, refused.fields[0].detail))
-        return 0
+def with_parts(rules: ProgramRules, values: Values, currency: str) -> ProgramRules:
+    """The rules with exactly the parts that the form shows, new ones as they begin."""
+    shown = Typed(values, currency).several("parts")
+    for group in program_numbers.PARTS:
+        if group.key in shown:
+            rules = program_numbers.with_part(rules, group.key, currency)
+        else:
+            rules = program_numbers.without_part(rules, group.key)
+    return rules
 
 
-async def keep_rules(request: Request) -> Response:
-    """POST /console/program: a new version from now on; passes tell the new rules."""
-    here, who, form = context(request), principal(request), await frame.form_of(request)
-    program = await program_of(request)
-    try:
-        made = rules_of(form, program.rules, program.currency)
-    except Invalid as refused:
-        typed = {name: text_field(form, name, 300) for name in FIELDS}
-        return await _program(request, typed, wrong=frame.sentences_of(request, refused))
-    if made != program.rules:
-        await programs.change_rules(here.db, who, program.id, made, here.clock.now())
+async def _stepped(request: Request, program: Program, before: ProgramRules, values: Values, step: str) -> Response:
+    """The form once more, with a part added ("add:levels") or taken away ("drop:levels"); nothing is kept yet."""
+    act, _, part = step.partition(":")
+    part = part or Typed(values, program.currency).text("part")
+    rules = program_numbers.with_part(before, part, program.currency) if act == "add" else program_numbers.without_part(before, part)
+    fresh = program_numbers.typed_of(rules, program.currency)
+    typed = {name: value for name, value in values.items() if name in fresh}
+    return await show(request, program, rules, {**fresh, **typed, "parts": fresh["parts"]})
+
+
+async def starts_of(request: Request, program: Program, values: Values) -> datetime | None:
+    """From when on a change shall hold: None for now. Raises Invalid for a day that is over."""
+    typed = Typed(values, program.currency)
+    if typed.text("from") != "day":
+        return None
+    day = typed.day("from_day")
+    if day is None and not typed.wrong:
+        typed.refuse("from_day", "day", N_("Choose the day from which the change holds."))
+    typed.done()
+    assert day is not None
+    chosen, today = date.fromisoformat(day), local_day(context(request).clock.now(), program.time_zone)
+    if chosen <= today:
+        raise Invalid(fields=[FieldError("from_day", "past", N_("Choose a day after today, or let the change hold from now on."))])
+    if chosen.toordinal() - today.toordinal() > ANNOUNCED_MOST:
+        raise Invalid(fields=[FieldError("from_day", "out_of_range", N_("Announce rules for a day within the next two years."))])
+    return midnight_after(date.fromordinal(chosen.toordinal() - 1), program.time_zone)
+
+
+async def change(request: Request, program: Program, rules: ProgramRules, starts_at: datetime | None, word: str = "") -> Response:
+    """A new version, and back to the programme; passes tell the new rules."""
+    here, who = context(request), principal(request)
+    if rules == program.rules:
+        return frame.to(program_frame.address(request, program) + "?done=same")
+    if starts_at is None:
+        await programs.change_rules(here.db, who, program.id, rules, here.clock.now())
         await passes.touch_program(here.db, who.business_id, program.id, here.clock.now())
-    return frame.to(PROGRAM + "?done=1")
+        return frame.to(program_frame.address(request, program) + f"?done={word or 'rules'}")
+    await programs.change_rules(here.db, who, program.id, rules, here.clock.now(), starts_at=starts_at)
+    return frame.to(program_frame.address(request, program) + "?done=announced")
 
 
-async def preview_rules(request: Request) -> Response:
-    """POST /console/program/preview: the sentences of the form as it stands; keeps nothing."""
-    form, program = await frame.form_of(request), await program_of(request)
+async def preview(request: Request) -> Response:
+    """POST /console/programs/{program}/preview: the sentences of the form as it stands; keeps nothing."""
+    form, program = await frame.form_of(request, program_frame.MOST_FIELDS), await program_of(request)
+    values, rewards = values_of(form), await program_frame.rewards_of(request, program)
     try:
-        made = rules_of(form, program.rules, program.currency)
+        made = await meant(request, program, values)
     except Invalid as refused:
         return JSONResponse({"errors": frame.sentences_of(request, refused)}, 422)
-    return JSONResponse({"sentences": program_rules.explain(made, program.currency, language(request))})
+    return JSONResponse({"sentences": program_frame.sentences(made, program, language(request), rewards)})
 
 
 routes = [
-    routing.route(PROGRAM, program_page, who=frame.MANAGER, name="console:program"),
-    routing.route(PROGRAM, keep_rules, who=frame.MANAGER, name="console:keep_rules", methods=["POST"]),
-    routing.route(PROGRAM + "/preview", preview_rules, who=frame.MANAGER, name="console:preview_rules", methods=["POST"]),
+    routing.route("/console/program", old_page, who=frame.MANAGER, name="console:old_program"),
+    routing.route(PROGRAMS + "/{program}", program_page, who=frame.MANAGER, name="console:program"),
+    routing.route(PROGRAMS + "/{program}", keep, who=frame.MANAGER, name="console:keep_program", methods=["POST"]),
+    routing.route(PROGRAMS + "/{program}/preview", preview, who=frame.MANAGER, name="console:preview_program", methods=["POST"]),
 ]

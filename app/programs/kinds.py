@@ -211,7 +211,7 @@ _ALL = (
              _money("stamps_per_minor", N_("The sum for a stamp"), "stamps", "per_minor"),
              NumberField("stamps_first", N_("Stamps on a new card"), "whole", ("stamps", "first"), 0, 29),
              NumberField("voucher_days", N_("Days to collect the gift"), "whole", ("stamps", "card", "voucher_days"), 1, 3650)),
-         (FirstReward("gift", "product", Said("A gift", "Подарок"), days=90),)),
+         (FirstReward("gift", "text", Said("A gift", "Подарок"), days=90),)),
     Kind("visits", Said("Prepaid visits", "Абонемент"),
          Said("Visits are bought beforehand, and each one takes one off.", "Посещения покупают вперёд, каждый приход списывает одно."),
          _visits, "visits", (

@@ -28,7 +28,7 @@ class Forged(errors.Forbidden):
     detail = N_("This form did not come from this site, or its page is too old. Open the page again and repeat.")
 
 
-async def read_form(request: Request) -> FormData:
+async def read_form(request: Request, most_fields: int = MAX_FIELDS) -> FormData:
     """The form's fields; files are refused, each text is at most FORM_CAP bytes. Raises Malformed, Invalid (NUL) or TooLarge.
 
     The whole body is read first: the parser caps fields, but would read separators without end.
@@ -39,7 +39,7 @@ async def read_form(request: Request) -> FormData:
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:
-        form = await Request(request.scope, receive).form(max_files=0, max_fields=MAX_FIELDS, max_part_size=FORM_CAP)
+        form = await Request(request.scope, receive).form(max_files=0, max_fields=most_fields, max_part_size=FORM_CAP)
     except HTTPException as exc:
         raise errors.Malformed() from exc
     for name, value in form.multi_items():

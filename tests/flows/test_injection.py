@@ -22,7 +22,8 @@ EVIL = ('"><script>x</script>{{7*7191}}', "');DROP TABLE cards;--${7*7191}", "<i
 SAFE = {"email": "new.person@example.com", "points": "5", "reason": "x", "name": "New", "phone": "+79161236666", "amount": "100",
         "code": "4729581036472919", "password": "three calm words"}
 PAGES = ("/till", "/till/cards/{card}", "/till/enrol", "/till/sales", "/console/settings", "/console/locations",
-         "/console/locations/{location}", "/console/staff", "/console/keys", "/console/program", "/console/design", "/console/cards/{card}")
+         "/console/locations/{location}", "/console/staff", "/console/keys", "/console/programs/{program}",
+         "/console/programs/{program}/rules/new", "/console/programs/new/stamps", "/console/design", "/console/cards/{card}")
 TYPED = ("text", "search", "email", "tel", "number", "password", "url")
 
 

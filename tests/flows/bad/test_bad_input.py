@@ -14,7 +14,8 @@ from tests.flows.world import Caller, Rows, World, rows, signed_in
 
 POSTS = {row.path: row for row in rows() if row.method == "POST"}
 FORMS = ("/till", "/till/cards/{card}", "/till/enrol", "/till/sales", "/console/settings", "/console/locations", "/console/staff",
-         "/console/keys", "/console/program", "/console/design", "/console/cards/{card}/adjust")
+         "/console/keys", "/console/programs/{program}", "/console/programs/{program}/rules/{rule}", "/console/programs/new/{kind}",
+         "/console/design", "/console/cards/{card}/adjust")
 PUBLIC_FORMS = ("/e/{business}", "/a/{link}", "/c/{token}/confirm", "/till/sign-in", "/console/sign-in", "/console/link/{link}")
 
 
