@@ -70,6 +70,7 @@ async def _walk(db: Database, name: str, start: int, until: int, look: Look, tel
         reached = page[-1] if page else (until, FOREVER)
 
         async def act(tx: Transaction, place: Place = place, page: Sequence[Place] = page, reached: Place = reached) -> int:
+            await updates.hold_cursor(tx, f"{name}: moment")
             if (await _place(tx, name) or place) != place:
                 return 0                                       # somebody else told this page
             await updates.set_cursor(tx, f"{name}: moment", reached[0])

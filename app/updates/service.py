@@ -11,10 +11,10 @@ from app.db import Database, Transaction, write_transaction
 from app.errors import Unavailable
 from app.text import N_
 from app.updates import store
-from app.updates.store import Update, find_cursor, move_cursor, newest, newest_of, set_cursor, since
+from app.updates.store import Update, find_cursor, hold_cursor, move_cursor, newest, newest_of, set_cursor, since
 
-__all__ = ["Update", "append", "append_many", "emit", "emit_many", "find_cursor", "lift", "move_cursor", "newest", "newest_of",
-           "number_pending", "set_cursor", "since", "wait_for_number"]
+__all__ = ["Update", "append", "append_many", "emit", "emit_many", "find_cursor", "hold_cursor", "lift", "move_cursor", "newest",
+           "newest_of", "number_pending", "set_cursor", "since", "wait_for_number"]
 
 NUMBERED = "updates"            # channel: numbered rows exist
 WAITING = "update_queue"        # channel: rows wait to be numbered

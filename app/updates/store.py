@@ -41,6 +41,8 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value"""
 _MOVE_CURSOR = """
 INSERT INTO cursors(name, number) VALUES (:name, :number)
 ON CONFLICT (name) DO UPDATE SET number = excluded.number WHERE cursors.number < excluded.number"""
+_HOLD_CURSOR = """
+INSERT INTO cursors(name, number) VALUES (:name, 0) ON CONFLICT (name) DO UPDATE SET number = cursors.number RETURNING number"""
 _SET_CURSOR = """
 INSERT INTO cursors(name, number) VALUES (:name, :number) ON CONFLICT (name) DO UPDATE SET number = excluded.number"""
 _EMIT = """
@@ -121,6 +123,11 @@ async def find_cursor(db: Database | Transaction, name: str) -> int:
 
 async def move_cursor(tx: Transaction, name: str, number: int) -> None:
     await tx.execute(_MOVE_CURSOR, {"name": name, "number": number})
+
+
+async def hold_cursor(tx: Transaction, name: str) -> int:
+    """Where it is, 0 before it was ever moved; until `tx` ends nobody else moves it."""
+    return await tx.fetch_val(_HOLD_CURSOR, {"name": name})
 
 
 async def set_cursor(tx: Transaction, name: str, number: int) -> None:
