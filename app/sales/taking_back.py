@@ -139,7 +139,8 @@ async def _take_back_vouchers(tx: Transaction, back: Back) -> dict[str, Any]:
             voided.append(voucher.id)
         elif voucher.id not in made and voucher.status == "used":
             used.append(voucher.id)
-    return {**({"vouchers": {"reopened": reopened, "voided": voided}} if reopened or voided else {}),
+    open_again = [voucher_id for voucher_id in reopened if voucher_id not in voided]
+    return {**({"vouchers": {"reopened": open_again, "voided": voided}} if open_again or voided else {}),
             **({"shortfall_vouchers": used} if used else {})}
 
 
