@@ -132,6 +132,10 @@ async def test_a_card_that_ended_and_a_merged_account_are_in_no_segment(bed: Bed
     assert await is_in(bed, Filter(balance_from=0))
     await bed.db.execute("UPDATE cards SET status = 'replaced' WHERE id = :id", {"id": bed.card_id})
     assert not await is_in(bed, Filter(balance_from=0))
+    await bed.db.execute("UPDATE cards SET status = 'active' WHERE id = :id", {"id": bed.card_id})
+    account, _ = await add_card(bed.db, bed.business_id, bed.program_id)
+    await bed.db.execute("UPDATE accounts SET merged_into = :into WHERE id = :id", {"id": bed.account_id, "into": account})
+    assert not await is_in(bed, Filter(balance_from=0))
 
 
 async def test_members_come_in_pages(bed: Bed) -> None:

@@ -118,6 +118,16 @@ async def test_a_window_that_passes_leaves_the_level_for_its_grace_and_then_take
     assert len(await reasons(bed)) == 3
 
 
+async def test_an_expiry_that_was_committed_behind_a_review_is_seen_by_the_next_one(db: Database) -> None:
+    bed = await make_bed(db, rules=TIERS)
+    await moved(bed, 5_000)
+    passed = NOON + 91 * DAY
+    await standing.review_due(db, passed + timedelta(seconds=5))
+    await expire_and_review(bed, passed)
+    await standing.review_due(db, passed + timedelta(seconds=10))
+    assert await reasons(bed) == [("gold", "reached"), ("gold", "grace")]
+
+
 async def test_a_sale_before_the_review_of_a_passed_window_begins_the_grace_and_no_loss(db: Database) -> None:
     bed = await make_bed(db, rules=TIERS)
     await moved(bed, 5_000)
