@@ -176,6 +176,11 @@ async def codes_of(reader: Reader, batch: Batch, *, skip: int = 0, limit: int = 
     return [(row["id"], row["code"], row["used"]) for row in rows[skip:]]
 
 
+async def newest_uses(reader: Reader, batch: Batch, limit: int) -> list[Any]:
+    """code, at, account_id (None: a bearer's), place, taken_back_at; newest first."""
+    return await promo_store.newest_uses(reader, batch.business_id, batch.id, limit)
+
+
 async def _all(listed: Any, most: int) -> list[Any]:
     """In several reads, so that none of them holds others up for long."""
     found: list[Any] = []

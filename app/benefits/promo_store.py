@@ -78,13 +78,13 @@ async def list_codes(reader: Reader, business_id: int, batch_id: int, after: int
                                   {"business_id": business_id, "batch_id": batch_id, "after": after, "limit": limit})
 
 
-async def list_uses(reader: Reader, business_id: int, batch_id: int, after: int, limit: int) -> list[Any]:
-    """id, code, at, actor_kind, location's name, taken_back_at; oldest first, those after the id `after`."""
+async def newest_uses(reader: Reader, business_id: int, batch_id: int, limit: int) -> list[Any]:
+    """code, at, account_id, place (a location's name or None), taken_back_at; newest first."""
     return await reader.fetch_all(
-        "SELECT u.id, c.code, u.at, u.actor_kind, u.operation_id, l.name AS place, u.taken_back_at FROM promo_uses u "
-        "JOIN promo_codes c ON c.id = u.promo_code_id LEFT JOIN locations l ON l.id = u.location_id "
-        "WHERE u.business_id = :business_id AND c.batch_id = :batch_id AND u.id > :after ORDER BY u.id LIMIT :limit",
-        {"business_id": business_id, "batch_id": batch_id, "after": after, "limit": limit})
+        "SELECT c.code, u.at, u.account_id, l.name AS place, u.taken_back_at FROM promo_codes c "
+        "JOIN promo_uses u ON u.promo_code_id = c.id LEFT JOIN locations l ON l.id = u.location_id "
+        "WHERE c.business_id = :business_id AND c.batch_id = :batch_id ORDER BY u.id DESC LIMIT :limit",
+        {"business_id": business_id, "batch_id": batch_id, "limit": limit})
 
 
 async def find_code(reader: Reader, business_id: int, code: str) -> Any:
@@ -137,7 +137,7 @@ async def uncount(tx: Transaction, code_id: int) -> None:
 
 
 async def last_use(reader: Reader, business_id: int, code_id: int) -> Any:
-    """at, account_id, and the location's name and texts, of the newest use that stands; or None."""
+    """at, account_id and location_id of the newest use that stands; or None."""
     return await reader.fetch_one(
         "SELECT u.at, u.account_id, u.location_id FROM promo_uses u WHERE u.promo_code_id = :code_id AND u.business_id = :business_id "
         "AND u.taken_back_at IS NULL ORDER BY u.id DESC LIMIT 1", {"code_id": code_id, "business_id": business_id})
