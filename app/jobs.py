@@ -105,6 +105,7 @@ def timetable() -> Sequence[Job]:
     from app.push import service as push
     from app.referrals import service as referrals
     from app.registrations import service as registrations
+    from app.reports import suspicions
     from app.sales import occasions
     from app.sms import service as sms
     from app.staff import service as staff
@@ -128,6 +129,7 @@ def timetable() -> Sequence[Job]:
         Job("give absence gifts", HOUR, lambda here: occasions.give_absences(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
         Job("reward friends", 10 * MINUTE, lambda here: referrals.settle_due(here.db, here.clock.now())),
+        Job("look for signs of fraud", MINUTE, lambda here: suspicions.review_due(here.db, here.clock.now())),
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
