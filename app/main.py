@@ -86,17 +86,20 @@ def all_routes() -> list[BaseRoute]:
     """Every route that all programs have, room by room."""
     from app.card_pages import coupons as coupon_pages
     from app.card_pages import pages as card_pages
+    from app.card_pages import receipts
     from app.console import pages as console_pages
     from app.enrolment import pages as enrolment_pages
+    from app.ledger import pages as ledger_pages
     from app.passes import pages as pass_pages
     from app.registrations import api as registrations_api
+    from app.sales import pages as sales_pages
     from app.till import api as till_api
     from app.till import pages as till_pages
     from app.web import front, status
 
     # Tried in this order, for every request: what tills and phones call comes first.
-    rooms = (till_api, registrations_api, assets, front, status, enrolment_pages, card_pages, coupon_pages, pass_pages, till_pages,
-             console_pages)
+    rooms = (till_api, registrations_api, assets, front, status, enrolment_pages, card_pages, coupon_pages, receipts, ledger_pages,
+             sales_pages, pass_pages, till_pages, console_pages)
     return [route for room in rooms for route in room.routes]
 
 

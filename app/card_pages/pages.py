@@ -7,12 +7,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app import errors
-from app.card_pages import friends, rules, service
+from app import errors, secrets
+from app.card_pages import friends, holdings, rules, service
 from app.card_pages.service import Opened
 from app.customers import service as customers
 from app.ledger import day_seals
-from app.ledger import service as ledger
 from app.ledger.operations import Operation
 from app.ledger.shown import shown
 from app.passes import service as passes
@@ -27,7 +26,6 @@ from app.web.routing import link, route
 
 SHOWN_OPERATIONS = 50
 AGAIN_SECONDS = 60
-SOON = timedelta(days=30)
 
 
 async def _open(request: Request) -> Opened:
@@ -50,13 +48,14 @@ async def show(request: Request) -> Response:
     # Asked before anything is read: the stream tells at once of what changes meanwhile.
     now, seen = here.clock.now(), await updates.newest_of(here.db, card.id)
     view = await passes.view(here.db, here.ring, card, program, language, now)
-    soon = await ledger.expiring(here.db, card.account_id, now, within=SOON, limit=1)
     customer = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
     return templating.render(request, "cards/card.html", {
         "business_name": program.business_name_in(language), "brand": view.css, "view": view, "zone": program.time_zone, "now": now,
         "csrf_token": bound_token(request, request.path_params["token"]), "name": customer.name or "" if customer else "",
-        "status": card.status, "balance": (await ledger.balances(here.db, card.account_id)).get("points", 0), "currency": program.currency,
-        "expiring": {"points": soon[0].amount, "at": soon[0].at} if soon else None,
+        "status": card.status, "currency": program.currency, **await holdings.shown(here, opened, language, now),
+        "favourite_action": _path(request, "/favourite"), "claim_action": _path(request, "/claim"),
+        "once": secrets.new_token(),
+        "claimed": request.query_params.get("done") == "claimed",
         "history": await _history(request, opened, language), "rules": program_rules.explain(program.rules, program.currency, language),
         "friends": await friends.shown(request, opened, language),
         "stopped": request.query_params.get("done") == "stop", **await _consents(request, opened),
@@ -252,6 +251,7 @@ async def _lines(numbers: AsyncIterator[int | None], missed: int | None) -> Asyn
 routes = [
     route("/c/{token}", show, who=link, name="card-pages:show"),
     *friends.routes,
+    *holdings.routes,
     route("/c/{token}/stop", stop, who=link, name="card-pages:stop", methods=["POST"]),
     route("/c/{token}/code", send_code, who=link, name="card-pages:send-code", methods=["POST"]),
     route("/c/{token}/confirm", confirm_page, who=link, name="card-pages:confirm-page"),

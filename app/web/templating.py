@@ -2,7 +2,7 @@
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,7 @@ def environment(language: str) -> Environment:
         money=lambda minor, currency: formats.money(minor, currency, language),
         amount=lambda minor, currency: formats.number(minor, currency, language),
         date=_moment_filter(lambda at, lang, zone, now: formats.day(at, lang, zone, now)),
+        last_day=_moment_filter(lambda at, lang, zone, now: formats.day(at - timedelta(milliseconds=1), lang, zone, now)),
         day_short=lambda day: formats.day_short(day, language),
         datetime=_moment_filter(lambda at, lang, zone, now: formats.full(at, lang, zone)),
         time=_moment_filter(lambda at, lang, zone, now: formats.clock_time(at, zone)),
