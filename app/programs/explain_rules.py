@@ -36,7 +36,7 @@ def sentence(rule: Rule, rules: "ProgramRules", names: Names) -> str:
     limits = [_caps(rule.caps, _counted_in(rule.effect, rules), names)]
     if rule.exclusive:
         limits.append(names.say("not together with other offers of this sort", "не суммируется с другими такими предложениями"))
-    return words.sentence(*conditions, _effect(rule, rules, names), *limits)
+    return words.sentence(*conditions, effect(rule, rules, names), *limits)
 
 
 def _day(text: str | None) -> date | None:
@@ -151,19 +151,20 @@ def _from_piece(when: When, names: Names) -> str:
     return names.say(f" from the {ordinal} piece on", f" начиная с {when.quantity_from}-й штуки")
 
 
-def _effect(rule: Rule, rules: "ProgramRules", names: Names) -> str:
-    effect, when = rule.effect, rule.when
+def effect(rule: Rule, rules: "ProgramRules", names: Names) -> str:
+    """What a rule gives, without when."""
+    what, when = rule.effect, rule.when
     if when.event is not None:
-        return _after_event(effect, when, rules, names)
-    if isinstance(effect, Discount):
-        return _discount(effect, when, names)
-    if isinstance(effect, BuyGet):
-        return _buy_get(effect, when, names)
+        return _after_event(what, when, rules, names)
+    if isinstance(what, Discount):
+        return _discount(what, when, names)
+    if isinstance(what, BuyGet):
+        return _buy_get(what, when, names)
     goods, piece = _goods(when, names), _from_piece(when, names)
     if names.language == "ru":
-        return f"за {goods or 'покупку'}{piece} — {_gain(effect, when, rules, names)}"
+        return f"за {goods or 'покупку'}{piece} — {_gain(what, when, rules, names)}"
     several = len(when.categories) + len(when.skus) > 1 or (goods.endswith("s") and not goods.endswith("ss"))
-    return f"{goods or 'every purchase'}{piece} {'give' if several else 'gives'} {_gain(effect, when, rules, names)}"
+    return f"{goods or 'every purchase'}{piece} {'give' if several else 'gives'} {_gain(what, when, rules, names)}"
 
 
 def _after_event(effect: Effect, when: When, rules: "ProgramRules", names: Names) -> str:

@@ -136,3 +136,4 @@ class Quote(msgspec.Struct, frozen=True):
     debt: int
     standing: Standing = Standing()
     vouchers: tuple[Any, ...] = ()
+    around: Any = None                   # a surroundings.Around, for the hints; None where nobody reads them

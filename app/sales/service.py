@@ -15,7 +15,7 @@ from app.ledger import operations_store
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
 from app.ledger.operations_store import Filter
-from app.sales import acts, case, rules
+from app.sales import acts, case, rules, surroundings
 from app.sales.acts import Outcome, again
 from app.sales.adjustments import adjust
 from app.sales.judgement import Quote
@@ -44,7 +44,8 @@ async def quote(db: Database, who: Principal, request: SaleRequest, now: datetim
     rules.check_sale(request)
     card = await cards.get_card(db, who.business_id, request.card_id)
     seen = await case.read(db, who, request, card, now, is_quote=True)
-    return seen.quote(seen.judge(request.redeem), await benefits.vouchers_of(db, who.business_id, card.account_id, now))
+    made = seen.quote(seen.judge(request.redeem), await benefits.vouchers_of(db, who.business_id, card.account_id, now))
+    return await surroundings.of_quote(db, seen.program, made, seen.receipt, now)
 
 
 async def sell(db: Database, who: Principal, request: SaleRequest, key: Key | None, now: datetime) -> Outcome:

@@ -14,23 +14,27 @@ from app.programs import rules as program_rules
 from app.programs import service as programs
 from app.registrations import service as registrations
 from app.sales import service as sales
+from app.sales import surroundings
+from app.sales.surroundings import Seen
 from app.till import shapes, words
 from app.web.principal import Principal
 
 
-async def card(here: Context, drawn: cards.Card, language: str, now: datetime, balances: Mapping[str, int] | None = None) -> shapes.Card:
-    """A card as it stands now; `balances`: those that a repeated request was answered with before."""
+async def card(here: Context, drawn: cards.Card, language: str, now: datetime, balances: Mapping[str, int] | None = None,
+               seen: Seen | None = None) -> shapes.Card:
+    """A card as it stands now; `balances`: those that a repeated request was answered with before; seen: where it was looked up."""
     if balances is None:
         balances = await ledger.balances(here.db, drawn.account_id)
     ending = await ledger.expiring(here.db, drawn.account_id, now)
-    # Only a sentence about an end needs the zone: a look-up at the till is worth a query less.
-    zone = (await programs.get_program(here.db, drawn.business_id, drawn.program_id)).time_zone if ending else "UTC"
+    if seen is None:
+        program = await programs.get_program(here.db, drawn.business_id, drawn.program_id)
+        seen = await surroundings.look_up(here.db, program, drawn, now)
     return shapes.Card(
         id=here.ids.encode("card", drawn.id), number=drawn.number, code=drawn.code, program=here.ids.encode("program", drawn.program_id),
         status=drawn.status, customer=await _customer(here, drawn), balances=shapes.Balances(**balances), pending=shapes.Pending(),
         tier=None, expiring=[shapes.Expiring(end.unit, end.amount, rfc3339(end.at)) for end in ending],
         wallets=shapes.Wallets(await registrations.count_devices(here.db, drawn.business_id, drawn.id), 0),
-        hints=words.hints(drawn, balances.get("points", 0), ending, zone, language, now), created_at=rfc3339(drawn.created_at))
+        hints=words.hints(seen, language), created_at=rfc3339(drawn.created_at))
 
 
 async def _customer(here: Context, drawn: cards.Card) -> shapes.Customer | None:
@@ -43,7 +47,7 @@ async def _customer(here: Context, drawn: cards.Card) -> shapes.Customer | None:
 async def quote(here: Context, drawn: sales.Quote, language: str, now: datetime) -> shapes.Quote:
     judged = drawn.judgement
     return shapes.Quote(
-        card=await card(here, drawn.card, language, now), amount=judged.amount, discount=judged.discount,
+        card=await card(here, drawn.card, language, now, seen=surroundings.seen_in(drawn)), amount=judged.amount, discount=judged.discount,
         redeemable=shapes.Redeemable(judged.redeemable_points, judged.redeemable_minor), to_earn=shapes.ToEarn(judged.to_earn),
         rewards=[], to_pay=judged.to_pay, hints=sales.hints(drawn, language))
 

@@ -50,7 +50,7 @@ async def test_points_that_end_soon_are_told_with_a_sentence(till, here, shop):
     here.clock.advance(days=340)
     told = (await till.get(f"/cards/{till.id('card', card.id)}")).json()
     assert told["expiring"] == [{"unit": "points", "amount": 120, "at": "2027-11-22T21:00:00Z"}]
-    assert told["hints"] == ["120\u00a0points can be used until 23 November."]
+    assert told["hints"] == ["120\u00a0points can be used until 22\u00a0November."]
 
 
 async def test_an_old_plastic_card_is_found_exactly_and_only_in_its_business(client, here, shop, other_shop):
