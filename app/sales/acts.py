@@ -11,7 +11,7 @@ from app.cards.rules import Card, CardEnded
 from app.db import Database, Transaction, write_transaction
 from app.errors import NotFound
 from app.idempotency import service as idempotency
-from app.idempotency.rules import Key
+from app.idempotency.rules import Key, KeyInUse
 from app.ledger import operations_store
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
@@ -37,6 +37,9 @@ async def once(db: Database, who: Principal, key: Key | None, act: Callable[[Tra
     """Run `act` in a transaction, or give again what the same key and request made before."""
     async def whole(tx: Transaction) -> Outcome:
         if kept := await idempotency.claim(tx, who.business_id, key, now):
+            if "operation" not in kept.answer:
+                # A twin that was faster made something else of it (an approval): the repeat finds that.
+                raise KeyInUse(retry_after=1)
             first = await operations_store.find_operation(tx, who.business_id, kept.answer["operation"])
             if first is None:
                 raise NotFound()

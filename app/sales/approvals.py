@@ -24,6 +24,9 @@ AT_ONCE = 100
 async def adjust_or_ask(db: Database, who: Principal, card_id: int, unit: str, amount: int, reason: str, key: Key | None,
                         now: datetime) -> Outcome | Approval:
     """An adjustment, or, where it is above the programme's limit, what waits for another manager. Raises as `adjustments.adjust`."""
+    kept = await idempotency.look(db, who.business_id, key, now)
+    if kept and "approval" in kept.answer:
+        return await get_approval(db, who.business_id, kept.answer["approval"])
     try:
         return await adjustments.adjust(db, who, card_id, unit, amount, reason, key, now)
     except rules.ApprovalNeeded:
