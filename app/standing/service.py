@@ -2,7 +2,7 @@
 import functools
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.audit import service as audit
 from app.cards import service as cards
@@ -68,12 +68,9 @@ async def standing_of(reader: Reader, program: programs.Program, rules: ProgramR
     rules: the version that judges, which may be older than the programme's. Reads only what these rules ask for.
     """
     wanted = needs.of(rules)
-    day = local_day(at, program.time_zone)
-    ends = midnight_after(day, program.time_zone)
     found = await store.facts(reader, wanted, {
         "account_id": card.account_id, "business_id": program.business_id, "program_id": program.id, "customer_id": card.customer_id,
-        "at": to_ms(at), "day": day.isoformat(), "day_from": to_ms(midnight_after(day - timedelta(days=1), program.time_zone)),
-        "day_to": to_ms(ends)})
+        "at": to_ms(at), **(_day(at, program.time_zone) if wanted.day_caps or wanted.visits_today else {})})
     words = {what: word for what, word, _ in found}
     numbers = {what: number for what, _, number in found}
     birthday = words.get("birthday")
@@ -89,6 +86,13 @@ async def standing_of(reader: Reader, program: programs.Program, rules: ProgramR
         uses={(word, what): number for what, word, number in found if what in ("day", "person", "campaign")},
         visits_today=numbers.get("visits", 0),
         is_closed=program.earns_until_at is not None and to_ms(at) >= program.earns_until_at)
+
+
+def _day(at: datetime, zone: str) -> dict[str, Any]:
+    """The business's local day of a moment, and from when to when it lasts (epoch ms)."""
+    day = local_day(at, zone)
+    return {"day": day.isoformat(), "day_from": to_ms(midnight_after(day - timedelta(days=1), zone)),
+            "day_to": to_ms(midnight_after(day, zone))}
 
 
 def _known(rules: ProgramRules, has_history: bool, key: str | None) -> str | None:

@@ -49,8 +49,8 @@ WHERE program_id = :program_id AND business_id = :business_id AND rule IN ({name
 
 
 @lru_cache(256)
-def _query(needs: Needs) -> tuple[str, dict[str, str]]:
-    """The text for what is needed, "" for nothing, and the values that its lists of rules need."""
+def _query(needs: Needs) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    """The text for what is needed, "" for nothing; the values of its lists of rules; the names of the other values in it."""
     parts = [text for wanted, text in (
         (needs.level, _LEVEL), (needs.birthday, _BIRTHDAY), (needs.first_purchase, _HAS_BOUGHT), (needs.favourite, _FAVOURITE),
         (needs.offers, _OFFERS), (needs.visits_today, _VISITS)) if wanted]
@@ -61,28 +61,21 @@ def _query(needs: Needs) -> tuple[str, dict[str, str]]:
             names = {f"{prefix}_rule{number}": key for number, key in enumerate(keys)}
             parts.append(text.format(names=", ".join(f":{name}" for name in names)))
             named |= names
-    return " UNION ALL ".join(parts), named
+    whole = " UNION ALL ".join(parts)
+    return whole, named, tuple(sorted(set(re.findall(r":(\w+)", whole)) - named.keys()))
 
 
 async def facts(reader: Reader, needs: Needs, values: Mapping[str, Any]) -> list[tuple[str, str, int]]:
     """(what, word, number): level, birthday, bought, favourite, offer, visits, and day | person | campaign with a rule's key.
 
-    values: account_id, business_id, program_id, customer_id, at, day, day_from, day_to; those that no part asks for are left out.
+    values: account_id, business_id, program_id, customer_id, at; day for caps of a day; day_from and day_to for visits.
     """
-    text, named = _query(needs)
+    text, named, names = _query(needs)
     if not text:
         return []
-    return [(row[0], row[1], row[2]) for row in await reader.fetch_all(text, {**_asked(text, values), **named})]
-
-
-def _asked(text: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """SQLite and PostgreSQL both refuse a value that the text does not name."""
-    return {name: value for name, value in values.items() if name in _names(text)}
-
-
-@lru_cache(256)
-def _names(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r":(\w+)", text))
+    # Both engines refuse a value that the text does not name.
+    rows = await reader.fetch_all(text, {**named, **{name: values[name] for name in names}})
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 # The history of levels.

@@ -13,7 +13,7 @@ def test_a_filter_that_asks_something_is_kept(asked: Filter) -> None:
     assert wrong(asked) == []
 
 
-@pytest.mark.parametrize("asked, field", [
+@pytest.mark.parametrize(("asked", "field"), [
     (Filter(), "filter"), (Filter(sales_days=30), "filter"), (Filter(last_sale_from=10, last_sale_to=5), "last_sale_to"),
     (Filter(spend_from=-1), "spend_from"), (Filter(birthday_within=61), "birthday_within"), (Filter(no_visit_days=0), "no_visit_days"),
     (Filter(balance_from=1, balance_unit="gold"), "balance_unit"), (Filter(tags=tuple("abcdefghijklmnopqrstu")), "tags")])

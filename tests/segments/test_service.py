@@ -83,7 +83,8 @@ async def test_the_first_level_holds_those_who_never_had_another(bed: Bed) -> No
     assert await is_in(bed, Filter(levels=("green",)))
     assert not await is_in(bed, Filter(levels=("gold",)))
     await row(bed, "INSERT INTO level_changes(business_id, account_id, level, reason, actor_kind, at) "
-                   "VALUES (:b, :a, 'gold', 'reached', 'system', :at) RETURNING id", b=bed.business_id, a=bed.account_id, at=to_ms(NOON) - 1)
+                   "VALUES (:b, :a, 'gold', 'reached', 'system', :at) RETURNING id",
+              b=bed.business_id, a=bed.account_id, at=to_ms(NOON) - 1)
     assert await is_in(bed, Filter(levels=("gold",)))
     assert not await is_in(bed, Filter(levels=("green",)))
 
