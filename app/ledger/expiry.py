@@ -50,7 +50,8 @@ async def _expire(tx: Transaction, accounts: Sequence[int], now: datetime) -> in
         if row["program_id"] not in offered:
             offered[row["program_id"]] = await programs.get_program(tx, row["business_id"], row["program_id"])
     # A merge or a sale may have been faster, since the accounts were looked for.
-    ended = [_ended(row, offered[row["program_id"]], lots[row["id"]], cards[row["id"]], now) for row in rows if lots[row["id"]]]
+    ended = [_ended(row, offered[row["program_id"]], lots[row["id"]], cards[row["id"]], now)
+             for row in rows if lots[row["id"]] and cards[row["id"]]]
     if ended:
         await _write(tx, ended, now)
     return len(ended)

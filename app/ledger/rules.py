@@ -135,6 +135,7 @@ class Purse:
         for _, lot, left in sources:
             taken = min(points, left)
             if lot in self._ended:
+                self._ended[lot] = self._ended[lot]._replace(remaining=left - taken)
                 revived.move(lot, taken)
             leg.move(lot, -taken)
             points -= taken
@@ -179,7 +180,7 @@ class Purse:
         and from pending ones last.
 
         expired: how many of the sale's own points ended unspent; nobody had them, so nobody owes them. What is not there
-        becomes a debt where `owe`, else it is let go; returns how much was let go.
+        becomes a debt where `owe` and the unit can be owed, else it is let go; returns how much was let go.
         """
         leg = _Parts(self._left)
         points = self._take(points, [lot for lot in own_lots if self._left.get(lot, 0) > 0], leg)
@@ -187,6 +188,7 @@ class Purse:
         points = self._take(points, [lot for _, lot, _ in sorted(self._alive())], leg)
         if points:
             points = self._take(points, self._pending(), leg)
+        owe = owe and self.unit not in READ_ONLY
         if owe:
             self._grant(Grant(-points, None), leg)
         self._record(book, leg)
@@ -267,7 +269,7 @@ class Purse:
         """As `_alive`, with what ended since and may still be spent."""
         alive = self._alive()
         if self._ended:
-            alive += [(lot.expires_at or FOREVER, lot.id, lot.remaining) for lot in self._ended.values()]
+            alive += [(lot.expires_at or FOREVER, lot.id, lot.remaining) for lot in self._ended.values() if lot.remaining]
         return alive
 
     def _repay(self, points: int, leg: "_Parts") -> int:

@@ -88,6 +88,12 @@ def test_points_that_are_spent_already_are_let_go_where_the_programme_says_so():
     assert purse.legs == [Leg("issued", ((1, -20),), -20)] and purse.balance == 0
 
 
+def test_progress_that_is_not_there_any_more_is_not_owed():
+    purse = Purse([Lot(1, 20, None)], NOW, unit="progress")
+    assert purse.take_back(50, [1], owe=True) == 30
+    assert (purse.balance, purse.grants) == (0, [])
+
+
 def test_nobody_owes_points_that_ended_before_they_were_spent():
     purse = Purse([Lot(1, 15, None)], NOW)
     assert purse.take_back(50, [9], owe=True, expired=40) == 0
@@ -114,6 +120,16 @@ def test_a_sale_that_arrives_late_is_paid_with_points_that_ended_after_it_happen
     purse.spend(30)
     assert purse.legs == [Leg("expired", ((1, 25),), 25), Leg("redeemed", ((1, -25), (2, -5)), -30)]
     assert purse.balance == 5
+
+
+def test_an_operation_that_spends_twice_spends_what_ended_once():
+    purse = Purse([], NOW, ended=[Lot(1, 25, TOMORROW)])
+    purse.spend(20)
+    assert purse.spendable == 5
+    with pytest.raises(NotEnoughPoints):
+        purse.spend(6, "converted")
+    purse.spend(5, "converted")
+    assert (purse.balance, purse.spendable) == (0, 0)
 
 
 def test_a_card_that_ends_gives_up_points_and_debts():
