@@ -106,7 +106,7 @@ def timetable() -> Sequence[Job]:
     from app.referrals import service as referrals
     from app.registrations import service as registrations
     from app.reports import suspicions
-    from app.sales import occasions
+    from app.sales import approvals, closing, occasions
     from app.sms import service as sms
     from app.staff import service as staff
     from app.standing import service as standing
@@ -127,6 +127,8 @@ def timetable() -> Sequence[Job]:
         Job("give activation gifts", 5 * SECOND, lambda here: occasions.give_activations(here.db, here.clock.now())),
         Job("give birthday gifts", HOUR, lambda here: occasions.give_birthdays(here.db, here.clock.now())),
         Job("give absence gifts", HOUR, lambda here: occasions.give_absences(here.db, here.clock.now())),
+        Job("close programmes", 10 * MINUTE, lambda here: closing.close_due(here.db, here.clock.now())),
+        Job("expire approvals", HOUR, lambda here: approvals.expire_due(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
         Job("reward friends", 10 * MINUTE, lambda here: referrals.settle_due(here.db, here.clock.now())),
         Job("look for signs of fraud", MINUTE, lambda here: suspicions.review_due(here.db, here.clock.now())),

@@ -10,8 +10,6 @@ from app.cards import service as cards
 from app.cards.rules import CardBlocked, CardEnded, CardProvisional
 from app.clock import to_ms
 from app.coalition import service as coalition
-from app.coalition.rules import Allowed
-from app.coalition import service as coalition
 from app.coalition.rules import Allowed, OnlyEarns
 from app.db import Database, Transaction
 from app.errors import FieldError, Invalid, NotFound
