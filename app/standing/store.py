@@ -18,10 +18,12 @@ SELECT 'level' AS what, l.level AS word, 0 AS number FROM (
 _BIRTHDAY = """
 SELECT 'birthday', birthday_on, 0 FROM customers
 WHERE id = CAST(:customer_id AS BIGINT) AND business_id = :business_id AND birthday_on IS NOT NULL"""
-# A sale that was undone was none. One sale is enough, whenever it was: a first purchase is rewarded once.
+# A sale that was undone was none. One sale is enough, whenever it was: a first purchase is rewarded once. Whoever merged another
+# card into this one is no newcomer either.
 _HAS_BOUGHT = """
 SELECT 'bought', '', 1 FROM (
-  SELECT o.id FROM operations o WHERE o.account_id = :account_id AND o.business_id = :business_id AND o.kind = 'sale'
+  SELECT o.id FROM operations o
+  WHERE o.account_id = :account_id AND o.business_id = :business_id AND o.kind IN ('sale', 'merge_in')
     AND NOT EXISTS (SELECT 1 FROM operations u WHERE u.of_operation_id = o.id AND u.kind = 'undo') LIMIT 1) b"""
 _FAVOURITE = """
 SELECT 'favourite', f.sku, 0 FROM (

@@ -59,6 +59,7 @@ async def test_an_event_gives_what_its_rule_says_as_an_operation(busy):
     told = await tell(busy)
     assert (told.operation.kind, told.is_replay, told.operation.balances["points"]) == ("event", False, 50)
     assert told.operation.texts["rules"] == [["review", "earn", 50]]
+    assert [(change.unit, change.amount, change.why) for change in told.operation.changes] == [("points", 50, "earned")]
     assert await busy.balance() == 50
     assert await gifts(busy) == 1
 

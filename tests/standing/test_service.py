@@ -67,6 +67,12 @@ async def told(bed: Bed) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
+async def changes_shown(bed: Bed) -> int:
+    """How often the card was noted as changed, whether or not the change has its number yet."""
+    return await bed.db.fetch_val("SELECT (SELECT COUNT(*) FROM updates WHERE card_id = :id) + (SELECT COUNT(*) FROM update_queue "
+                                  "WHERE card_id = :id)", {"id": bed.card_id})
+
+
 async def reasons(bed: Bed) -> list[tuple[str | None, str]]:
     return [(row.level, row.reason) for row in await standing.history(bed.db, bed.business_id, bed.account_id)][::-1]
 
@@ -110,8 +116,9 @@ async def test_a_window_that_passes_leaves_the_level_for_its_grace_and_then_take
     assert (await stands(bed, passed, passed)).level == "gold"
     await standing.review_due(db, passed + DAY)
     assert len(await reasons(bed)) == 2
-    over = passed + 31 * DAY
+    over, before = passed + 31 * DAY, await changes_shown(bed)
     await standing.review_due(db, over)
+    assert await changes_shown(bed) == before + 1
     assert await reasons(bed) == [("gold", "reached"), ("gold", "grace"), ("silver", "lost")]
     assert [details for details, _ in await told(bed)] == ['{"from":"green","to":"gold"}', '{"from":"gold","to":"silver"}']
     await standing.review_due(db, over + timedelta(minutes=5))
@@ -239,6 +246,13 @@ async def test_a_sale_that_was_undone_was_no_first_purchase(db: Database) -> Non
                      "recorded_at, rules_version, actor_kind) SELECT business_id, acting_business_id, program_id, account_id, card_id, "
                      "'undo', id, at, at, 1, 'system' FROM operations WHERE id = :id", {"id": sale})
     assert (await stands(bed)).is_first
+
+
+async def test_whoever_merged_another_card_into_this_one_is_no_newcomer(sqlite_db: Database) -> None:
+    bed = await make_bed(sqlite_db, rules=ProgramRules(rules=(asks("welcome", first_purchase=True),)))
+    assert (await stands(bed)).is_first
+    await moved(bed, 0, kind="merge_in")
+    assert not (await stands(bed)).is_first
 
 
 async def test_visits_of_the_businesss_local_day_are_counted(db: Database) -> None:
