@@ -14,7 +14,8 @@ MASK = 0xFFFFFFFF
 _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
 PREFIXES = {"business": "biz", "program": "prg", "location": "loc", "customer": "cus", "card": "crd", "operation": "op",
-            "enrolment": "enr", "api_key": "key", "staff": "stf", "event": "evt", "coupon": "cpn"}
+            "enrolment": "enr", "api_key": "key", "staff": "stf", "event": "evt", "coupon": "cpn", "invitation": "inv",
+            "participation": "prt", "suspicion": "sus"}
 
 
 class PublicIds:

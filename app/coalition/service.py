@@ -14,7 +14,7 @@ from app.text import N_
 from app.web.principal import Principal
 
 __all__ = ["Participation", "Statement", "accept", "acting_for", "allowed_of", "coalitions_of", "end", "invite", "members", "memberships",
-           "programs_for", "statement"]
+           "month_of", "programs_for", "statement"]
 
 
 async def invite(db: Database, who: Principal, slug: str, *, earns: bool, spends: bool, fee_bp: int, now: datetime) -> int:

@@ -33,6 +33,7 @@ STATUSES, SORTS = ("active", "provisional", "blocked"), ("last", "balance", "vis
 SHOWN_OPERATIONS, SOON = 30, timedelta(days=60)
 DONE = {"block": N_("The card is blocked. Its pass is void until you unblock it."), "unblock": N_("The card works again."),
         "reissue": N_("The card has a new code. The old one stopped working at once."), "adjust": N_("The points are corrected."),
+        "merge": N_("The cards are one now. The other number leads here."),
         "replace": N_("This is the new card. The old one is void; the points came along."),
         "resend": N_("A new link is on its way to the number.")}
 
@@ -119,7 +120,7 @@ def _link_of(request: Request, card: Card) -> dict[str, str]:
 def _actions(request: Request, card: Card) -> dict[str, str]:
     """What the card's state allows, each with the address that does it."""
     own = f"{CARDS}/{context(request).ids.encode('card', card.id)}"
-    allowed = {"provisional": ("resend", "block", "reissue"), "active": ("adjust", "block", "reissue", "replace", "link"),
+    allowed = {"provisional": ("resend", "block", "reissue"), "active": ("adjust", "block", "reissue", "replace", "link", "merge"),
                "blocked": ("unblock", "reissue", "replace")}.get(card.status, ())
     return {act: f"{own}/{act}" for act in allowed}
 

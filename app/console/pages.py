@@ -1,8 +1,11 @@
 """The console's routes, noun by noun."""
 from app.console import (
          audit_log,
+         coalition,
          customers,
          design,
+         invitations,
+         merging,
          operations,
          people,
          poster,
@@ -15,7 +18,8 @@ from app.console import (
          settings,
          today,
 )
+         suspicions,
 
-NOUNS = (session, today, customers, operations, programs, program, program_rules, rewards, promos, design, poster, settings,
-         people, audit_log)
+NOUNS = (session, today, suspicions, merging, customers, operations, programs, program, program_rules, program_try, program_closing, rewards, promos, design,
+         poster, settings, people, coalition, invitations, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

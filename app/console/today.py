@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.cards import service as cards
-from app.console import frame
+from app.console import frame, suspicions
 from app.console.audit_log import actors
 from app.console.program_frame import program_of
 from app.customers import service as customers
@@ -31,7 +31,7 @@ async def today_page(request: Request) -> Response:
     return await frame.page(request, "today", {
         "numbers": {**numbers, "points_open_minor": worth_minor(found.points_open, program.rules)}, "days": list(found.days),
         "before": list(found.before) if any(found.before) else [], "best_day": found.best_day,
-        "events": await rows_of(request, newest.items)})
+        "suspicions": await suspicions.rows(request), "events": await rows_of(request, newest.items)})
 
 
 async def rows_of(request: Request, operations: list[Operation]) -> list[dict[str, Any]]:

@@ -25,6 +25,10 @@ ACTIONS = {
     "enrolment.expired": N_("ended an enrolment that nobody answered"),
     "sms.spend_alert": N_("warned: messages have cost most of what they may"), "sms.gateway_stopped": N_("stopped an SMS gateway"),
     "sms.refused": N_("stopped sending messages for a while"),
+    "card.merge": N_("merged two cards"), "coalition.invited": N_("invited a business to the coalition"),
+    "coalition.joined": N_("joined a coalition"), "coalition.left": N_("ended a part in a coalition"),
+    "invitation.created": N_("made an invitation link"), "invitation.closed": N_("closed an invitation link"),
+    "suspicion.settled": N_("settled a sign of fraud"),
 }
 ACTORS = {"shopper": N_("the shopper"), "system": N_("Tessera"), "device": N_("a phone")}
 ROLES = {"cashier": N_("cashier"), "manager": N_("manager"), "owner": N_("owner")}

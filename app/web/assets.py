@@ -25,7 +25,7 @@ _TILL = (*_FRAME, "field", "band", "banner", "chip", "figure", "list", "empty", 
 _CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs", "details", "empty", "choice", "console")
 BUNDLES: dict[str, tuple[str, ...]] = {
     "plain": (*_FRAME, "plain"),
-    "enrol": (*_SHOPPER, "field", "pass", "enrol"),
+    "enrol": (*_SHOPPER, "field", "banner", "pass", "enrol"),
     "activate": (*_SHOPPER, "field", "choice", "banner", "tesserae", "details", "activate"),
     "card": (*_SHOPPER, "field", "choice", "banner", "figure", "list", "state", "details", "pass", "card"),
     "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),
