@@ -16,10 +16,9 @@ from app.console import (
          rewards,
          session,
          settings,
+         suspicions,
          today,
 )
-         suspicions,
 
-NOUNS = (session, today, suspicions, merging, customers, operations, programs, program, program_rules, program_try, program_closing, rewards, promos, design,
          poster, settings, people, coalition, invitations, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]
