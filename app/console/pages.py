@@ -20,5 +20,6 @@ from app.console import (
          today,
 )
 
-         poster, settings, people, coalition, invitations, audit_log)
+NOUNS = (session, today, suspicions, merging, customers, operations, programs, program, program_rules, rewards, promos,
+         design, poster, settings, people, coalition, invitations, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

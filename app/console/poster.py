@@ -18,6 +18,7 @@ from app.errors import FieldError, Invalid
 from app.passes import service as passes
 from app.programs import service as programs
 from app.programs import words
+from app.programs.explain import headline
 from app.programs.store import Program
 from app.text import N_
 from app.web import routing
@@ -73,12 +74,8 @@ def _defaults(program: Program, language: str) -> dict[str, str]:
 
 def headline_of(program: Program, language: str) -> str:
     """What a passer-by wants to know, in one line made from the rules: "5 points for every 100 ₽"."""
-    rules = program.rules
-    if not rules.earn_points:
-        return program.business_name_in(language)[:HEADLINE_MOST]
-    gain, step = words.points(rules.earn_points, language), words.money(rules.earn_per_minor, program.currency, language)
-    said = f"{gain} за каждые {step}" if language == "ru" else f"{gain} for every {step}"
-    return said.replace(words.SPACE, " ")
+    said = headline(program.rules, program.currency, language) or program.business_name_in(language)
+    return said.replace(words.SPACE, " ")[:HEADLINE_MOST]
 
 
 def _check(values: dict[str, str]) -> None:

@@ -77,7 +77,7 @@ async def _enrol_page(request: Request, program: Program, phone: str = "", error
     here = context(request)
     language = i18n.language_of(request, program.language)
     view = await passes.sample_view(here.db, program, language)
-    headline, sentences = rules.promise(program.rules, program.currency, language)
+    headline, sentences = rules.promise(program.rules, program.currency, language, await passes.reward_names(here.db, program))
     is_closed = _is_closed(program, await _invited(request, program))
     return templating.render(request, "enrolment/enrol.html", {
         "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from app.programs import words
-from app.programs.rules import ProgramRules, explain
+from app.programs.explain import brief, explain, headline, main_sentence
+from app.programs.rules import ProgramRules
+from app.programs.terms import Said
 
 # The provisional card lives this long whatever its links do; each link lives less, and a new one can always be asked for.
 LIFE = timedelta(days=30)
@@ -69,15 +70,19 @@ def is_alive(enrolment: Enrolment, link: Link, now_ms: int) -> bool:
     return enrolment.status == "pending" and link.consumed_at is None and now_ms < min(link.expires_at, enrolment.expires_at)
 
 
-def promise(rules: ProgramRules, currency: str, language: str) -> tuple[str, list[str]]:
-    """(what the programme gives, short enough for a headline; up to three sentences below it), made from the settings alone."""
-    said = explain(rules, currency, language)
-    if not rules.earn_points:
-        return said[0], said[1:4]
-    gain, step = words.points(rules.earn_points, language), words.money(rules.earn_per_minor, currency, language)
-    headline = f"{gain} за каждые {step}" if language == "ru" else f"{gain} for every {step}"
-    # A gift is worth more to say than how long points live.
-    return headline, [said[1], said[2], said[4] if rules.welcome_points else said[3]]
+def promise(rules: ProgramRules, currency: str, language: str, rewards: Mapping[str, Said] | None = None) -> tuple[str, list[str]]:
+    """(what the programme gives, short enough for a headline; up to three sentences below it), made from the settings alone.
+
+    rewards: key → the name of a reward of the catalogue.
+    """
+    short = brief(rules, currency, language, rewards)
+    top = headline(rules, currency, language)
+    if top is None:
+        return short[0], explain(rules, currency, language, rewards)[1:4]
+    # What the headline says is not said again.
+    first = main_sentence(rules, currency, language)
+    said = [sentence for sentence in explain(rules, currency, language, rewards) if sentence != first]
+    return top, [*said[:2], *[sentence for sentence in short[2:] if sentence not in said[:3]], *said[2:]][:3]
 
 
 _OVER = {"activated": "activated", "expired": "expired", "cancelled": "cancelled", "refused": "cancelled"}

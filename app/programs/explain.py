@@ -60,6 +60,14 @@ def headline(rules: "ProgramRules", currency: str, language: str) -> str | None:
     return names.say(f"{names.percent(share)} off every purchase", f"Скидка {names.percent(share)} на каждую покупку") if share else None
 
 
+def main_sentence(rules: "ProgramRules", currency: str, language: str) -> str | None:
+    """The sentence that `headline` says in fewer words; None where it says something of its own."""
+    names = Names(currency, language, {})
+    if rules.earn_points:
+        return _earning(rules, names)
+    return None if rules.stamps else next(iter(_discount(rules, names)), None)
+
+
 def cashback_bp(rules: "ProgramRules") -> int:
     """The share of a purchase that comes back as money, where the rules amount to one; else 0."""
     if rules.unit != "money" or rules.earn_mode != "proportional" or rules.worth_minor != rules.worth_points:

@@ -3,23 +3,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from app.cards import service as cards
 from app.cards.service import Card
 from app.clock import local_day, midnight_after
 from app.context import Context
 from app.customers import service as customers
 from app.designs import service as designs
-from app.ledger import service as ledger
+from app.designs import shown
 from app.ledger.operations import Operation
 from app.money import minor_digits
 from app.programs import rules as program_rules
 from app.programs import service as programs
+from app.programs import words
+from app.programs.explain import has_balance
 from app.programs.store import Program
 from app.sales import service as sales
+from app.sales import surroundings
+from app.sales.surroundings import Seen
+from app.sales.words import MOST, about_card
+from app.standing import levels
+from app.web.formats import MINUS
 from app.web.principal import Principal
 
 SHOWN_SALES = 20
-SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +66,47 @@ async def card_context(here: Context, desk: Desk, card: Card, language: str, now
     """What the card's page shows whether or not anything was done."""
     program = desk.program if card.program_id == desk.program.id else await programs.get_program(here.db, card.business_id, card.program_id)
     customer = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
-    balance = (await ledger.balances(here.db, card.account_id)).get("points", 0)
-    soon = await ledger.expiring(here.db, card.account_id, now, within=SOON, limit=1)
-    what = program.rules
+    seen = await surroundings.look_up(here.db, program, card, now)
+    soon, what = seen.around.expiring, program.rules
+    in_use = card.status in ("active", "provisional")
+    # What the programme gives, and what to say about this card; what ends has a place of its own.
+    told = program_rules.explain(what, program.currency, language, seen.around.rewards)[:1] if in_use else []
+    if card.status == "active":
+        told += about_card(msgspec.structs.replace(seen, around=msgspec.structs.replace(seen.around, expiring=None)), language)
     return {
         "brand": await brand_of(here, program), "status": card.status, "name": (customer.name if customer else None) or "",
-        "phone": (customer.phone_masked if customer else None) or "", "number_end": card.number[-4:], "balance": balance,
-        "hints": program_rules.explain(what, program.currency, language)[:1] if card.status in ("active", "provisional") else [],
-        "expiring": {"points": soon[0].amount, "at": soon[0].at} if soon else None,
-        "can_earn": card.status in ("active", "provisional"), "can_redeem": card.status == "active" and balance > 0,
-        "currency": program.currency, "digits": minor_digits(program.currency),
-        "rules": {"earn_points": what.earn_points, "earn_per_minor": what.earn_per_minor, "whole_steps": what.earn_mode == "whole_steps",
-                  "minimum_minor": what.minimum_receipt_minor, "worth_minor": what.worth_minor, "worth_points": what.worth_points,
-                  "share_bp": what.largest_share_bp},
+        "phone": (customer.phone_masked if customer else None) or "", "number_end": card.number[-4:], "balance": seen.balance,
+        "figures": figures_of(seen, language), "hints": told[:MOST],
+        "expiring": {"text": words.amount(soon.amount, soon.unit, program.currency, language), "at": soon.at} if soon else None,
+        "can_earn": in_use, "can_redeem": card.status == "active" and seen.balance > 0 and what.largest_share_bp > 0,
+        "currency": program.currency, "digits": minor_digits(program.currency), "rules": _told_rules(seen),
     }
+
+
+def figures_of(seen: Seen, language: str) -> list[tuple[str, str]]:
+    """(number, its word) of each balance that the programme keeps, the programme's own unit first."""
+    rules, held = seen.rules, seen.standing.held
+    own = [(rules.unit, seen.balance)] if has_balance(rules) or seen.balance else []
+    others = [(unit, held.get(unit, 0)) for unit, is_kept in (("stamps", rules.stamps), ("visits", shown.has_visits(rules))) if is_kept]
+    found = []
+    for unit, amount in [*own, *others]:
+        text = words.amount(abs(amount), unit, seen.currency, language)
+        number, _, word = (text, "", "") if unit == "money" else text.rpartition(words.SPACE)
+        found.append((f"{MINUS if amount < 0 else ''}{number}", word))
+    return found
+
+
+def _told_rules(seen: Seen) -> dict[str, Any]:
+    """What the page's script needs to say beforehand what a button will do. is_simple: no rule asks for more than the amount."""
+    rules = seen.rules
+    level = levels.find(rules.levels, seen.standing.level)
+    rate = level.earn_points if level and level.earn_points is not None else rules.earn_points
+    share = level.largest_share_bp if level and level.largest_share_bp is not None else rules.largest_share_bp
+    is_simple = not (rules.rules or rules.offers or rules.favourite or seen.standing.is_closed or not seen.standing.is_member)
+    return {"earn_points": rate, "earn_per_minor": rules.earn_per_minor, "whole_steps": rules.earn_mode == "whole_steps",
+            "minimum_minor": rules.minimum_receipt_minor, "worth_minor": rules.worth_minor, "worth_points": rules.worth_points,
+            "share_bp": share, "discount_bp": shown.discount_of(rules, level, seen.standing.is_member), "is_money": rules.unit == "money",
+            "smallest": rules.smallest_redeem, "step": rules.redeem_step, "is_simple": is_simple}
 
 
 async def done_of(here: Context, desk: Desk, card: Card, operation_id: int | None, now: datetime) -> dict[str, Any] | None:

@@ -16,20 +16,25 @@ if (form) {
   };
   const earned = paid => paid < rules.minimum_minor ? 0
     : rules.whole_steps ? Math.floor(paid / rules.earn_per_minor) * rules.earn_points : Math.floor(paid * rules.earn_points / rules.earn_per_minor);
+  const off = bill => bill < rules.minimum_minor ? 0 : Math.floor(bill * rules.discount_bp / 10000);
   const worth = points => Math.floor(points * rules.worth_minor / rules.worth_points);
 
   function spendable(bill) {
     if (bill < rules.minimum_minor) return 0;
     const most = Math.floor(bill * rules.share_bp / 10000);
     const wish = /^\d+$/.test(fewer?.value ?? "") ? Number(fewer.value) : Infinity;
-    return Math.max(0, Math.min(balance, wish, Math.floor(most * rules.worth_points / rules.worth_minor)));
+    const spend = Math.max(0, Math.min(balance, wish, Math.floor(most * rules.worth_points / rules.worth_minor)));
+    return spend < rules.smallest ? 0 : spend - spend % rules.step;
   }
 
+  const count = amount => rules.is_money ? sum(amount) : group(String(amount));
   const tell = () => {
-    const bill = minor(), spend = spendable(bill);
-    put("earn", bill ? `+${group(String(earned(bill)))}` : "");
+    // Rules that ask for more than the amount are the server's alone: no number is better than a wrong one.
+    if (!rules.is_simple) return;
+    const typed = minor(), bill = typed - off(typed), spend = spendable(bill);
+    put("earn", bill && rules.earn_points ? `+${count(earned(bill))}` : "");
     put("full-sum", sum(bill));
-    put("spend", bill ? group(String(spend)) : "");
+    put("spend", bill ? count(spend) : "");
     put("rest-sum", sum(bill - worth(spend)));
     for (const name of ["full", "rest"]) { const line = form.querySelector(`[data-${name}]`); if (line) line.hidden = !bill; }
   };
