@@ -56,6 +56,11 @@ async def get_batch(reader: Reader, business_id: int, program_id: int, key: str)
     return batch
 
 
+async def has_coupons(reader: Reader, business_id: int, program_id: int, now: datetime) -> bool:
+    """Whether a holder of one of the programme's cards may have a coupon to put on it."""
+    return await promo_store.has_coupons(reader, business_id, program_id, to_ms(now))
+
+
 async def create_batch(db: Database, who: Principal, program_id: int, terms: Terms, codes: Sequence[str], now: datetime, *,
                        count: int | None = None) -> Batch:
     """A batch with its codes: typed ones (rules.typed_codes), or `count` of those drawn (draw). Raises Invalid, KeyTaken, CodesTaken."""

@@ -66,6 +66,14 @@ async def batch_of(reader: Reader, business_id: int, batch_id: int) -> Batch | N
     return _batch(row) if row else None
 
 
+async def has_coupons(reader: Reader, business_id: int, program_id: int, now: int) -> bool:
+    """Whether any coupon of the programme may be used now or later."""
+    return await reader.fetch_one(
+        "SELECT id FROM promo_batches WHERE business_id = :business_id AND program_id = :program_id AND kind = 'coupon' "
+        "AND reward IS NOT NULL AND closed_at IS NULL AND (ends_at IS NULL OR ends_at > :now) LIMIT 1",
+        {"business_id": business_id, "program_id": program_id, "now": now}) is not None
+
+
 async def close_batch(tx: Transaction, business_id: int, batch_id: int, now: int) -> bool:
     return await tx.fetch_one("UPDATE promo_batches SET closed_at = :now WHERE id = :id AND business_id = :business_id "
                               "AND closed_at IS NULL RETURNING id", {"id": batch_id, "business_id": business_id, "now": now}) is not None

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import errors, secrets
+from app.benefits import promo
 from app.card_pages import friends, holdings, rules, service
 from app.card_pages.service import Opened
 from app.customers import service as customers
@@ -56,8 +57,10 @@ async def show(request: Request) -> Response:
         "favourite_action": _path(request, "/favourite"), "claim_action": _path(request, "/claim"),
         "once": secrets.new_token(),
         "claimed": request.query_params.get("done") == "claimed",
-        "history": await _history(request, opened, language), "rules": program_rules.explain(program.rules, program.currency, language),
+        "history": await _history(request, opened, language),
+        "rules": program_rules.explain(program.rules, program.currency, language, await passes.reward_names(here.db, program)),
         "friends": await friends.shown(request, opened, language),
+        "coupon_url": _path(request, "/coupon") if await promo.has_coupons(here.db, card.business_id, card.program_id, now) else "",
         "stopped": request.query_params.get("done") == "stop", **await _consents(request, opened),
         **_addresses(request, opened), "events_url": _path(request, f"/events?after={seen}"),
     }, default_language=program.language)

@@ -17,14 +17,15 @@ from app.errors import Invalid, NotFound, Refused
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
 from app.ledger import service as ledger
+from app.programs.store import Program
 from app.secrets import KeyRing
 from app.text import N_
 from app.updates import service as updates
 from app.web.principal import Principal
 
 __all__ = ["Card", "Found", "IssuedNumbers", "activate", "add_alias", "block", "card_by_token", "cards_of_customer", "count", "end",
-           "find", "find_anywhere", "forget_cardless", "get_card", "issue", "list_cards", "page_link", "provisional_before", "reissue",
-           "rename_customer", "replace", "revoke_links", "unblock"]
+           "find", "find_anywhere", "forget_cardless", "get_card", "issue", "issue_bearer", "list_cards", "page_link", "provisional_before",
+           "reissue", "rename_customer", "replace", "revoke_links", "unblock"]
 
 log = logging.getLogger("tessera.cards")
 
@@ -51,6 +52,29 @@ async def issue(tx: Transaction, ring: KeyRing, who: Principal, *, program_id: i
     if status == "active":
         await updates.emit(tx, who.business_id, "card.activated", now, card_id=card_id)
     return await get_card(tx, who.business_id, card_id)
+
+
+async def issue_bearer(db: Database, ring: KeyRing, who: Principal, program: Program, key: Key | None, now: datetime) -> tuple[Card, str]:
+    """An active card that belongs to whoever holds it: no phone, no name, only its page, whose token comes with it.
+
+    It earns and spends like any other; without a phone nobody can find it by anything but its code, and no message reaches it.
+    The programme's welcome is on it from the start.
+    """
+    numbers = IssuedNumbers.draw(program.number_prefix)
+
+    async def act(tx: Transaction) -> tuple[Card, str]:
+        if kept := await idempotency.claim(tx, who.business_id, key, now):
+            card = await get_card(tx, who.business_id, kept.answer["card"])
+            return card, await page_link(tx, ring, card, "card", now)
+        account_id = await ledger.open_account(tx, who.business_id, program.id, None, now)
+        card = await issue(tx, ring, who, program_id=program.id, account_id=account_id, status="active", source="bearer", numbers=numbers,
+                           now=now, location_id=who.location_id)
+        await ledger.welcome(tx, who, program, card, now)
+        await audit.record(tx, who, "card.issue", "card", card.id, {"bearer": True}, now=now)
+        await idempotency.keep(tx, who.business_id, key, 201, {"card": card.id})
+        return card, await page_link(tx, ring, card, "card", now)
+
+    return await write_transaction(db, act)
 
 
 async def get_card(reader: Database | Transaction, business_id: int, card_id: int) -> Card:

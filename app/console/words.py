@@ -36,7 +36,7 @@ SESSIONS = {"till": N_("at the till"), "console": N_("in the console")}
 # Where a card or an enrolment came from.
 SOURCES = {"poster": N_("from the poster or link"), "link": N_("from the poster or link"), "till": N_("from the till"),
            "api": N_("from a program"), "console": N_("from the console"), "command": N_("from the command line"),
-           "demo": N_("from the demo")}
+           "demo": N_("from the demo"), "bearer": N_("without a name")}
 SCOPES = {
     "cards:read": N_("find cards and read them"), "cards:write": N_("issue, block and replace cards"),
     "sales:write": N_("record sales, refunds and undos"), "reports:read": N_("read operations"),

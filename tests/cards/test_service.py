@@ -14,6 +14,7 @@ from app.idempotency.rules import Key
 from app.ledger import service as ledger
 from app.programs import service as programs
 from app.programs.rules import ProgramRules
+from app.programs.terms import Conversion, Stamps
 from app.web.principal import Principal
 
 PHONE = "+79161231234"
@@ -150,3 +151,18 @@ async def test_a_new_name_reaches_every_card_of_the_customer(db, ring, clock, co
     after = await db.fetch_val("SELECT COUNT(*) FROM updates") + await db.fetch_val("SELECT COUNT(*) FROM update_queue")
     assert after == before + 1
     assert (await customers.get(db, ring, corner.business_id, corner.card.customer_id)).name == "Аня"
+
+
+async def test_a_card_without_a_customer_collects_stamps_for_whoever_holds_it(db, ring, clock, corner):
+    stamps = Stamps(Conversion(3, ("coffee",)), first=1)
+    await programs.change_rules(db, corner.who, corner.program_id, ProgramRules(stamps=stamps), clock.now())
+    program = await programs.get_program(db, corner.business_id, corner.program_id)
+    key = Key("bearer-1", b"f" * 32)
+    card, token = await service.issue_bearer(db, ring, corner.who, program, key, clock.now())
+    again, same_token = await service.issue_bearer(db, ring, corner.who, program, key, clock.now())
+    assert (card.customer_id, card.status, again.id, same_token) == (None, "active", card.id, token)
+    assert (await service.card_by_token(db, ring, token))[0].id == card.id
+    assert (await service.find(db, ring, corner.who, card.code, "RU", clock.now())).cards[0].id == card.id
+    assert (await ledger.balances(db, card.account_id))["stamps"] == 1
+    other, _ = await service.issue_bearer(db, ring, corner.who, program, None, clock.now())
+    assert other.account_id != card.account_id
