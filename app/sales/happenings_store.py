@@ -17,10 +17,11 @@ SELECT p.business_id, p.id FROM programs p JOIN rules_versions r ON r.program_id
 WHERE p.closed_at IS NULL AND r.rules LIKE :pattern ORDER BY p.id"""
 _NEVER = "NOT EXISTS (SELECT 1 FROM happenings h WHERE h.account_id = a.id AND h.event = :event AND h.key = {key})"
 _CARD = "(SELECT MAX(k.id) FROM cards k WHERE k.account_id = a.id AND k.status = 'active')"
+# CROSS JOIN: SQLite begins with the few customers then, not with all accounts.
 _BIRTHDAY = f"""
-SELECT a.id, {_CARD} AS card_id, '' AS what FROM customers c
-JOIN accounts a ON a.customer_id = c.id AND a.program_id = :program_id AND a.merged_into IS NULL
-WHERE c.business_id = :business_id AND c.birthday_on IS NOT NULL AND SUBSTR(c.birthday_on, 6, 5) IN ({{days}}) AND a.id > :after
+SELECT a.id, {_CARD} AS card_id, '' AS what FROM customers c CROSS JOIN accounts a
+WHERE a.customer_id = c.id AND a.program_id = :program_id AND a.merged_into IS NULL AND c.business_id = :business_id
+  AND c.birthday_on IS NOT NULL AND SUBSTR(c.birthday_on, 6, 5) IN ({{days}}) AND a.id > :after
   AND {_NEVER.format(key=":key")} AND {_CARD} IS NOT NULL ORDER BY a.id LIMIT :limit"""
 # A card that replaces another is no new beginning.
 _ACTIVATED = f"""

@@ -41,7 +41,7 @@ async def give_birthdays(db: Database, now: datetime) -> int:
             today = local_day(now, program.time_zone)
             for year, days in _by_year(today, rule.when.birthday_before or 0, rule.when.birthday_after or 0).items():
                 key = f"{year}/{rule.key}"
-                read = functools.partial(store.birthdays, db, program.business_id, program.id, days, key)
+                read = functools.partial(store.birthdays, business_id=program.business_id, program_id=program.id, days=days, key=key)
                 given += await _all(db, program, read, _alone(version, in_force, rule), BIRTHDAY, 1, lambda _, key=key: key, now)  # type: ignore[misc]
     return given
 
@@ -56,7 +56,8 @@ async def give_absences(db: Database, now: datetime) -> int:
             cursor, suffix = f"absent/{program.id}/{rule.key}", f"/{rule.key}"
             until = to_ms(now - rule.when.event_days * DAY)
             since = min(await updates.find_cursor(db, cursor) or until - _ms(FIRST_ABSENCES), until) - _ms(DAY)
-            read = functools.partial(store.absences, db, program.business_id, program.id, since, until, suffix)
+            read = functools.partial(store.absences, business_id=program.business_id, program_id=program.id, since=since, until=until,
+                                     suffix=suffix)
             given += await _all(db, program, read, _alone(version, in_force, rule), ABSENT, rule.when.event_days,
                                 lambda occasion, suffix=suffix: f"{occasion.what}{suffix}", now)  # type: ignore[misc]
             await write_transaction(db, functools.partial(updates.move_cursor, name=cursor, number=until))
@@ -69,7 +70,7 @@ async def give_activations(db: Database, now: datetime) -> int:
     for program, *_ in await _programs(db, ACTIVATED, now, at_night=True):
         cursor = f"activated/{program.id}"
         since = min(await updates.find_cursor(db, cursor) or to_ms(now - FIRST_ACTIVATIONS), to_ms(now)) - _ms(OVERLAP)
-        read = functools.partial(store.activations, db, program.business_id, program.id, since, ONCE)
+        read = functools.partial(store.activations, business_id=program.business_id, program_id=program.id, since=since, key=ONCE)
 
         async def rules_of(occasion: Occasion, program: programs.Program = program) -> JudgedBy:
             return await programs.rules_at(db, program, from_ms(occasion.what))
@@ -114,11 +115,15 @@ async def _all(db: Database, program: programs.Program, read: Callable[..., Awai
                key_of: Callable[[Occasion], str], now: datetime) -> int:
     """Every occasion that `read` finds, a page and a transaction at a time; returns how many gave something."""
     given = after = 0
-    while page := await read(after=after, limit=CHUNK):
+    while True:
+        # A report: after an outage it may read many sales, which must hold nobody up.
+        async with db.transaction(readonly=True) as report:
+            page = await read(report, after=after, limit=CHUNK)
+        if not page:
+            return given
         for occasion in page:
             given += await _one(db, program, await rules_of(occasion), occasion, event, quantity, key_of(occasion), now)
         after = page[-1].account_id
-    return given
 
 
 async def _one(db: Database, program: programs.Program, judged_by: JudgedBy, occasion: Occasion, event: str, quantity: int, key: str,

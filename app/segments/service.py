@@ -120,11 +120,15 @@ async def close(db: Database, who: Principal, key: str, now: datetime) -> None:
 
 # Who is in them.
 async def members(reader: Reader, business_id: int, asked: Filter, now: datetime, after: int = 0, limit: int = PAGE) -> list[Member]:
-    """Accounts that answer the filter, in order of their ids, those above `after`."""
+    """Accounts that answer the filter, in order of their ids, those above `after`.
+
+    reader: `db.transaction(readonly=True)`; outside of one a look-up of many accounts is cut off, because it holds tills up.
+    """
     return await store.members(reader, business_id, asked, await _moment(reader, business_id, asked, now), after, limit)
 
 
 async def count(reader: Reader, business_id: int, asked: Filter, now: datetime) -> int:
+    """reader: as for `members`."""
     return await store.count(reader, business_id, asked, await _moment(reader, business_id, asked, now))
 
 

@@ -215,7 +215,9 @@ async def review_due(db: Database, now: datetime) -> int:
     """
     last = await updates.find_cursor(db, CURSOR)
     since = min(last, to_ms(now)) - int(OVERLAP.total_seconds() * 1000)
-    due = await store.accounts_to_review(db, since, to_ms(now))
+    # A report: after an outage there may be many, and nobody waits for them.
+    async with db.transaction(readonly=True) as report:
+        due = await store.accounts_to_review(report, since, to_ms(now))
     for account_id, business_id, program_id in due:
         await write_transaction(db, functools.partial(_review_one, account_id, business_id, program_id, now))
     await write_transaction(db, lambda tx: updates.move_cursor(tx, CURSOR, to_ms(now)))
