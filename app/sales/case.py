@@ -74,10 +74,7 @@ async def read(reader: Reader, who: Principal, request: SaleRequest, card: cards
     receipt = Receipt(request.amount, at, zone, program.time_zone, lines_of(request.lines), location_id, request.channel,
                       tuple(request.tenders), promo.batch if promo else None, tuple(used), request.visits)
     purses = await ledger.purses_of(reader, card.account_id, at, now, units_of(in_force, [reward.unit for reward in bought if reward.unit]))
-    allowed = await coalition.allowed_of(reader, who)
     standing = await standings.standing_of(reader, program, in_force, card, at, now)
-    if not allowed.earns:
-        standing = msgspec.structs.replace(standing, is_closed=True)
     for reward in bought:
         benefits.check_level(reward, standing.level, in_force)
     claim = acts.claim_of(who, request.receipt, location_id, zone, "sale", at)
@@ -97,6 +94,12 @@ def check_card(card: cards.Card, request: SaleRequest) -> None:
 def check_allowed(allowed: Allowed, request: SaleRequest) -> None:
     """Raises OnlyEarns where a member of a coalition takes nothing that shoppers collected at others."""
     if not allowed.spends and (request.redeem != 0 or request.vouchers or request.catalogue or request.visits):
+        raise OnlyEarns()
+
+
+async def check_spends(reader: Reader, who: Principal) -> None:
+    """Raises OnlyEarns where the acting member of a coalition takes nothing that shoppers collected at others."""
+    if not (await coalition.allowed_of(reader, who)).spends:
         raise OnlyEarns()
 
 

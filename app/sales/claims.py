@@ -11,7 +11,7 @@ from app.ledger import service as ledger
 from app.ledger.operations import Draft, Operation
 from app.sales import acts
 from app.sales.acts import Outcome
-from app.sales.case import check_open
+from app.sales.case import check_open, check_spends
 from app.sales.judging import NotEnough
 from app.sales.recording import Codes
 from app.standing import service as standings
@@ -23,7 +23,7 @@ async def claim(db: Database, who: Principal, card_id: int, reward_key: str, key
     operation voids it and gives the cost back.
 
     Raises NotFound (no such reward, or not for sale), CardBlocked, CardProvisional, CardEnded, ProgramClosed, LevelNeeded, NotEnough,
-    OutOfStock, RewardClosed.
+    OutOfStock, RewardClosed, OnlyEarns.
     """
     codes = Codes()
 
@@ -35,6 +35,7 @@ async def claim(db: Database, who: Principal, card_id: int, reward_key: str, key
         if card.status == "provisional":
             raise CardProvisional()
         check_open(program, now)
+        await check_spends(tx, who)
         reward = await benefits.get_reward(tx, who.business_id, program.id, reward_key)
         if reward.unit is None:
             raise NotFound()

@@ -16,7 +16,7 @@ from app.programs import service as programs
 from app.programs.terms import Visits
 from app.sales import acts, rules
 from app.sales.acts import Outcome
-from app.sales.case import check_open
+from app.sales.case import check_open, check_spends
 from app.sales.judging import NotEnough, VisitsUsedToday
 from app.standing import service as standings
 from app.web.principal import Principal
@@ -29,12 +29,13 @@ async def visit(db: Database, who: Principal, card_id: int, count: int, key: Key
     """`count` prepaid visits are used, without a receipt. at: when, up to 72 hours back; None: now.
 
     Raises Invalid, NotFound (also where the programme has no visits), CardBlocked, CardProvisional, CardEnded, ProgramClosed,
-    NotEnough, VisitsUsedToday, OtherLocation.
+    NotEnough, VisitsUsedToday, OtherLocation, OnlyEarns.
     """
     rules.check_visits(count)
 
     async def act(tx: Transaction) -> Operation:
         card, program = await _open(tx, who, card_id)
+        await check_spends(tx, who)
         moment = rules.moment(at, now, card.created_at)
         check_open(program, moment)
         version, in_force = await programs.rules_at(tx, program, moment)
