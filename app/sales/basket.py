@@ -40,8 +40,13 @@ class Basket:
         return [self.last_pieces(number, count, self.nets[number]) for number, count in chosen]
 
     def dearest_first(self, chosen: Chosen) -> Chosen:
-        """By the price of a piece, so that the order in which goods were scanned changes nothing."""
-        return sorted(chosen, key=lambda some: (-((self.nets[some[0]] << 64) // self.left[some[0]]), some[0]))
+        """By the price that a piece has on the shelf, then by name, so that the order in which goods were scanned changes nothing."""
+        return sorted(chosen, key=self._place)
+
+    def _place(self, some: tuple[int, int]) -> tuple[int, str, str, str, int, int]:
+        line = self.lines[some[0]]
+        price = (line.amount << 32) // line.quantity
+        return -price, line.sku or "", line.category or "", line.name or "", line.quantity, some[0]
 
     def take(self, chosen: Chosen, discount: int, costs: Sequence[int]) -> None:
         """Take a discount off the chosen pieces; those that become free are no pieces any more."""
