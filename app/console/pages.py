@@ -10,7 +10,9 @@ from app.console import (
          people,
          poster,
          program,
+         program_closing,
          program_rules,
+         program_try,
          programs,
          promos,
          rewards,
@@ -20,6 +22,6 @@ from app.console import (
          today,
 )
 
-NOUNS = (session, today, suspicions, merging, customers, operations, programs, program, program_rules, rewards, promos,
+NOUNS = (session, today, suspicions, merging, customers, operations, programs, program, program_rules, program_try, program_closing, rewards, promos,
          design, poster, settings, people, coalition, invitations, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

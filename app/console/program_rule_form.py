@@ -135,8 +135,9 @@ def _priority(typed: Typed) -> int:
     if not text:
         return 0
     below = text.startswith(("-", "−"))
-    number = Typed({"priority": text[1:] if below else text}, typed.currency).whole_or_none("priority")
-    if number is None or number > 1000:
+    read = Typed({"priority": text[1:] if below else text}, typed.currency)
+    number = read.whole("priority")
+    if read.wrong or number > 1000:
         typed.refuse("priority", "integer", N_("Type a whole number from -1000 to 1000."))
         return 0
     return -number if below else number
