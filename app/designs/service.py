@@ -16,6 +16,7 @@ from app.designs.prepared import PreparedDesign
 from app.designs.rules import DesignContent, default_content
 from app.designs.store import Reader
 from app.errors import NotFound
+from app.programs import service as programs
 from app.programs.kinds import template_of
 from app.programs.rules import ProgramRules, explain
 from app.programs.store import Program
@@ -74,11 +75,11 @@ def first_content(program: Program) -> DesignContent:
                            language="ru" if program.language == "ru" else "en")
 
 
-async def create(tx: Transaction, business_id: int, program_id: int, content: DesignContent, created_by: str, now: datetime, *,
-                 kind: str = "points") -> None:
-    """Version 1, with a new programme of a kind. Raises Invalid."""
+async def create(tx: Transaction, business_id: int, program_id: int, content: DesignContent, created_by: str, now: datetime) -> None:
+    """Version 1, with a new programme, drawn as its kind is. Raises Invalid."""
     rules.validate(content)
-    await store.insert(tx, _row(business_id, program_id, 1, content, template_of(kind), created_by, now))
+    program = await programs.get_program(tx, business_id, program_id)
+    await store.insert(tx, _row(business_id, program_id, 1, content, template_of(program.kind), created_by, now))
 
 
 async def publish(tx: Transaction, who: Principal, program_id: int, content: DesignContent, now: datetime) -> int:
