@@ -10,7 +10,8 @@ from app.standing.needs import Needs
 
 Reader = Database | Transaction
 
-# Each part gives rows of what, word, number.
+# Each part gives rows of what, word, number. +o.business_id: SQLite would look through all operations of the business instead of the
+# account's, because that index holds more columns.
 _LEVEL = """
 SELECT 'level' AS what, l.level AS word, 0 AS number FROM (
   SELECT level FROM level_changes WHERE account_id = :account_id AND business_id = :business_id AND at <= :at
@@ -23,7 +24,7 @@ WHERE id = CAST(:customer_id AS BIGINT) AND business_id = :business_id AND birth
 _HAS_BOUGHT = """
 SELECT 'bought', '', 1 FROM (
   SELECT o.id FROM operations o
-  WHERE o.account_id = :account_id AND o.business_id = :business_id AND o.kind IN ('sale', 'merge_in')
+  WHERE o.account_id = :account_id AND +o.business_id = :business_id AND o.kind IN ('sale', 'merge_in')
     AND NOT EXISTS (SELECT 1 FROM operations u WHERE u.of_operation_id = o.id AND u.kind = 'undo') LIMIT 1) b"""
 _FAVOURITE = """
 SELECT 'favourite', f.sku, 0 FROM (
@@ -37,7 +38,7 @@ _VISITS = """
 SELECT 'visits', '', CAST(COALESCE(-SUM(e.amount), 0) AS BIGINT) FROM operations o
 JOIN entries e ON e.operation_id = o.id AND e.account_id = o.account_id AND e.unit = 'visits'
 LEFT JOIN operations s ON s.id = o.of_operation_id
-WHERE o.account_id = :account_id AND o.business_id = :business_id AND COALESCE(s.at, o.at) >= :day_from
+WHERE o.account_id = :account_id AND +o.business_id = :business_id AND COALESCE(s.at, o.at) >= :day_from
   AND COALESCE(s.at, o.at) < :day_to AND COALESCE(s.kind, o.kind) IN ('sale', 'visit') AND e.book = 'account'"""
 _USES = """
 SELECT 'day', rule, CAST(SUM(amount) AS BIGINT) FROM rule_uses
