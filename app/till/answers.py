@@ -12,6 +12,7 @@ from app.ledger import service as ledger
 from app.ledger.operations import Operation
 from app.programs import rules as program_rules
 from app.programs import service as programs
+from app.programs.terms import Said
 from app.registrations import service as registrations
 from app.sales import service as sales
 from app.sales import surroundings
@@ -79,10 +80,11 @@ def enrolment(here: Context, told: Told) -> shapes.Enrolment:
         expires_at=rfc3339(told.expires_at) if told.expires_at else None)
 
 
-def program(here: Context, drawn: programs.Program, business_slug: str, language: str) -> shapes.Program:
+def program(here: Context, drawn: programs.Program, business_slug: str, language: str, rewards: Mapping[str, Said]) -> shapes.Program:
+    """rewards: key → name, as its sentences call them."""
     return shapes.Program(
         id=here.ids.encode("program", drawn.id), slug=drawn.slug, name=drawn.name_in(language), kind=drawn.kind, currency=drawn.currency,
-        rules_version=drawn.rules_version, rules=drawn.rules, explained=program_rules.explain(drawn.rules, drawn.currency, language),
+        rules_version=drawn.rules_version, rules=drawn.rules, explained=program_rules.explain(drawn.rules, drawn.currency, language, rewards),
         enrol=here.settings.address(f"/e/{business_slug}/{drawn.slug}"))
 
 

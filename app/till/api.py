@@ -3,6 +3,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from app.passes import service as passes
 from app.programs import service as programs
 from app.till import answers, asking, cards_api, joining_api, sales_api, shapes
 from app.till import openapi as openapi_document
@@ -23,7 +24,7 @@ async def list_programs(request: Request) -> Response:
     business = await programs.get_business(here.db, who.business_id)
     found = await programs.list_programs(here.db, who.business_id, after=asking.after(request, "program"), limit=limit + 1)
     cursor = here.ids.encode("program", found[limit - 1].id) if len(found) > limit else None
-    items = [answers.program(here, one, business.slug, language(request)) for one in found[:limit]]
+    items = [answers.program(here, one, business.slug, language(request), await passes.reward_names(here.db, one)) for one in found[:limit]]
     return asking.answered(shapes.ProgramList(items, cursor))
 
 
