@@ -91,9 +91,11 @@ class Purse:
         self._lots: dict[int, Lot] = {}            # as they were, and the grants as they begin
         self._asleep: set[int] = set()             # pending, or made after at_ms: they cannot pay for what happened before them
         for lot in lots:
-            self._left[lot.id] = lot.remaining
-            self._know(lot)
-        self._ended = {lot.id: lot for lot in ended}
+            lot_id, self._left[lot_id], _, born, opens = lot
+            self._lots[lot_id] = lot
+            if born > at_ms or (opens is not None and opens > at_ms):
+                self._asleep.add(lot_id)
+        self._ended = {lot.id: lot for lot in ended} if ended else {}
         # Of a unit whose lots nobody needs (a year of progress) only the sum was read.
         self._unread = 0 if self._lots or stored is None else stored.get(unit, 0)
 
@@ -257,8 +259,9 @@ class Purse:
 
     def _alive(self) -> list[tuple[int, int, int]]:
         """(end, lot, left) of each lot that can pay."""
-        return [(self._lots[lot].expires_at or FOREVER, lot, left) for lot, left in self._left.items()
-                if left > 0 and lot not in self._asleep and self._is_alive(lot)]
+        lots, asleep, at_ms = self._lots, self._asleep, self.at_ms
+        return [(end or FOREVER, lot, left) for lot, left in self._left.items()
+                if left > 0 and lot not in asleep and ((end := lots[lot].expires_at) is None or end > at_ms)]
 
     def _pending(self) -> list[int]:
         """The lots that cannot pay yet, those that will first."""

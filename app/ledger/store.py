@@ -8,6 +8,7 @@ from app.ledger.rules import Lot
 
 Reader = Database | Transaction
 _PADDED = (1, 10, 50, 201)
+_lot = Lot._make
 
 _LOCK = "SELECT id FROM accounts WHERE id = :id AND business_id = :business_id FOR UPDATE"
 _OPEN = """
@@ -17,9 +18,9 @@ ON CONFLICT (program_id, customer_id) WHERE customer_id IS NOT NULL DO NOTHING R
 _FIND_ACCOUNT = "SELECT id FROM accounts WHERE program_id = :program_id AND customer_id = :customer_id AND business_id = :business_id"
 # With the lots the balances, as rows without an id: an operation answers with the balances of all units, also those it left alone.
 _LOTS = """
-SELECT unit, id, remaining, expires_at, created_at, available_at FROM lots
+SELECT id, remaining, expires_at, created_at, available_at, unit FROM lots
 WHERE account_id = :account_id AND remaining <> 0 AND unit IN ({units})
-UNION ALL SELECT unit, 0, amount, NULL, NULL, NULL FROM balances WHERE account_id = :account_id"""
+UNION ALL SELECT 0, amount, NULL, NULL, NULL, unit FROM balances WHERE account_id = :account_id"""
 _OPERATION = """
 INSERT INTO operations(
   business_id, acting_business_id, program_id, account_id, card_id, location_id, kind, of_operation_id, at, recorded_at, rules_version,
@@ -75,11 +76,11 @@ async def lots_of(reader: Reader, account_id: int, units: Sequence[str]) -> tupl
     lots: dict[str, list[Lot]] = {unit: [] for unit in units}
     balances: dict[str, int] = {}
     query, values = in_units(_LOTS, tuple(units))
-    for unit, lot_id, remaining, *times in await reader.fetch_all(query, {"account_id": account_id, **values}):
-        if lot_id:
-            lots[unit].append(Lot(lot_id, remaining, *times))
+    for row in await reader.fetch_all(query, {"account_id": account_id, **values}):
+        if row[0]:
+            lots[row[5]].append(_lot(row[:5]))
         else:
-            balances[unit] = remaining
+            balances[row[5]] = row[1]
     for found in lots.values():
         found.sort()
     return lots, balances
