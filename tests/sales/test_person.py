@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
+from app.ledger.rules import NotEnoughPoints
 from app.ledger.verify import verify
 from app.programs.terms import Caps, Discount, Earn, Favourite, Level, Levels, Offers, Rule, Said, When
 from app.segments import service as segments
@@ -95,7 +96,7 @@ async def test_a_segment_has_its_own_terms_and_a_first_purchase_is_one_only_once
 
 async def test_a_refused_sale_moves_no_level_and_fills_no_cap(till):
     await set_rules(till, levels=LEVELS, rules=(Rule("daily", Said("Daily"), Earn(10), caps=Caps(day=10)),))
-    await refused(till, Exception, till.sell(50_000, 10**6))
+    await refused(till, NotEnoughPoints, till.sell(50_000, 10**6))
     assert await till.db.fetch_val("SELECT COUNT(*) FROM level_changes") == 0
     assert await till.db.fetch_val("SELECT COUNT(*) FROM rule_uses") == 0
     assert await verify(till.db, till.now) == []
