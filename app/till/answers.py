@@ -84,7 +84,8 @@ def program(here: Context, drawn: programs.Program, business_slug: str, language
     """rewards: key → name, as its sentences call them."""
     return shapes.Program(
         id=here.ids.encode("program", drawn.id), slug=drawn.slug, name=drawn.name_in(language), kind=drawn.kind, currency=drawn.currency,
-        rules_version=drawn.rules_version, rules=drawn.rules, explained=program_rules.explain(drawn.rules, drawn.currency, language, rewards),
+        rules_version=drawn.rules_version, rules=drawn.rules,
+        explained=program_rules.explain(drawn.rules, drawn.currency, language, rewards),
         enrol=here.settings.address(f"/e/{business_slug}/{drawn.slug}"))
 
 
