@@ -209,6 +209,8 @@ def _life(days: int | None, fades: tuple[Fade, ...], names: Names) -> str:
 
 def _times_base(effect: Multiply, rules: "ProgramRules", names: Names) -> str:
     money = rules.unit == "money"
+    if not effect.by_bp:
+        return names.say(f"no {'cashback' if money else 'points'}", "кешбэка нет" if money else "баллы не начисляются")
     if effect.by_bp in TIMES:
         english, points, back = TIMES[effect.by_bp]
         return names.say(f"{english} {'cashback' if money else 'points'}", f"{back} кешбэк" if money else f"{points} баллы")
@@ -222,10 +224,12 @@ def _off(effect: Discount, names: Names) -> str:
 
 
 def _discount(effect: Discount, when: When, names: Names) -> str:
-    goods, off = _goods(when, names), _off(effect, names)
+    goods, off, piece = _goods(when, names), _off(effect, names), _from_piece(when, names)
+    if piece and not goods:
+        return names.say(f"{off} off{piece}", f"скидка {off}{piece}")
     if names.language == "ru":
-        return f"скидка {off} на {goods or 'весь чек'}{_from_piece(when, names)}"
-    return f"{off} off {goods or 'the whole receipt'}{_from_piece(when, names)}"
+        return f"скидка {off} на {goods or 'весь чек'}{piece}"
+    return f"{off} off {goods or 'the whole receipt'}{piece}"
 
 
 def _buy_get(effect: BuyGet, when: When, names: Names) -> str:

@@ -16,13 +16,14 @@ def discount(basket: Basket, scene: Scene, rules: ProgramRules, book: Book, leve
     """Take every discount off the basket, in the order of the rules; says what gave how much."""
     applied: list[Applied] = []
     receipt, standing = scene.receipt, scene.standing
-    rewards = sorted(receipt.rewards, key=lambda used: (used.voucher_id is None and bool(used.unit), used.voucher_id is not None))
+    rewards = sorted(receipt.rewards, key=_turn) if receipt.rewards else ()
     for used in rewards:
         if used.kind == "product" and used.sku is not None:
             _note(applied, REWARD + used.key, _free_piece(basket, used.sku))
     if standing.is_member:
-        _off_goods(basket, scene, rules, applied)
-        stopped = _by_rules(basket, scene, book.lines, applied, False)
+        if standing.offers or standing.favourite is not None:
+            _off_goods(basket, scene, rules, applied)
+        stopped = _by_rules(basket, scene, book.lines, applied, False) if book.lines else False
         scene.amount = basket.total
         # A receipt below the smallest one that counts gets none of it; measured before this discount, which could not be otherwise.
         counts = basket.total >= rules.minimum_receipt_minor
@@ -40,6 +41,11 @@ def discount(basket: Basket, scene: Scene, rules: ProgramRules, book: Book, leve
         _note(applied, REWARD + used.key, off)
     basket.settle()
     return applied
+
+
+def _turn(used: UsedReward) -> tuple[bool, bool]:
+    """A promo code's, then those of vouchers, then what is bought from the catalogue."""
+    return used.voucher_id is None and used.unit is not None, used.voucher_id is not None
 
 
 def _note(applied: list[Applied], key: str, amount: int) -> None:
