@@ -1,6 +1,7 @@
 """The console's routes, noun by noun."""
 from app.console import (
          audit_log,
+         brands,
          coalition,
          customers,
          design,
@@ -22,6 +23,6 @@ from app.console import (
          today,
 )
 
-NOUNS = (session, today, suspicions, merging, customers, operations, programs, program, program_rules, program_try, program_closing, rewards, promos,
-         design, poster, settings, people, coalition, invitations, audit_log)
+NOUNS = (session, today, suspicions, merging, customers, operations, programs, program, program_rules, program_try,
+         program_closing, rewards, promos, design, poster, settings, people, coalition, invitations, brands, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

@@ -23,7 +23,7 @@ from app.web.requests import context, language, principal
 DONE = {"rules": N_("These rules hold from now on."), "announced": N_("The change is announced. It holds from the day that you chose."),
         "rule": N_("The rule is kept."), "gone": N_("The rule is deleted."), "same": N_("Nothing was changed."),
         "new": N_("The programme is open. Look at its numbers, then hang its poster."), "paused": N_("The rule is paused."),
-        "resumed": N_("The rule holds again."), "called-off": N_("The change is called off.")}
+        "resumed": N_("The rule holds again.")}
 SHOWN_VERSIONS = 20
 ANNOUNCED_MOST = 728     # days; the service counts two years from this minute
 
