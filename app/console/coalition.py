@@ -1,4 +1,5 @@
 """A coalition's members and its months; and for a member, what it takes part in. Owners only: it is about money between businesses."""
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,10 +15,11 @@ from app.coalition.rules import Participation, Statement
 from app.console import frame
 from app.money import parse_major, to_major
 from app.programs import service as programs
+from app.programs import words
 from app.text import N_
 from app.web import routing
 from app.web.forms import text_field
-from app.web.requests import context, principal
+from app.web.requests import context, language, principal
 
 COALITION = "/console/coalition"
 DONE = {"invite": N_("Invited. It holds as soon as its owner accepts."),
@@ -38,11 +40,13 @@ async def _page(request: Request, typed: dict[str, Any] | None = None, *, done: 
     memberships = await coalition.memberships(here.db, who.business_id)
     month = await _month(request, business.time_zone)
     statement = await coalition.statement(here.db, who.business_id, month, business.time_zone) if members else None
+    businesses = [await programs.get_business(here.db, each) for each in (statement.names if statement else ())]
+    names = {each.id: each.name_in(language(request)) for each in businesses}
     return await frame.page(request, "coalition", {
         "members": [_shown(request, each, each.member_name) for each in members],
         "memberships": [_shown(request, each, each.business_name) for each in memberships],
-        "months": _months(local_day(here.clock.now(), business.time_zone)), "month": month,
-        "statement": _statement(statement) if statement else None, "csv_url": f"{COALITION}/statement.csv?month={month}",
+        "months": months(local_day(here.clock.now(), business.time_zone)), "month": month,
+        "statement": _statement(statement, names) if statement else None, "csv_url": f"{COALITION}/statement.csv?month={month}",
         "action": COALITION, "values": typed or {"slug": "", "fee": "0", "earns": True, "spends": True}},
         done=frame.said(request, done) if done else "", wrong=wrong, status=status)
 
@@ -55,7 +59,7 @@ async def _month(request: Request, zone: str) -> str:
     return text or local_day(context(request).clock.now(), zone).strftime("%Y-%m")
 
 
-def _months(today: date) -> list[str]:
+def months(today: date) -> list[str]:
     """The newest first."""
     count = today.year * 12 + today.month - 1
     return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(count, count - SHOWN_MONTHS, -1)]
@@ -63,12 +67,11 @@ def _months(today: date) -> list[str]:
 
 def _shown(request: Request, each: Participation, name: str) -> dict[str, Any]:
     return {"id": context(request).ids.encode("participation", each.id), "name": name, "slug": each.member_slug, "earns": each.earns,
-            "spends": each.spends, "fee_bp": each.fee_bp, "since": each.accepted_at or each.started_at,
-            "is_waiting": each.accepted_at is None}
+            "spends": each.spends, "fee": words.percent(each.fee_bp, language(request)) if each.fee_bp else "",
+            "since": each.accepted_at or each.started_at, "is_waiting": each.accepted_at is None}
 
 
-def _statement(found: Statement) -> dict[str, Any]:
-    names = found.names
+def _statement(found: Statement, names: Mapping[int, str]) -> dict[str, Any]:
     return {
         "unit": found.unit,
         "accounts": [{"name": names[each.business_id], "issued": each.issued, "accepted": each.accepted, "expired": each.expired,
