@@ -82,7 +82,8 @@ def promise(rules: ProgramRules, currency: str, language: str, rewards: Mapping[
     # What the headline says is not said again.
     first = main_sentence(rules, currency, language)
     said = [sentence for sentence in explain(rules, currency, language, rewards) if sentence != first]
-    return top, [*said[:2], *[sentence for sentence in short[2:] if sentence not in said[:3]], *said[2:]][:3]
+    # A welcome gift, which the short form keeps, goes before what else there is.
+    return top, [*said[:2], *[sentence for sentence in short[2:] if sentence in said[3:]], *said[2:]][:3]
 
 
 _OVER = {"activated": "activated", "expired": "expired", "cancelled": "cancelled", "refused": "cancelled"}

@@ -56,8 +56,24 @@ def headline(rules: "ProgramRules", currency: str, language: str) -> str | None:
     if rules.stamps:
         size = words.stamps(rules.stamps.card.size, language)
         return names.say(f"{size} make a gift", f"{size} — и подарок ваш")
-    share = rules.discount_bp
-    return names.say(f"{names.percent(share)} off every purchase", f"Скидка {names.percent(share)} на каждую покупку") if share else None
+    if rules.discount_bp:
+        share = names.percent(rules.discount_bp)
+        return names.say(f"{share} off every purchase", f"Скидка {share} на каждую покупку")
+    return _headline_of_parts(rules, names)
+
+
+def _headline_of_parts(rules: "ProgramRules", names: Names) -> str | None:
+    """The same for what is neither points nor a plain discount."""
+    if rules.levels and (most := max(level.discount_bp for level in rules.levels.levels)):
+        return names.say(f"Up to {names.percent(most)} off", f"Скидка до {names.percent(most)}")
+    if rules.charity:
+        fund = names.quoted(rules.charity.fund)
+        return names.say(f"Every purchase helps {fund}", f"Каждая покупка помогает фонду {fund}")
+    if rules.visits and rules.visits.packages:
+        largest = max(rules.visits.packages, key=lambda package: package.visits)
+        many, price = names.amount(largest.visits, "visits"), names.money(largest.price_minor)
+        return names.say(f"{many} for {price}", f"{many} за {price}")
+    return None
 
 
 def main_sentence(rules: "ProgramRules", currency: str, language: str) -> str | None:

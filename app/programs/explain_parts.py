@@ -210,8 +210,8 @@ def _measured(what: Levels, names: Names) -> str:
     english, russian = {"spend": ("what you spend", "суммы покупок"), "points": ("the points you earn", "заработанных баллов"),
                         "visits": ("how often you come", "числа покупок")}[what.measure]
     days = names.days(what.window_days)
-    when = {"lifetime": names.say("in all the time", "за всё время"), "year": names.say("in a calendar year", "за календарный год"),
-            "rolling": names.say(f"within {days}", f"за последние {days}")}[what.window]
+    when = {"lifetime": names.say("in total", "за всё время"), "year": names.say("in a calendar year", "за календарный год"),
+            "rolling": names.say(f"in the last {days}", f"за последние {days}")}[what.window]
     return names.say(f"Your level follows {english} {when}", f"Уровень зависит от {russian} {when}")
 
 

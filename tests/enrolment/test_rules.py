@@ -4,6 +4,7 @@ import pytest
 
 from app.enrolment import rules
 from app.enrolment.rules import Enrolment, Link
+from app.programs.kinds import KINDS
 from app.programs.rules import ProgramRules
 
 DAY = 86_400_000
@@ -23,6 +24,15 @@ def test_the_headline_says_what_a_purchase_gives_and_the_gift_is_not_left_out():
     assert headline.replace("\u00a0", " ") == "5 баллов за каждые 100 ₽"
     assert [sentence.replace("\u00a0", " ") for sentence in sentences] == [
         "1 балл — 1 ₽ скидки.", "Баллами можно оплатить до 50 % чека.", "50 баллов в подарок при вступлении."]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_kind_promises_something_in_few_words_and_never_twice(kind, language):
+    rewards = {reward.key: reward.names for reward in KINDS[kind].rewards}
+    headline, sentences = rules.promise(KINDS[kind].rules("RUB"), "RUB", language, rewards)
+    assert 0 < len(headline) <= 90 and len(sentences) <= 3
+    assert len({headline, *sentences}) == 1 + len(sentences)
 
 
 def test_a_programme_that_gives_nothing_for_purchases_promises_nothing():

@@ -6,6 +6,7 @@ from msgspec.structs import fields, replace
 from app.programs import terms as t
 from app.programs import words
 from app.programs.explain import brief, explain, headline
+from app.programs.kinds import KINDS
 from app.programs.rules import ProgramRules
 from app.programs.terms import Said
 
@@ -50,7 +51,7 @@ PARTS = [
     (ProgramRules(discount_bp=750), ["7.5% off every purchase."], ["Скидка 7,5 % на каждую покупку."]),
     (ProgramRules(levels=t.Levels((t.Level("basic", Said("Basic", "Базовый"), 0), SILVER), window="rolling", grace_days=30)), [
         "1 point is 1 ₽ off.", "Points can pay for a whole receipt.", "Points live 365 days; the oldest are spent first.",
-        "Your level follows what you spend within 365 days.", "“Basic” from the beginning: what everybody gets.",
+        "Your level follows what you spend in the last 365 days.", "“Basic” from the beginning: what everybody gets.",
         "“Silver” from 30 000 ₽ on: 7 points for every 100 ₽, 5% off, up to 50% of a receipt paid from the card, "
         "A coffee on your birthday.", "A level that is no longer reached is kept for 30 days."], [
         "1 балл — 1 ₽ скидки.", "Баллами можно оплатить весь чек.", "Баллы живут 365 дней; первыми тратятся самые старые.",
@@ -211,7 +212,9 @@ def test_a_headline_says_what_a_purchase_gives():
     assert [headline(rules, "JPY", "en") for rules in (replace(POINTS, earn_per_minor=100), PARTS[0][0], PARTS[1][0], PARTS[3][0])] == [
         f"5{words.SPACE}points for every ¥100", "5% back on every purchase", "7.5% off every purchase",
         f"6{words.SPACE}stamps make a gift"]
-    assert headline(ProgramRules(club=t.Club()), "RUB", "ru") is None
+    assert [headline(KINDS[kind].rules("RUB"), "RUB", "ru") for kind in ("cumulative", "charity", "visits", "gift", "coupon")] == [
+        f"Скидка до 10{words.SPACE}%", "Каждая покупка помогает фонду «Название фонда»",
+        f"10{words.SPACE}посещений за 4{words.SPACE}500{words.SPACE}₽", None, None]
 
 
 # What a shopper is not told: the shop's own workings, names that only rules use, and the colour of a card.
