@@ -47,9 +47,9 @@ async def test_the_run_and_the_till_write_an_expiry_alike(db, bed):
     """By the run on one account, by the next sale on another: the same row, entries and balances."""
     other = await add_card(db, bed.business_id, bed.program_id)
     for account, card in ((bed.account_id, bed.card_id), other):
-        await give(db, bed, end=NOON + DAY, points=5, stamps=2, account_id=account, card_id=card)
+        await give(db, bed, end=NOON + DAY, points=5, money=3, stamps=2, account_id=account, card_id=card)
     now = NOON + 2 * DAY
-    await act_on(db, bed, lambda purses: purses["points"].earn(1, None), at=now, units=("points", "stamps"))
+    await act_on(db, bed, lambda purses: purses["points"].earn(1, None), at=now, units=("points", "stamps", "money"))
     assert await service.expire_due(db, now) == 1
     [first, second] = await db.fetch_all("SELECT * FROM operations WHERE kind = 'expiry' ORDER BY id")
     differs = {name for name in first.keys() if first[name] != second[name]}  # noqa: SIM118 (a row iterates over values)
