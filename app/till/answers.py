@@ -20,6 +20,14 @@ from app.sales.surroundings import Seen
 from app.till import shapes, words
 from app.web.principal import Principal
 
+# What callers see of an account; progress and membership are the server's own books.
+UNITS = ("points", "money", "stamps", "visits", "donated")
+
+
+def shown(balances: Mapping[str, int]) -> dict[str, int]:
+    """Those balances that callers see."""
+    return {unit: amount for unit, amount in balances.items() if unit in UNITS}
+
 
 async def card(here: Context, drawn: cards.Card, language: str, now: datetime, balances: Mapping[str, int] | None = None,
                seen: Seen | None = None) -> shapes.Card:
@@ -32,7 +40,7 @@ async def card(here: Context, drawn: cards.Card, language: str, now: datetime, b
         seen = await surroundings.look_up(here.db, program, drawn, now)
     return shapes.Card(
         id=here.ids.encode("card", drawn.id), number=drawn.number, code=drawn.code, program=here.ids.encode("program", drawn.program_id),
-        status=drawn.status, customer=await _customer(here, drawn), balances=shapes.Balances(**balances), pending=shapes.Pending(),
+        status=drawn.status, customer=await _customer(here, drawn), balances=shapes.Balances(**shown(balances)), pending=shapes.Pending(),
         tier=None, expiring=[shapes.Expiring(end.unit, end.amount, rfc3339(end.at)) for end in ending],
         wallets=shapes.Wallets(await registrations.count_devices(here.db, drawn.business_id, drawn.id), 0),
         hints=words.hints(seen, language), created_at=rfc3339(drawn.created_at))
@@ -61,7 +69,8 @@ def operation(here: Context, drawn: Operation) -> shapes.Operation:
         id=here.ids.encode("operation", drawn.id), kind=drawn.kind, card=here.ids.encode("card", drawn.card_id),
         location=public("location", drawn.location_id), at=rfc3339(drawn.at), receipt=drawn.receipt, reason=drawn.texts.get("reason"),
         amount=drawn.amount_minor, discount=drawn.discount_minor, to_pay=drawn.to_pay_minor, pay_back=drawn.pay_back_minor,
-        shortfall=drawn.shortfall, changes=[_change(change) for change in drawn.changes], balances=shapes.Balances(**drawn.balances),
+        shortfall=drawn.shortfall, changes=[_change(change) for change in drawn.changes if change.unit in UNITS],
+        balances=shapes.Balances(**shown(drawn.balances)),
         tier=None, actor=shapes.Actor(drawn.actor_kind, drawn.actor_name), of=public("operation", drawn.of_operation_id),
         hash=drawn.hash.hex() if drawn.hash else None)
 

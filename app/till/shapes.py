@@ -186,6 +186,7 @@ class Balances(Answer):
     stamps: int = 0
     visits: int = 0
     money: int = 0
+    donated: Annotated[int, Meta(description="What the business gave to the fund for this card; never spent.")] | UnsetType = UNSET
 
 
 class Pending(Answer):
