@@ -23,6 +23,7 @@ from app.db import Database, open_database, write_transaction
 from app.idempotency.rules import Key, fingerprint
 from app.ledger.verify import verify
 from app.sales import service
+from app.sales.judgement import Receipt
 from app.sales.service import SaleRequest
 from bench import sales_bound, sales_client, sales_server
 from bench.sales_bound import Replay
@@ -58,11 +59,12 @@ def _sqlite(folder: Path) -> Iterator[Line]:
     shutil.copy(stand.file, bound_file)
     shutil.copy(stand.file, ours_file)
     replay = asyncio.run(_recorded(bound_file, stand))
+    think = sales_bound.thinking(RULES, Receipt(100_000, datetime.now(UTC), "Europe/Moscow", "Europe/Moscow"), 10)
     alone, bound, inside, http, paced = [], [], [], [], []
     with sales_server.running(environ, "web") as port:
         for _ in range(ROUNDS):
             alone.append(sales_bound.rate(str(bound_file), replay, stand.cards, None, SECONDS))
-            bound.append(sales_bound.rate(str(bound_file), replay, stand.cards, RULES, SECONDS))
+            bound.append(sales_bound.rate(str(bound_file), replay, stand.cards, think, SECONDS))
             inside.append(asyncio.run(_inside(ours_file, stand)))
             http.append(sales_client.rate(port, stand.api_key, stand.public, SECONDS))
             paced.append(asyncio.run(sales_client.delays(port, stand.api_key, stand.public, http[-1] / 2, SECONDS)))

@@ -19,7 +19,9 @@ from app.db.sqlite import SQLiteTransaction
 from app.ledger import chain
 from app.money import MAX_AMOUNT
 from app.programs.rules import ProgramRules
-from app.sales.rules import judge
+from app.sales.judgement import Receipt
+from app.sales.judging import judge
+from app.standing.rules import Standing
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "cache_size=-32000", "wal_autocheckpoint=4000")
 SMALLEST_ID = 1_000       # ids of the bench begin above it, so that a small number is never taken for one
@@ -110,19 +112,24 @@ def _results(statement: Statement, number: int) -> Iterator[tuple[Resolver, Any]
                 yield (lambda made, row=row, column=column: made[number][row][column]), value  # type: ignore[misc]
 
 
-def thinking(rules: ProgramRules) -> None:
+def thinking(rules: ProgramRules, receipt: Receipt, redeem: int) -> Callable[[], None]:
     """What a sale must work out, whoever runs its statements: the judgement, two hashes, two pieces of JSON."""
-    judged = judge(rules, 100_000, 10, MAX_AMOUNT)
-    content = msgspec.json.encode({"receipt": "A-1042", "actor": "till 2"}).decode()
-    hashed = chain.text_hash(bytes(16), content)
-    entries = [(line, 5_001, "account", "points", judged.points, 7_001) for line in range(1, 5)]
-    chain.seal(chain.FIRST, 1, list(range(20)), hashed, entries, [(7_001, "points", judged.to_earn, 1, 1)])
-    msgspec.json.encode({"operation": 1, "balances": {"points": judged.points}})
+    standing = Standing(spendable=MAX_AMOUNT)
+
+    def think() -> None:
+        judged = judge(rules, receipt, standing, redeem)
+        content = msgspec.json.encode({"receipt": "A-1042", "actor": "till 2"}).decode()
+        hashed = chain.text_hash(bytes(16), content)
+        entries = [(line, 5_001, "account", "points", judged.points, 7_001) for line in range(1, 5)]
+        chain.seal(chain.FIRST, 1, list(range(20)), hashed, entries, [(7_001, "points", judged.to_earn, 1, 1)])
+        msgspec.json.encode({"operation": 1, "balances": {"points": judged.points}})
+
+    return think
 
 
-def rate(path: str, replay: Replay, cards: list[tuple[int, int]], rules: ProgramRules | None, seconds: float,
+def rate(path: str, replay: Replay, cards: list[tuple[int, int]], think: Callable[[], None] | None, seconds: float,
          per_commit: int = 32) -> float:
-    """Sales a second of plain sqlite3 on the file; rules None: the statements alone."""
+    """Sales a second of plain sqlite3 on the file; think None: the statements alone."""
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=512)
     connection.row_factory = sqlite3.Row
     for pragma in PRAGMAS:
@@ -132,8 +139,8 @@ def rate(path: str, replay: Replay, cards: list[tuple[int, int]], rules: Program
         connection.execute("BEGIN IMMEDIATE")
         for _ in range(per_commit):
             replay.sale(connection, random.choice(cards))
-            if rules is not None:
-                thinking(rules)
+            if think is not None:
+                think()
         connection.execute("COMMIT")
         done += per_commit
     connection.close()

@@ -46,31 +46,32 @@ class Stand:
         return load(self.environ).database_file
 
 
-async def prepare(environ: dict[str, str], idle_cards: int) -> Stand:
-    """A migrated database with one business, IN_USE cards with OPENING points each, and `idle_cards` more."""
+async def prepare(environ: dict[str, str], idle_cards: int, rules: ProgramRules = RULES, opening: tuple[int, ...] = (OPENING,)) -> Stand:
+    """A migrated database with one business, IN_USE cards with a lot of points for each of `opening`, and `idle_cards` more."""
     settings = load(environ)
     start.data_folder(settings)
     start.key_ring(settings)
     await start.migrate_when_needed(settings)
     async with start.opened(settings) as here:
         now = datetime.now(UTC)
-        manager, program_id = await _business(here, now)
+        manager, program_id = await _business(here, rules, now)
         _, api_key = await staff.create_key(here.db, here.ring, manager, "till 2", frozenset({"sales:write"}), None, now)
         key_id = await here.db.fetch_val("SELECT MAX(id) FROM api_keys")
         await _cards(here, program_id, IN_USE + idle_cards, now)
         cards = [(FIRST_CARD + number, FIRST_ACCOUNT + number) for number in range(IN_USE)]
-        await _open(here, manager, cards, now)
+        for points in opening:
+            await _open(here, manager, cards, points, now)
         who = Principal(BUSINESS, BUSINESS, "api_key", key_id, "till 2", scopes=frozenset({"sales:write"}))
         return Stand(environ, who, api_key, cards, [here.ids.encode("card", card) for card, _ in cards])
 
 
-async def _business(here: Context, now: datetime) -> tuple[Principal, int]:
+async def _business(here: Context, rules: ProgramRules, now: datetime) -> tuple[Principal, int]:
     """With an id that no small number can be taken for."""
     await here.db.execute(
         "INSERT INTO businesses(id, slug, name, country, currency, time_zone, language, created_at)"
         " VALUES (:id, 'bench', 'Bench', 'RU', 'RUB', 'Europe/Moscow', 'en', :now)", {"id": BUSINESS, "now": to_ms(now)})
     program_id = await write_transaction(here.db, lambda tx: programs.create_program(
-        tx, BUSINESS, slug="points", name="Points", rules=RULES, now=now - timedelta(days=1)))
+        tx, BUSINESS, slug="points", name="Points", rules=rules, now=now - timedelta(days=1)))
     return Principal(BUSINESS, BUSINESS, "staff", None, "Olga", "owner"), program_id
 
 
@@ -87,13 +88,14 @@ async def _cards(here: Context, program_id: int, count: int, now: datetime) -> N
             " VALUES (:card, :business, :program, :account, :number, :code, 'active', 'api', :now, :now)", some)
 
 
-async def _open(here: Context, manager: Principal, cards: list[tuple[int, int]], now: datetime) -> None:
+async def _open(here: Context, manager: Principal, cards: list[tuple[int, int]], points: int, now: datetime) -> None:
     """Points for every card in use; some are taken again, so that operations and lots do not count alike."""
     for page in range(0, len(cards), 64):
-        await asyncio.gather(*[sales.adjust(here.db, manager, card, "points", OPENING, "opening balance", None, now)
+        await asyncio.gather(*[sales.adjust(here.db, manager, card, "points", points, "opening balance", None, now)
                                for card, _ in cards[page:page + 64]])
     for card, _ in cards[:100]:
-        await sales.adjust(here.db, manager, card, "points", -1, "opening balance", None, now)
+        for more in (1, -1):
+            await sales.adjust(here.db, manager, card, "points", more, "opening balance", None, now)
 
 
 @contextlib.contextmanager

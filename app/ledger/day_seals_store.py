@@ -22,8 +22,9 @@ _LINK = "SELECT seq, hash FROM chain WHERE business_id = :business_id AND operat
 _WAITING = """
 SELECT 1 FROM operations o LEFT JOIN chain c ON c.operation_id = o.id
 WHERE o.business_id = :business_id AND o.id > :low AND c.operation_id IS NULL LIMIT 1"""
-_NUMBERED = "SELECT id FROM operations WHERE account_id = :account_id AND business_id = :business_id ORDER BY id LIMIT 1 OFFSET :skip"
-_COUNT = "SELECT COUNT(*) FROM operations WHERE account_id = :account_id AND business_id = :business_id"
+_NUMBERED = "SELECT id FROM operations WHERE account_id = :account_id AND +business_id = :business_id ORDER BY id LIMIT 1 OFFSET :skip"
+# The plus keeps SQLite from reading all operations of the business instead of the account's.
+_COUNT = "SELECT COUNT(*) FROM operations WHERE account_id = :account_id AND +business_id = :business_id"
 
 
 async def links_after(reader: Reader, business_id: int, seq: int, limit: int) -> list[Any]:
