@@ -39,6 +39,14 @@ class VisitsUsedToday(Refused):
     code, detail = "visits_used_today", N_("This card has had its visits for today. It takes %(visits)s a day.")
 
 
+# Where the balance is money, a bare number would be read as points: what is said instead.
+_OF_MONEY: dict[type[Refused], str] = {
+    NotEnoughPoints: N_("There is less money on the card than this. Take a smaller amount."),
+    OverLargestShare: N_("The money on the card may pay a smaller part of this receipt only. Take less of it."),
+    BelowSmallestRedeem: N_("This is less than the card pays at a time. Take more, or nothing."),
+    NotInSteps: N_("The card pays in whole steps only. Take a rounder amount.")}
+
+
 def judge(rules: ProgramRules, receipt: Receipt, standing: Standing, redeem: int | None) -> Judgement:
     """Judge a receipt (amount > 0); redeem: of the programme's unit, None for the most allowed.
 
@@ -117,9 +125,13 @@ def _takes(rules: ProgramRules, receipt: Receipt, standing: Standing) -> Mapping
     for unit, needed in takes.items():
         available = standing.spendable if unit == rules.unit else standing.held.get(unit, 0)
         if needed > available:
-            kind = NotEnoughPoints if unit == rules.unit else NotEnough
-            raise kind(params={"available": available, "needed": needed}, extra={"unit": unit})
+            amounts = {"available": available, "needed": needed}
+            raise _refusal(rules, NotEnoughPoints, **amounts) if unit == rules.unit else NotEnough(params=amounts, extra={"unit": unit})
     return takes
+
+
+def _refusal(rules: ProgramRules, kind: type[Refused], **amounts: int) -> Refused:
+    return kind(_OF_MONEY[kind] if rules.unit == "money" else "", params=amounts, extra={"unit": rules.unit})
 
 
 def _redeem(rules: ProgramRules, level: Level | None, due: int, spendable: int, redeem: int | None) -> tuple[int, int]:
@@ -135,11 +147,11 @@ def _redeem(rules: ProgramRules, level: Level | None, due: int, spendable: int, 
         most = 0
     points = most if redeem is None else redeem
     if points > spendable:
-        raise NotEnoughPoints(params={"available": spendable, "needed": points})
+        raise _refusal(rules, NotEnoughPoints, available=spendable, needed=points)
     if points > fitting:
-        raise OverLargestShare(params={"points": fitting})
+        raise _refusal(rules, OverLargestShare, points=fitting)
     if 0 < points < rules.smallest_redeem:
-        raise BelowSmallestRedeem(params={"points": rules.smallest_redeem})
+        raise _refusal(rules, BelowSmallestRedeem, points=rules.smallest_redeem)
     if points % rules.redeem_step:
-        raise NotInSteps(params={"points": rules.redeem_step})
+        raise _refusal(rules, NotInSteps, points=rules.redeem_step)
     return most, points

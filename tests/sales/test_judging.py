@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import Invalid
+from app.errors import Invalid, Refused
 from app.programs import terms
 from app.programs.rules import ProgramRules
 from app.programs.terms import (
@@ -194,6 +194,17 @@ def test_a_clock_change_moves_no_window():
     rules = msgspec.structs.replace(RULES, earn_points=0, rules=(night,))
     hours = [datetime(2026, 10, 24, 23, 30, tzinfo=UTC) + timedelta(hours=hour) for hour in range(4)]
     assert [judge(rules, Receipt(100, at, "Europe/Berlin", ZONE), Standing(), 0).to_earn for at in hours] == [0, 10, 10, 0]
+
+
+@pytest.mark.parametrize(("more", "redeem", "code"), [
+    ({}, 501, "not_enough_points"), ({"largest_share_bp": 4_000}, 401, "over_largest_share"),
+    ({"smallest_redeem": 50}, 49, "below_smallest_redeem"), ({"redeem_step": 50}, 70, "not_in_steps")])
+def test_money_that_cannot_pay_is_refused_without_a_word_of_points(more, redeem, code):
+    rules = ProgramRules(unit="money", worth_minor=1, **more)
+    with pytest.raises(Refused) as refused:
+        judge(rules, Receipt(1_000, NOON, ZONE, ZONE), Standing(spendable=500), redeem)
+    assert (refused.value.code, refused.value.extra) == (code, {"unit": "money"})
+    assert "points" not in refused.value.detail
 
 
 def test_outside_of_a_membership_prepaid_things_and_vouchers_still_count():
