@@ -6,7 +6,8 @@ from app.db import Database, Transaction
 Reader = Database | Transaction
 # Accounts of a programme that still hold something or show a card. They drop out as they are closed.
 _OPEN = """
-SELECT a.id FROM accounts a WHERE a.program_id = :program_id AND a.business_id = :business_id AND a.merged_into IS NULL AND (
+SELECT a.id FROM accounts a WHERE a.program_id = :program_id AND a.business_id = :business_id AND a.id > :after
+  AND a.merged_into IS NULL AND (
   EXISTS (SELECT 1 FROM balances b WHERE b.account_id = a.id AND b.amount <> 0)
   OR EXISTS (SELECT 1 FROM cards c WHERE c.account_id = a.id AND c.status IN ('active', 'provisional', 'blocked')))
 ORDER BY a.id LIMIT :limit"""
@@ -31,5 +32,7 @@ async def due(reader: Reader, now: int) -> list[Any]:
                                   {"now": now})
 
 
-async def open_accounts(reader: Reader, business_id: int, program_id: int, limit: int) -> list[int]:
-    return [row["id"] for row in await reader.fetch_all(_OPEN, {"business_id": business_id, "program_id": program_id, "limit": limit})]
+async def open_accounts(reader: Reader, business_id: int, program_id: int, after: int, limit: int) -> list[int]:
+    """In order of their ids, those above `after`."""
+    return [row["id"] for row in await reader.fetch_all(
+        _OPEN, {"business_id": business_id, "program_id": program_id, "after": after, "limit": limit})]

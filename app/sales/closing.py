@@ -77,8 +77,10 @@ async def close_due(db: Database, now: datetime) -> int:
     closed = 0
     for row in await store.due(db, to_ms(now)):
         business_id, program_id = row["business_id"], row["id"]
-        while accounts := await store.open_accounts(db, business_id, program_id, CHUNK):
+        after = 0
+        while accounts := await store.open_accounts(db, business_id, program_id, after, CHUNK):
             await write_transaction(db, partial(_close_accounts, business_id, program_id, accounts, now))
+            after = accounts[-1]
         closed += await write_transaction(db, partial(_close, business_id, program_id, now))
     return closed
 

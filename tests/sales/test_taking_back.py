@@ -86,6 +86,41 @@ async def test_a_conversion_is_reversed_only_where_the_stamps_are_not_there_othe
     assert await till.balance("stamps") == 0
 
 
+async def lots(till, unit):
+    rows = await till.db.fetch_all("SELECT expires_at, remaining FROM lots WHERE unit = :unit AND remaining <> 0 ORDER BY expires_at",
+                                   {"unit": unit})
+    return [row["remaining"] for row in rows]
+
+
+async def test_what_paid_and_what_was_bought_comes_back_to_the_lots_that_it_came_from(open_till):
+    till = await open_till(changed(lot_days=60))
+    await till.reward("mug", unit="points", cost=30)
+    for amount in (20, 20, 40):
+        await till.adjust(amount)
+        till.later(days=1)
+    sale = await till.sell(100_000, 30, catalogue=["mug"])       # 20 + 10 pay, 10 + 20 buy
+    earned = sale.gained("earned")
+    assert await lots(till, "points") == [20, earned]
+    await till.refund(sale, 50_000)                              # the last half of what paid: 10 of the second lot, 5 of the first
+    assert (await lots(till, "points"))[:3] == [5, 10, 20]
+    await till.refund(sale)
+    assert await lots(till, "points") == [20, 20, 40]
+
+
+async def test_reversed_conversions_give_the_stamps_of_each_lot_back_once(open_till):
+    till = await open_till(msgspec.structs.replace(STAMPS, stamps=msgspec.structs.replace(STAMPS.stamps, days=30)))
+    await till.reward()
+    for _ in range(2):
+        await till.sell(1_000, lines=cups(1))
+        till.later(days=1)
+    sale = await till.sell(4_000, lines=cups(4))                 # 1 + 1 + 1 and 3 of its own became two vouchers
+    assert (await lots(till, "stamps"), len(await till.vouchers())) == ([], 2)
+    await till.refund(sale, lines=[(1, 1)])
+    assert (await lots(till, "stamps"), len(await till.vouchers())) == ([2], 1)
+    await till.refund(sale)
+    assert (await lots(till, "stamps"), len(await till.vouchers())) == ([1, 1], 0)
+
+
 async def test_a_voucher_that_was_used_is_told_and_its_stamps_are_owed(open_till):
     till = await open_till(STAMPS)
     await till.reward()
