@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from app.benefits import promo
+from app.benefits import service as benefits
+from app.benefits.rules import RewardWish, Terms
+from app.programs.terms import Said
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from tests.console.visiting import HOST, audited, rows, sign_in, words_of
@@ -31,6 +35,10 @@ async def world(here, shop, other_shop):
         await sales.sell(here.db, place.key_principal, SaleRequest(card_id=card.id, amount=10_000, location_id=place.location_id,
                                                                    receipt=f"receipt-{side}"), None, here.clock.now())
         cards[side] = card
+        gift = RewardWish(f"reward-{place.business_id}", "service", Said(f"Gift {side}"))
+        await benefits.create_reward(here.db, place.who, place.program_id, gift, here.clock.now())
+        await promo.create_batch(here.db, place.who, place.program_id, Terms(f"batch-{place.business_id}", f"Coupons {side}", "coupon"),
+                                 [f"CODE{side}"], here.clock.now())
     return cards
 
 
@@ -39,6 +47,7 @@ def filled(path, here, shop, card):
     known = {"card": ("card", card.id), "location": ("location", shop.location_id), "staff": ("staff", shop.cashier.id),
              "key": ("api_key", shop.key_principal.id), "program": ("program", shop.program_id)}
     path = path.replace("{act}", "block").replace("{kind}", "points").replace("{rule}", "new")
+    path = path.replace("{reward}", f"reward-{shop.business_id}").replace("{batch}", f"batch-{shop.business_id}")
     return re.sub(r"\{(\w+)\}", lambda found: here.ids.encode(*known[found[1]]), path)
 
 

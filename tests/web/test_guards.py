@@ -201,4 +201,5 @@ async def test_a_forwarded_address_is_believed_only_from_a_configured_proxy(web:
 def test_secrets_in_paths_never_reach_the_log() -> None:
     assert masked_path("/a/AbCdEfGhJkLm") == "/a/AbC…"
     assert masked_path("/c/AbCdEfGhJkLm/card.pkpass") == "/c/AbC…/card.pkpass"
+    assert masked_path("/k/AbCdEfGhJkLm/redeem") == "/k/AbC…/redeem"
     assert masked_path("/console/link/verysecret") == "/console/link/…"

@@ -136,7 +136,7 @@ def card(language: str) -> dict[str, Any]:
     return {**enrol(language), "zone": "Europe/Moscow", "now": NOW, "csrf_token": "t", "name": "Анна", "status": "active", "balance": 320,
             "currency": "RUB", "wallets": [("apple", "/c/x/card.pkpass"), ("google", "/c/x/google")], "google_action": "/c/x/google",
             "handover_url": "https://cards.example/c/abcdefghjkmn", "page_url": "/c/x", "events_url": "/c/x/events",
-            "worker_url": "/c/x/sw.js", "manifest_url": "/c/x/manifest", "details_url": "/c/x/details",
+            "worker_url": "/c/x/sw.js", "manifest_url": "/c/x/manifest", "details_url": "/c/x/details", "coupon_url": "/c/x/coupon",
             "expiring": {"points": 120, "at": NOW}, "history": [entry] * 20, "rules": FIVE_LINES,
             "consents": [{"text": "I agree", "granted": True, "at": NOW}] * 2, "stop_action": "/c/x/stop", "stopped": False, "lost_url": ""}
 
