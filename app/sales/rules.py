@@ -108,10 +108,6 @@ class FreezeLimit(Refused):
     code, detail = "freeze_limit", N_("The visits of this card can be frozen for %(days)s days more.")
 
 
-class AlreadyHappened(Refused):
-    code, detail = "already_happened", N_("This was counted already.")
-
-
 class ProgramClosed(Refused):
     code, detail = "program_closed", N_("This programme has ended.")
 
