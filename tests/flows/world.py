@@ -171,7 +171,7 @@ class World:
         kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "id": self.id_kind(row)}
         fixed = {"act": "block", "business": "coffee", "program": "points", "token": links["c"], "digest": "0" * 8, "name:path": "none.css",
                  "link": links["console" if row.path.startswith("/console") else "a"], "short": "none", "device": "d" * 32,
-                 "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new"}
+                 "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "reward": "none", "batch": "none", "n": "1"}
         if row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
         return re.sub(r"\{([^}]+)\}", lambda match: fixed.get(match[1]) or ids[kinds[match[1]]], row.path)
