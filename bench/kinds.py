@@ -33,7 +33,7 @@ from bench.sales import HTTP_BAR, INSIDE_BAR, P99_BAR_MS, Line
 from bench.sales_bound import Replay
 from bench.sales_server import Stand
 
-ROUNDS, SECONDS, CALLERS, IDLE_CARDS = 1, 2.0, 32, 1_000
+ROUNDS, SECONDS, CALLERS, IDLE_CARDS = 5, 3.0, 32, 50_000
 WEEK = (1, 2, 3, 4, 5, 6, 7)
 LINES = ({"sku": "BEANS", "category": "beans", "amount": 60_000}, {"sku": "LATTE", "category": "coffee", "amount": 25_000, "quantity": 2},
          {"sku": "CAKE", "category": "pastry", "amount": 15_000})
@@ -134,10 +134,10 @@ async def _inside(path: Path, stand: Stand, spent: int) -> float:
         async def sale() -> None:
             request, key = _request(stand, spent)
             await service.sell(db, stand.who, request, key, datetime.now(UTC))
-        return await _busy(sale)
+        return await busy(sale)
 
 
-async def _busy(act: Callable[[], Awaitable[None]]) -> float:
+async def busy(act: Callable[[], Awaitable[None]]) -> float:
     """Acts a second of CALLERS tasks."""
     started, done = time.perf_counter(), itertools.count()
 
@@ -159,7 +159,7 @@ async def _refunds(path: Path, stand: Stand, sales_rate: float) -> Line:
             request = RefundRequest(next(each), 20_000)
             text = f"r{request.operation_id}"
             await service.refund(db, stand.who, request, Key(text, fingerprint("POST", "/r", text.encode())), datetime.now(UTC))
-        rate = await _busy(refund)
+        rate = await busy(refund)
     return ("   a refund in one process", f"{rate / sales_rate:.2f} of the sales ({rate:.0f}/s)", "", True)
 
 

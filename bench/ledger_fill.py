@@ -6,7 +6,6 @@ import os
 import random
 import sqlite3
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -55,20 +54,24 @@ class _Shop:
         self.lots: dict[int, list[list[int]]] = {}      # account → [lot, left]
 
 
-def fill(path: str, cards: int, operations: int, businesses: int = 1, *, life: Callable[[int], int | None] = lambda _: 365,
-         seed: int = 1) -> list[Filled]:
-    """Make the file with so many cards and operations in all. life: days of the lot that operation n makes."""
+def fill(path: str, cards: int, operations: int, businesses: int = 1, *, days: int | None = 365, redeem_every: int = 5,
+         first_id: int = 1, seed: int = 1) -> list[Filled]:
+    """Make the file, or add to it, so many cards and operations in all.
+
+    days: the life of each lot; redeem_every: each such sale is paid with points in part, 0: none; first_id: of new rows, above
+    every one that there is.
+    """
     migrate.upgrade(f"sqlite:///{path}")
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in ("journal_mode=OFF", "synchronous=OFF", "foreign_keys=OFF", "cache_size=-200000"):
         connection.execute(f"PRAGMA {pragma}").close()
-    dice, first = random.Random(seed), 1
+    dice, first = random.Random(seed), first_id
     shops = []
     for number in range(businesses):
         share = cards // businesses + (number < cards % businesses)
         shops.append(_Shop(_shop(connection, number, first, share)))
         first += share
-    _operations(connection, shops, operations, life, dice)
+    _operations(connection, shops, operations, first_id, days, redeem_every, dice)
     connection.execute("PRAGMA journal_mode=WAL").close()
     connection.close()
     return [shop.filled for shop in shops]
@@ -90,7 +93,7 @@ def _shop(connection: sqlite3.Connection, number: int, first: int, cards: int) -
                        " VALUES (?, ?, 1, ?, ?, 'bench')", (business, program, dump(RULES), since))
     connection.execute("INSERT INTO design_versions(business_id, program_id, version, template, content, created_at, created_by)"
                        " VALUES (?, ?, 1, 'points', '{}', ?, 'bench')", (business, program, since))
-    ids = range(first, first + cards)
+    ids = range(first, first + cards)       # accounts and cards have the same
     connection.executemany(_INSERT["accounts"], ((account, business, program, since) for account in ids))
     connection.executemany(_INSERT["cards"], (
         (card, business, program, card, f"472{card:013d}", f"9{card:015d}", since) for card in ids))
@@ -98,24 +101,26 @@ def _shop(connection: sqlite3.Connection, number: int, first: int, cards: int) -
     return Filled(business, program, location, first, cards)
 
 
-def _operations(connection: sqlite3.Connection, shops: list[_Shop], operations: int, life: Callable[[int], int | None],
-                dice: random.Random) -> None:
-    """Sales in the order of time, every fifth one paid with points in part."""
+def _operations(connection: sqlite3.Connection, shops: list[_Shop], operations: int, first_id: int, days: int | None,
+                redeem_every: int, dice: random.Random) -> None:
+    """Sales in the order of time."""
     step = 299 * DAY_MS // max(operations, 1)
     rows: dict[str, list[Any]] = {table: [] for table in _INSERT}
-    for number in range(1, operations + 1):
+    for number in range(operations):
         shop = shops[number % len(shops)]
         account = shop.filled.first_card + dice.randrange(shop.filled.cards)
-        _sale(rows, shop, number, account, to_ms(START) + number * step, life(number), dice)
-        if number % AT_ONCE == 0:
+        redeems = bool(redeem_every) and number % redeem_every == 0
+        _sale(rows, shop, first_id + number, account, to_ms(START) + number * step, days, redeems, dice)
+        if (number + 1) % AT_ONCE == 0:
             _write(connection, rows)
     _settle(connection, rows, shops)
 
 
-def _sale(rows: dict[str, list[Any]], shop: _Shop, number: int, account: int, at: int, days: int | None, dice: random.Random) -> None:
+def _sale(rows: dict[str, list[Any]], shop: _Shop, number: int, account: int, at: int, days: int | None, redeems: bool,
+          dice: random.Random) -> None:
     amount = 100 * dice.randrange(100, 3_000)
     lots, entries, spent = shop.lots.setdefault(account, []), [], 0
-    if number % 5 == 0 and lots:
+    if redeems and lots:
         parts = [(lot, left) for lot, left in lots[:2] if left]
         for lot, left in parts:
             entries.append((len(entries) + 1, account, "account", "points", -left, lot))
