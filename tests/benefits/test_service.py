@@ -6,6 +6,7 @@ import pytest
 
 from app.benefits import rewards as catalogue
 from app.benefits import service as benefits
+from app.benefits import vouchers_store
 from app.benefits.rules import (
     OutOfStock,
     RewardNotChosen,
@@ -78,6 +79,16 @@ async def test_of_two_tills_with_one_voucher_one_uses_it(bed):
     voucher = await give(bed, "coffee")
     answers = await asyncio.gather(*(use(bed, voucher) for _ in range(5)), return_exceptions=True)
     assert sorted(isinstance(answer, VoucherUsed) for answer in answers) == [False, True, True, True, True]
+
+
+async def test_a_till_that_saw_it_open_while_another_used_it_is_refused(bed):
+    await add_reward(bed)
+    voucher = await give(bed, "coffee")
+
+    async def both(tx):
+        return [await vouchers_store.set_used(tx, bed.business_id, voucher.id, 1, None) for _ in range(2)]
+
+    assert await write_transaction(bed.db, both) == [True, False]
 
 
 @pytest.mark.parametrize("at", [END, END + timedelta(days=30)])
