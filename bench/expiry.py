@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bench import sales_client, sales_server
 from bench.ledger_fill import fill
-from bench.sales import P99_BAR_MS, Line
+from bench.lines import Line, printed
+from bench.sales import P99_BAR_MS
 
 LOTS, LOTS_A_CARD, FIRST_ID = 1_000_000, 4, 10_000_000
 TILL_A_SECOND, SLICE_SECONDS, PATIENCE_SECONDS = 50.0, 2.0, 1_800.0
@@ -22,12 +23,8 @@ LEFT = "SELECT COUNT(*) FROM lots WHERE remaining > 0 AND expires_at IS NOT NULL
 
 def main(lots: int = LOTS) -> int:
     """Prints each figure with its bar; 1 when one falls short."""
-    missed = False
     with tempfile.TemporaryDirectory() as folder:
-        for what, measured, bar, held in _lines(Path(folder), lots):
-            print(f"{'ok  ' if held else 'MISS'} {what:<52} {measured:<44} {bar}", flush=True)
-            missed |= not held
-    return int(missed)
+        return printed(_lines(Path(folder), lots))
 
 
 def _lines(folder: Path, lots: int) -> Iterator[Line]:

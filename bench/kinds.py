@@ -4,7 +4,6 @@
 """
 import asyncio
 import itertools
-import logging
 import random
 import shutil
 import sqlite3
@@ -16,7 +15,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app import server
 from app.db import Database, open_database
 from app.idempotency.rules import Key, fingerprint
 from app.ledger.verify import verify
@@ -29,7 +27,8 @@ from app.sales.judging import judge
 from app.sales.service import RefundRequest, SaleRequest
 from app.standing.rules import Standing
 from bench import sales_bound, sales_client, sales_server
-from bench.sales import HTTP_BAR, INSIDE_BAR, P99_BAR_MS, Line
+from bench.lines import Line, printed
+from bench.sales import HTTP_BAR, INSIDE_BAR, P99_BAR_MS
 from bench.sales_bound import Replay
 from bench.sales_server import Stand
 
@@ -57,14 +56,8 @@ SALE = {"amount": 100_000, "lines": list(LINES)}
 
 def main() -> int:
     """Prints each figure with its bar; 1 when one falls short."""
-    logging.getLogger("tessera").setLevel(logging.ERROR)
-    server.collect_rarely()
-    missed = False
     with tempfile.TemporaryDirectory() as folder:
-        for what, measured, bar, held in _lines(Path(folder)):
-            print(f"{'ok  ' if held else 'MISS'} {what:<52} {measured:<44} {bar}", flush=True)
-            missed |= not held
-    return int(missed)
+        return printed(_lines(Path(folder)))
 
 
 def _lines(folder: Path) -> Iterator[Line]:

@@ -6,7 +6,6 @@ all alike; each line is the median of the rounds.
 """
 import asyncio
 import itertools
-import logging
 import random
 import shutil
 import sqlite3
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app import secrets, server
+from app import secrets
 from app.db import Database, open_database, write_transaction
 from app.idempotency.rules import Key, fingerprint
 from app.ledger.verify import verify
@@ -26,6 +25,7 @@ from app.sales import service
 from app.sales.judgement import Receipt
 from app.sales.service import SaleRequest
 from bench import sales_bound, sales_client, sales_server
+from bench.lines import Line, printed
 from bench.sales_bound import Replay
 from bench.sales_server import RULES, Stand
 
@@ -34,19 +34,12 @@ IDLE_CARDS = 50_000
 HTTP_BAR, HTTP_STRETCH, INSIDE_BAR, LOOK_UP_BAR_US, P99_BAR_MS = 0.35, 0.45, 0.60, 5.0, 50.0
 LOOK_UP = "SELECT id, status FROM cards WHERE id = :id"
 LOOK_UPS = 4_000
-Line = tuple[str, str, str, bool]
 
 
 def main() -> int:
     """Prints each figure with its bar; 1 when one falls short."""
-    logging.getLogger("tessera").setLevel(logging.ERROR)
-    server.collect_rarely()         # as the program does, for the bound too
-    missed = False
     with tempfile.TemporaryDirectory() as folder:
-        for what, measured, bar, held in itertools.chain(_sqlite(Path(folder)), _postgresql(Path(folder))):
-            print(f"{'ok  ' if held else 'MISS'} {what:<52} {measured:<36} {bar}", flush=True)
-            missed |= not held
-    return int(missed)
+        return printed(itertools.chain(_sqlite(Path(folder)), _postgresql(Path(folder))))
 
 
 def _sqlite(folder: Path) -> Iterator[Line]:

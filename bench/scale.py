@@ -3,7 +3,6 @@
 `python -m bench.scale` sells in one process on three files in turns, so that a slow spell hits all alike.
 """
 import asyncio
-import logging
 import random
 import statistics
 import sys
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app import server
 from app.db import open_database
 from app.idempotency.rules import Key, fingerprint
 from app.sales import service
@@ -20,7 +18,7 @@ from app.sales.service import SaleRequest
 from bench import sales_server
 from bench.kinds import busy
 from bench.ledger_fill import fill
-from bench.sales import Line
+from bench.lines import Line, printed
 from bench.sales_server import Stand
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -29,14 +27,8 @@ ROUNDS, FIRST_ID, FLAT = 5, 10_000_000, 1.2
 
 def main() -> int:
     """Prints each figure with its bar; 1 when one falls short."""
-    logging.getLogger("tessera").setLevel(logging.ERROR)
-    server.collect_rarely()
-    missed = False
     with tempfile.TemporaryDirectory() as folder:
-        for what, measured, bar, held in _lines(Path(folder)):
-            print(f"{'ok  ' if held else 'MISS'} {what:<52} {measured:<44} {bar}", flush=True)
-            missed |= not held
-    return int(missed)
+        return printed(_lines(Path(folder)))
 
 
 def _lines(folder: Path) -> Iterator[Line]:

@@ -16,19 +16,15 @@ from pathlib import Path
 from app.db import open_database
 from app.ledger.verify import Finding, verify
 from bench.ledger_fill import fill
-from bench.sales import Line
+from bench.lines import Line, printed
 
 CARDS, OPERATIONS, BAR_SECONDS = 1_000_000, 5_000_000, 60.0
 
 
 def main(cards: int = CARDS, operations: int = OPERATIONS) -> int:
     """Prints each figure with its bar; 1 when one falls short."""
-    missed = False
     with tempfile.TemporaryDirectory() as folder:
-        for what, measured, bar, held in _lines(Path(folder) / "large.db", cards, operations):
-            print(f"{'ok  ' if held else 'MISS'} {what:<52} {measured:<44} {bar}", flush=True)
-            missed |= not held
-    return int(missed)
+        return printed(_lines(Path(folder) / "large.db", cards, operations))
 
 
 def _lines(file: Path, cards: int, operations: int) -> Iterator[Line]:
