@@ -28,6 +28,7 @@ from app.programs import service as programs
 from app.secrets import random
 from app.text import N_
 from app.web.principal import Principal
+from app.web.tables import csv_rows
 
 AT_ONCE = 200               # codes a statement
 SPARE = 16                  # drawn beside those wanted: one of them may exist already
@@ -200,4 +201,4 @@ async def _all(listed: Any, most: int) -> list[Any]:
 def export_lines(codes: Sequence[tuple[int, str, int]], addresses: Iterator[str] | None = None) -> str:
     """A batch as CSV: the code, how often it was used, and a coupon's address where there is one."""
     rows = [[rules.in_groups(code), used, *([next(addresses)] if addresses else [])] for _, code, used in codes]
-    return rules.csv_rows([["code", "used", *(["address"] if addresses else [])], *rows])
+    return csv_rows([["code", "used", *(["address"] if addresses else [])], *rows])

@@ -1,7 +1,7 @@
 """What can be given: rewards, vouchers for them, promo codes; their limits, their states, and how codes are written and compared."""
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -28,7 +28,6 @@ PIECE_MOST = 200
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # Cyrillic capitals that look like Latin ones: whoever reads a code off paper cannot know which were meant.
 _LOOK_ALIKE = str.maketrans("АВЕЁКМНОРСТУХІЈЅ", "ABEEKMHOPCTYXIJS")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class OutOfStock(Refused):
@@ -392,19 +391,6 @@ def pieces(text: str) -> list[str]:
     if not 1 <= len(found) <= MOST_PIECES or not all(len(line) <= PIECE_MOST and line.isprintable() for line in found):
         raise Invalid(fields=[FieldError("pieces", "pieces", N_("Type 1 to 2,000 codes, one a line, each of at most 200 characters."))])
     return found
-
-
-def csv_cell(value: object) -> str:
-    """A value as a cell of a CSV file, quoted; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    text = "" if value is None else str(value)
-    if text.startswith(_FORMULA):
-        text = "'" + text
-    return '"' + text.replace('"', '""') + '"'
-
-
-def csv_rows(rows: Sequence[Sequence[object]]) -> str:
-    """Lines of cells, ended as RFC 4180 says."""
-    return "".join(",".join(map(csv_cell, row)) + "\r\n" for row in rows)
 
 
 def said_names(names: Mapping[str, str]) -> Said:

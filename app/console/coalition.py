@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import errors
-from app.benefits.rules import csv_cell
 from app.clock import local_day
 from app.coalition import service as coalition
 from app.coalition.rules import Participation, Statement
@@ -20,6 +19,7 @@ from app.text import N_
 from app.web import routing
 from app.web.forms import text_field
 from app.web.requests import context, language, principal
+from app.web.tables import csv_cell
 
 COALITION = "/console/coalition"
 DONE = {"invite": N_("Invited. It holds as soon as its owner accepts."),

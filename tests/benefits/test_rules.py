@@ -96,12 +96,3 @@ def test_typed_codes_are_folded_and_counted_once():
     for text in ("", "ab", "x" * 33):
         with pytest.raises(Invalid):
             rules.typed_codes(text)
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+7916", "-1", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_cell_that_a_spreadsheet_would_run_stays_text(text):
-    assert rules.csv_cell(text) == "\"'" + text + '"'
-
-
-def test_cells_are_quoted_so_that_commas_and_quotes_stay_inside():
-    assert rules.csv_rows([["a,b", 'say "hi"', None, 5]]) == '"a,b","say ""hi""","","5"\r\n'
