@@ -113,7 +113,7 @@ async def _write(tx: Transaction, who: Principal, program: programs.Program, jud
     version, rules = judged_by
     purses = await ledger.purses_of(tx, card.account_id, now, now, units_of(rules))
     await ledger.settle(tx, who, purses, program, card.account_id, card.id, now)
-    recording.put(purses, happened.gains, rules, now, program.time_zone)
+    recording.put(purses, happened.gains, rules, now, program.time_zone, is_sale=False)
     converted = await recording.convert(tx, program, rules, purses)
     texts = {"event": event, "quantity": quantity, "rules": [[one.rule, one.what, one.amount] for one in happened.applied]}
     if issued := recording.issued_texts(converted, happened.given):
