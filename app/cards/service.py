@@ -281,7 +281,8 @@ async def _once(db: Database, who: Principal, card_id: int, key: Key | None, act
         made = await act(tx, await get_card(tx, who.business_id, card_id))
         await audit.record(tx, who, action, "card", card.id, {"to": made.id} if made.id != card.id else None, now=now)
         await idempotency.keep(tx, who.business_id, key, 200, {
-            "card": made.id, "status": made.status, "code": made.code, "balances": await ledger.balances(tx, made.account_id)})
+            "card": made.id, "status": made.status, "code": made.code,
+            "balances": (await ledger.shown(tx, made.account_id, now)).available})
         return made
 
     return await write_transaction(db, whole)

@@ -5,7 +5,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app.cards import service as cards
 from app.clock import from_ms, local_day, midnight_after, to_ms
 from app.console import frame, program_frame, program_numbers
 from app.console.program_calendar import calendar_of
@@ -14,6 +13,7 @@ from app.console.program_frame import PROGRAMS, program_of
 from app.errors import FieldError, Invalid
 from app.passes import service as passes
 from app.programs import service as programs
+from app.programs.explain import has_balance
 from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.text import N_
@@ -25,6 +25,7 @@ DONE = {"rules": N_("These rules hold from now on."), "announced": N_("The chang
         "new": N_("The programme is open. Look at its numbers, then hang its poster."), "paused": N_("The rule is paused."),
         "resumed": N_("The rule holds again.")}
 SHOWN_VERSIONS = 20
+IDLE = ("earning", "spending", "life")
 ANNOUNCED_MOST = 728     # days; the service counts two years from this minute
 
 
@@ -47,21 +48,20 @@ async def show(request: Request, program: Program, rules: ProgramRules, values: 
     rewards = await program_frame.rewards_of(request, program)
     versions = await _versions(request, program)
     return await program_frame.page(request, program, "numbers", {
-        **boxes(request, rules, program.currency, values), "values": values or program_numbers.typed_of(rules, program.currency),
+        **boxes(rules), "values": values or program_numbers.typed_of(rules, program.currency),
         "sentences": program_frame.sentences(rules, program, said, rewards),
         "rewards": [(key, name.in_(said)) for key, name in rewards.items()],
         "rows": _rule_rows(request, program, rewards), "today": local_day(here.clock.now(), program.time_zone),
         "calendar": calendar_of(program.rules.rules, local_day(here.clock.now(), program.time_zone), said),
-        "versions": versions, "is_draft": values is not None,
-        "cards_count": sum((await cards.count(here.db, program.business_id)).values())},
-        done=done, wrong=wrong, status=422 if wrong else 200)
+        "versions": versions}, done=done, wrong=wrong, status=422 if wrong else 200)
 
 
-def boxes(request: Request, rules: ProgramRules, currency: str, values: Values | None) -> dict[str, Any]:
-    """The form's groups for a template."""
-    shown = program_numbers.shown_groups(rules)
-    return {"groups": [each for each in shown if not each.group.is_more and not _is_part(each)],
-            "parts": [each for each in shown if _is_part(each)], "more": [each for each in shown if each.group.is_more],
+def boxes(rules: ProgramRules) -> dict[str, Any]:
+    """The form's groups for a template. Where cards hold no balance, what concerns one stands behind "More numbers"."""
+    shown, idle = program_numbers.shown_groups(rules), () if has_balance(rules) else IDLE
+    first = [each for each in shown if not each.group.is_more and not _is_part(each) and each.group.key not in idle]
+    return {"groups": first, "parts": [each for each in shown if _is_part(each)], "is_part_first": bool(idle),
+            "more": [each for each in shown if each.group.is_more or each.group.key in idle],
             "parts_left": program_numbers.parts_left(rules),
             "kind_of": lambda box: program_numbers.kind_of(box, program_numbers.counting_of(rules))}
 

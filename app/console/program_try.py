@@ -13,6 +13,7 @@ from app.console.program_draft import draft_of, first_sentence
 from app.console.program_fields import Typed, Values, share_text, values_of
 from app.console.program_frame import PROGRAMS, program_of
 from app.errors import Invalid, Refused
+from app.money import ceil_div, minor_digits
 from app.programs import rules as program_rules
 from app.programs import words
 from app.programs.rules import ProgramRules
@@ -195,10 +196,15 @@ def wish_of(values: Values, currency: str) -> Wish:
 
 
 def side_of(figures: simulator.Figures, program: Program, language_: str, catalogue: dict[str, Any]) -> dict[str, Any]:
-    """One set of rules as a column of the table."""
-    return {"figures": figures, "per_thousand": figures.per_thousand(figures.likely), "at_most": figures.per_thousand(figures.cost),
-            "cost_share": share_text(figures.cost_bp), "touched": share_text(figures.touched_bp - figures.touched_bp % 10),
-            "break_even": None if figures.break_even_bp is None else share_text(figures.break_even_bp),
+    """One set of rules as a column of the table. …_whole: rounded up to the currency's whole unit, for large print."""
+    def number(share_bp: int) -> str:
+        return share_text(share_bp).replace(".", ",") if language_ == "ru" else share_text(share_bp)
+
+    unit, per_thousand = 10**minor_digits(program.currency), figures.per_thousand(figures.likely)
+    return {"figures": figures, "per_thousand": per_thousand, "per_thousand_whole": ceil_div(per_thousand, unit) * unit,
+            "liability_whole": ceil_div(figures.liability, unit) * unit, "at_most": figures.per_thousand(figures.cost),
+            "cost_share": number(figures.cost_bp), "touched": number(figures.touched_bp - figures.touched_bp % 10),
+            "break_even": None if figures.break_even_bp is None else number(figures.break_even_bp),
             "given": [words.amount(count, unit, program.currency, language_) for unit, count in figures.given.items() if count],
             "vouchers": [(catalogue[key].names.in_(language_) if key in catalogue else key, count)
                          for key, count in figures.vouchers.items()]}

@@ -1,4 +1,5 @@
 """The console's first page: four numbers, one chart, what just happened."""
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from app.passes.faces import worth_minor
 from app.programs import service as programs
 from app.reports import service as reports
 from app.sales import service as sales
+from app.simulator import service as simulator
 from app.web import routing
 from app.web.requests import context, language, principal
 
@@ -26,10 +28,13 @@ async def today_page(request: Request) -> Response:
     here, who, program = context(request), principal(request), await program_of(request)
     found = await reports.today(here.db, who.business_id, here.clock.now())
     newest = await sales.list_operations(here.db, who, limit=NEWEST)
+    redeemed = await simulator.redemption_rate(here.db, who.business_id, program, here.clock.now() - timedelta(days=reports.DAYS),
+                                               here.clock.now() + timedelta(seconds=1))
     numbers = {name: getattr(found, name) for name in ("new_cards", "new_cards_before", "visits", "visits_before", "visitors", "returned",
                                                        "points_open")}
     return await frame.page(request, "today", {
-        "numbers": {**numbers, "points_open_minor": worth_minor(found.points_open, program.rules)}, "days": list(found.days),
+        "numbers": {**numbers, "points_open_minor": worth_minor(found.points_open, program.rules), "redeemed_bp": redeemed},
+        "days": list(found.days),
         "before": list(found.before) if any(found.before) else [], "best_day": found.best_day,
         "suspicions": await suspicions.rows(request), "events": await rows_of(request, newest.items)})
 
