@@ -4,6 +4,7 @@ from app.text import N_
 # Audit actions, as "who … what": verbs in English; the Russian ones are nouns, which fit every name.
 ACTIONS = {
     "staff.signed_in": N_("signed in"), "staff.signed_out": N_("signed out"), "staff.password_set": N_("set a password"),
+    "staff.own_card": N_("said which card belongs to somebody of the staff"),
     "staff.invited": N_("made a sign-in link"), "staff.changed": N_("changed somebody's work"), "staff.disabled": N_("took access away"),
     "staff.enabled": N_("gave access back"), "staff.location_chosen": N_("chose where the till stands"),
     "api_key.created": N_("made an API key"), "api_key.revoked": N_("revoked an API key"),
@@ -19,6 +20,10 @@ ACTIONS = {
     "card.reissue": N_("gave a card a new code"), "card.replace": N_("replaced a card"), "card.adjust": N_("corrected points"),
     "card.page_link": N_("made a link to a card's page"), "card.links_revoked": N_("ended the links to a card's page"),
     "card.reserved_tried": N_("tried a number that was never issued"),
+    "program.closed": N_("closed the programme"), "approval.asked": N_("asked a second manager"),
+    "card.favourite_chosen": N_("chose a favourite product"), "card.freeze": N_("froze visits"), "card.level_set": N_("set a level by hand"),
+    "card.own_refused": N_("tried to credit their own card"), "customer.tagged": N_("tagged a shopper"), "product.set": N_("changed a product"),
+    "segment.created": N_("made a group of shoppers"), "segment.closed": N_("closed a group of shoppers"),
     "sale.undo": N_("took a purchase back"), "sale.refund": N_("recorded a refund"),
     "enrolment.started": N_("sent a link to a shopper"), "enrolment.resent": N_("sent a link once more"),
     "enrolment.cancelled": N_("cancelled an enrolment"), "enrolment.refused": N_("said that the number is not theirs"),
