@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from app import errors, secrets
 from app.audit import service as audit
+from app.cards import service as cards
 from app.clock import from_ms
 from app.console import frame, words
 from app.db import Transaction, write_transaction
@@ -53,19 +54,20 @@ async def _staff(request: Request, typed: dict[str, str] | None = None, *, chose
                  done: str = "", wrong: dict[str, str] | None = None, status: int = 200) -> Response:
     here, who = context(request), principal(request)
     places = await _places(request)
+    held = await staff.customer_of(here.db, who.business_id, chosen.id) if chosen else None
     people = await staff.list_staff(here.db, here.ring, who.business_id)
     return await frame.page(request, "staff", {
         "staff": [_person(request, each, dict(places)) for each in people], "places": places, "link": link,
         "action": _own_path(request, chosen) if chosen else STAFF,
-        "editing": {"name": chosen.name, "email": chosen.email} if chosen else None,
+        "editing": {"name": chosen.name, "email": chosen.email, "has_card": held is not None} if chosen else None,
         "values": typed or _values(request, chosen)}, done=done, wrong=wrong, status=status)
 
 
 def _values(request: Request, chosen: Staff | None) -> dict[str, str]:
     if chosen is None:
-        return {"name": "", "email": "", "role": "cashier", "location": ""}
+        return {"name": "", "email": "", "role": "cashier", "location": "", "card": ""}
     location = context(request).ids.encode("location", chosen.location_id) if chosen.location_id else ""
-    return {"name": chosen.name, "email": chosen.email, "role": chosen.role, "location": location}
+    return {"name": chosen.name, "email": chosen.email, "role": chosen.role, "location": location, "card": ""}
 
 
 def _own_path(request: Request, person: Staff) -> str:
@@ -84,7 +86,7 @@ def _person(request: Request, person: Staff, places: dict[str, str]) -> dict[str
 async def invite(request: Request) -> Response:
     """POST /console/staff: somebody new, with a one-time link that is shown once."""
     here, who, form = context(request), principal(request), await frame.form_of(request)
-    typed = frame.texts(form, "name", "email", "role", "location")
+    typed = frame.texts(form, "name", "email", "role", "location", "card")
     token, now = secrets.new_secret(), here.clock.now()
     try:
         location_id = await _location(request, typed["location"])
@@ -121,14 +123,30 @@ async def person_page(request: Request) -> Response:
 async def keep_person(request: Request) -> Response:
     """POST /console/staff/{staff}: name, role and place. A new role ends their sessions: they sign in again with it."""
     here, form, chosen = context(request), await frame.form_of(request), await _chosen(request)
-    typed = frame.texts(form, "name", "role", "location")
+    typed = frame.texts(form, "name", "role", "location", "card")
     try:
+        owner = await _card_owner(request, typed["card"])
         await staff.change_staff(here.db, principal(request), chosen.id, name=typed["name"], role=typed["role"],
                                  location_id=await _location(request, typed["location"]), now=here.clock.now())
+        if owner is not None or form.get("no_card"):
+            await staff.set_customer(here.db, principal(request), chosen.id, owner, here.clock.now())
     except (errors.Invalid, errors.Refused) as refused:
         return await _staff(request, {**typed, "email": chosen.email}, chosen=chosen, wrong=frame.sentences_of(request, refused),
                             status=frame.status_for(refused))
     return frame.to(STAFF + "?done=kept")
+
+
+async def _card_owner(request: Request, text: str) -> int | None:
+    """The customer whose card or phone a form names, None for none. Raises Invalid (field card) where there is none."""
+    here, who = context(request), principal(request)
+    if not text.strip():
+        return None
+    business = await programs.get_business(here.db, who.business_id)
+    found = await cards.find(here.db, here.ring, who, text, business.country, here.clock.now())
+    owner = next((card.customer_id for card in found.cards if card.customer_id is not None), None)
+    if owner is None:
+        raise errors.Invalid(fields=[errors.FieldError("card", "unknown", N_("No card of yours has this number or phone."))])
+    return owner
 
 
 async def new_link(request: Request) -> Response:

@@ -63,9 +63,12 @@ async def _invited(request: Request, program: Program) -> int | None:
     return found.id if found else None
 
 
-def _is_closed(program: Program, invitation_id: int | None) -> bool:
-    """Whether the page has nothing to offer: a club that opens to invitations, without one."""
-    return program.rules.club is not None and program.rules.club.by == "invitation" and invitation_id is None
+def _why_closed(request: Request, program: Program, invitation_id: int | None) -> str:
+    """Why the page has nothing to offer, a msgid: the programme is closing, or a club opens to invitations alone; else empty."""
+    if rules.is_closing(program.earns_until_at, context(request).clock.now()):
+        return rules.ProgramClosing.detail
+    is_club = program.rules.club is not None and program.rules.club.by == "invitation"
+    return referrals.ClubClosed.detail if is_club and invitation_id is None else ""
 
 
 async def show(request: Request) -> Response:
@@ -78,12 +81,12 @@ async def _enrol_page(request: Request, program: Program, phone: str = "", error
     language = i18n.language_of(request, program.language)
     view = await passes.sample_view(here.db, program, language)
     headline, sentences = rules.promise(program.rules, program.currency, language, await passes.reward_names(here.db, program))
-    is_closed = _is_closed(program, await _invited(request, program))
+    closed = _why_closed(request, program, await _invited(request, program))
     return templating.render(request, "enrolment/enrol.html", {
         "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,
         "action": _address(request), "phone": phone, "prefix": phones.prefix(program.country), "error": error,
-        "closed": i18n.translate(language, referrals.ClubClosed.detail) if is_closed else "",
-    }, status=403 if is_closed else 422 if error else 200, default_language=program.language)
+        "closed": i18n.translate(language, closed) if closed else "",
+    }, status=403 if closed else 422 if error else 200, default_language=program.language)
 
 
 async def ask(request: Request) -> Response:
@@ -92,7 +95,7 @@ async def ask(request: Request) -> Response:
     check_site(request)
     language = i18n.language_of(request, program.language)
     phone, invitation_id = text_field(await read_form(request), "phone"), await _invited(request, program)
-    if _is_closed(program, invitation_id):
+    if _why_closed(request, program, invitation_id):
         return await _enrol_page(request, program)
     try:
         e164 = phones.parse_phone(phone, program.country, {program.country, *here.settings.sms_countries})

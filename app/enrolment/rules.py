@@ -2,12 +2,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from app.clock import to_ms
+from app.errors import Refused
 from app.programs.explain import brief, explain, headline, main_sentence
 from app.programs.rules import ProgramRules
 from app.programs.terms import Said
+from app.text import N_
 
 # The provisional card lives this long whatever its links do; each link lives less, and a new one can always be asked for.
 LIFE = timedelta(days=30)
@@ -15,6 +18,17 @@ LINK_DAYS = 7
 SEEN_FOR = timedelta(hours=24)
 TOKEN_LETTERS = 12
 _POSTER = re.compile(r"[\w.-]{1,40}", re.ASCII)
+
+
+class ProgramClosing(Refused):
+    """Whoever joined now could collect nothing any more."""
+
+    code, detail = "program_closed", N_("This programme is closing and takes nobody new.")
+
+
+def is_closing(earns_until_at: int | None, now: datetime) -> bool:
+    """earns_until_at: of the programme, epoch ms; None where no end was announced."""
+    return earns_until_at is not None and earns_until_at <= to_ms(now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
     async def act(tx: Transaction) -> Told:
         if kept := await idempotency.claim(tx, who.business_id, key, now):
             return await _told_again(tx, who, kept.answer)
-        program = await _open_program(tx, who.business_id, wish.program_id)
+        program = await _open_program(tx, who.business_id, wish.program_id, now)
         if member := await member_of(tx, ring, program, wish.e164):
             await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": None, "card": member.id})
             return Told(None, "already_member", member.id, None)
@@ -109,10 +109,12 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
         raise
 
 
-async def _open_program(tx: Transaction, business_id: int, program_id: int) -> Program:
+async def _open_program(tx: Transaction, business_id: int, program_id: int, now: datetime) -> Program:
     program = await programs.get_program(tx, business_id, program_id)
     if program.closed_at is not None:
         raise NotFound()
+    if rules.is_closing(program.earns_until_at, now):
+        raise rules.ProgramClosing()
     return program
 
 

@@ -17,7 +17,7 @@ from app.web.principal import Principal
 
 __all__ = ["AddressTaken", "LinkGone", "WrongPassword", "change_password", "change_staff", "choose_location", "create_key", "create_link",
            "create_staff", "customer_of", "disable", "enable", "forget_old_sessions", "get_staff", "list_keys", "list_staff", "peek_link",
-           "principal_of_key", "principal_of_session", "revoke_key", "sign_in", "sign_out", "use_link"]
+           "principal_of_key", "principal_of_session", "revoke_key", "set_customer", "sign_in", "sign_out", "use_link"]
 
 EMAIL, EMAIL_HASH, SESSION, LINK = "staff.email", "staff.email", "staff.session", "staff.link"
 
@@ -91,6 +91,18 @@ async def change_staff(db: Database, who: Principal, staff_id: int, *, name: str
         if role != row["role"]:
             await store.revoke_sessions_of(tx, staff_id, to_ms(now))
         await audit.record(tx, who, "staff.changed", "staff", staff_id, {"role": role}, now=now)
+
+    await write_transaction(db, act)
+
+
+async def set_customer(db: Database, who: Principal, staff_id: int, customer_id: int | None, now: datetime) -> None:
+    """Whose cards are this person's own, so that they cannot credit them; None: nobody's. The caller looked the customer up."""
+    async def act(tx: Transaction) -> None:
+        await _own(tx, who, staff_id)
+        if await store.customer_of(tx, who.business_id, staff_id) == customer_id:
+            return
+        await store.set_customer(tx, staff_id, customer_id)
+        await audit.record(tx, who, "staff.own_card", "staff", staff_id, {"set": customer_id is not None}, now=now)
 
     await write_transaction(db, act)
 

@@ -115,6 +115,11 @@ async def end_links_of(tx: Transaction, staff_id: int, now: int) -> None:
                      {"staff_id": staff_id, "now": now})
 
 
+async def set_customer(tx: Transaction, staff_id: int, customer_id: int | None) -> None:
+    await tx.execute("UPDATE staff SET customer_id = CAST(:customer_id AS BIGINT) WHERE id = :id",
+                     {"customer_id": customer_id, "id": staff_id})
+
+
 async def append_key(tx: Transaction, row: dict[str, Any]) -> int:
     return await tx.fetch_val(
         "INSERT INTO api_keys(business_id, location_id, name, key_hash, hint, scopes, created_at, created_by) "

@@ -4,9 +4,12 @@ import re
 
 import pytest
 
+from app.errors import Refused
+from app.sales import service as sales
+from app.sales.rules import SaleRequest
 from app.staff import service as staff
 from tests.console.visiting import audited, rows, sign_in, value_of, words_of
-from tests.shops import PASSWORD
+from tests.shops import PASSWORD, make_card
 
 STAFF, KEYS = "/console/staff", "/console/keys"
 NINA = {"name": "Нина", "email": "Nina@Coffee.example.com", "role": "manager", "location": ""}
@@ -172,3 +175,21 @@ async def test_a_new_password_ends_every_session_and_opens_the_next(client, here
     answer = await client.post("/console/sign-in", data={"email": "manager@coffee.example.com", "password": "four calm new words"},
                                headers={"Origin": "https://cards.example.com"})
     assert answer.status_code == 303
+
+
+async def test_a_persons_own_card_is_noted_and_they_may_not_credit_it(here, shop, owner):
+    card = await make_card(here, shop)
+    cashier = f"{STAFF}/{here.ids.encode('staff', shop.cashier.id)}"
+    typed = {"name": "Cashier", "role": "cashier", "location": ""}
+    wrong = await owner.post(cashier, {**typed, "card": "+79990000000"})
+    assert wrong.status_code == 422 and 'id="card-error"' in wrong.text
+    assert await staff.customer_of(here.db, shop.business_id, shop.cashier.id) is None
+    assert (await owner.post(cashier, {**typed, "card": card.number})).status_code == 303
+    assert await staff.customer_of(here.db, shop.business_id, shop.cashier.id) == card.customer_id
+    with pytest.raises(Refused) as refused:
+        await sales.sell(here.db, shop.cashier, SaleRequest(card.id, 10_000), None, here.clock.now())
+    assert refused.value.code == "own_card" and "card.own_refused" in await audited(here, shop.business_id)
+    assert (await owner.post(cashier, typed)).status_code == 303
+    assert await staff.customer_of(here.db, shop.business_id, shop.cashier.id) == card.customer_id
+    assert (await owner.post(cashier, {**typed, "no_card": "on"})).status_code == 303
+    assert await staff.customer_of(here.db, shop.business_id, shop.cashier.id) is None

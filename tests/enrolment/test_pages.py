@@ -2,10 +2,15 @@
 import logging
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from app.db import write_transaction
+from app.enrolment import service
+from app.enrolment.rules import ProgramClosing
+from app.enrolment.service import Wish
+from app.sales import closing
 from app.sms import service as sms
 from tests import engines
 from tests.enrolment.joining import ANNA, TERMS, Joining
@@ -270,3 +275,19 @@ async def test_pages_answer_when_the_database_cannot_be_written(site, joining, m
     assert (await site.post(path, data=TERMS)).status_code == 503
     monkeypatch.setattr("app.enrolment.activation.write_transaction", write_transaction)
     assert (await site.post(path, data=TERMS)).status_code == 303
+
+
+async def test_a_closing_programme_takes_nobody_new_and_says_so(client, joining):
+    here, shop = joining.here, joining.shop
+    now = here.clock.now()
+    await closing.announce(here.db, shop.who, shop.program_id, now + timedelta(days=1), now + timedelta(days=30), now)
+    assert (await client.get("/e/coffee/points", headers={"accept-language": "en"})).status_code == 200
+    here.clock.advance(days=2)
+    page = await client.get("/e/coffee/points", headers={"accept-language": "en"})
+    assert page.status_code == 403 and "takes nobody new" in page.text and "<form" not in page.text.split("</main>")[0]
+    before = await here.db.fetch_val("SELECT COUNT(*) FROM enrolments")
+    assert (await client.post("/e/coffee/points", data={"phone": "+79161239999"})).status_code == 403
+    with pytest.raises(ProgramClosing):
+        await service.start(here.db, here.ring, here.settings, shop.who, Wish(shop.program_id, "+79161239999", "till", "en"),
+                            here.clock.now())
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM enrolments") == before
