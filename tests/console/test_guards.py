@@ -88,7 +88,8 @@ async def test_a_page_is_private_and_shows_nothing_of_another_business(here, sho
 async def test_pages_are_offered_to_those_whom_they_open_for(owner, manager):
     links = set(re.findall(r'href="(/console[a-z/-]*)"', (await manager.get("/console/locations")).text))
     assert links == {"/console", "/console/customers", "/console/operations", "/console/programs", "/console/poster", "/console/locations",
-                     "/console/audit", "/console/password", "/console/brands"} | {link for link in links if link.startswith("/console/locations/")}
+                     "/console/audit", "/console/password", "/console/brands",
+                     } | {link for link in links if link.startswith("/console/locations/")}
     offered = set(re.findall(r'href="([^"]+)"', (await owner.get("/console/settings")).text))
     assert {"/console/settings", "/console/staff", "/console/keys"} <= offered
 
