@@ -182,6 +182,12 @@ async def codes_of(reader: Reader, batch: Batch, *, skip: int = 0, limit: int = 
     return [(row["id"], row["code"], row["used"]) for row in rows[skip:]]
 
 
+async def codes_after(reader: Reader, batch: Batch, after: int, limit: int) -> list[tuple[int, str, int]]:
+    """The same, those after a code's row id."""
+    rows = await promo_store.list_codes(reader, batch.business_id, batch.id, after, limit)
+    return [(row["id"], row["code"], row["used"]) for row in rows]
+
+
 async def newest_uses(reader: Reader, batch: Batch, limit: int) -> list[Any]:
     """code, at, account_id (None: a bearer's), place, taken_back_at; newest first."""
     return await promo_store.newest_uses(reader, batch.business_id, batch.id, limit)

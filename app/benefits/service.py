@@ -37,8 +37,8 @@ from app.web.principal import Principal
 
 __all__ = ["OutOfStock", "Promo", "Reward", "RewardWish", "Voucher", "add_pieces", "change_reward", "check_level", "check_voucher",
            "claim_promo", "close_reward", "count_open", "create_reward", "draw_codes", "expire_due", "find_promo", "find_voucher",
-           "get_reward", "get_voucher", "issue", "list_rewards", "pieces_of", "release_promo", "reopen_used", "use", "void",
-           "void_issued", "vouchers_of"]
+           "get_reward", "get_voucher", "issue", "list_rewards", "pieces_of", "release_promo", "reopen_used", "reward_by_id", "use", "void",
+           "void_issued", "vouchers_of", "vouchers_of_operation"]
 
 TRIES = 8
 AT_ONCE = 200
@@ -56,6 +56,19 @@ def draw_codes(count: int) -> list[str]:
 async def vouchers_of(reader: Reader, business_id: int, account_id: int, now: datetime) -> list[Voucher]:
     """The account's open vouchers, also those that begin later; soonest end first."""
     return await vouchers_store.open_of(reader, business_id, account_id, to_ms(now))
+
+
+async def vouchers_of_operation(reader: Reader, business_id: int, operation_id: int, *, used: bool) -> list[Voucher]:
+    """Those that an operation used, else those that it issued, as they stand now."""
+    return await vouchers_store.of_operation(reader, business_id, operation_id, used=used)
+
+
+async def reward_by_id(reader: Reader, business_id: int, program_id: int, reward_id: int) -> Reward:
+    """Also a closed one. Raises NotFound."""
+    reward = await store.find_by_id(reader, business_id, reward_id)
+    if reward is None or reward.program_id != program_id:
+        raise NotFound()
+    return reward
 
 
 async def find_voucher(reader: Reader, business_id: int, code: str) -> Voucher | None:

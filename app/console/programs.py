@@ -4,12 +4,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from app.benefits.opening import open_program
 from app.cards import service as cards
 from app.console import frame, program_frame
 from app.console.founding import slug_of
 from app.console.program_fields import Typed, Values, amount_text, share_text, values_of, whole_text
 from app.console.program_frame import PROGRAMS
-from app.console.program_opening import open_program
 from app.designs import service as designs
 from app.errors import FieldError, Invalid, NotFound
 from app.passes import service as passes

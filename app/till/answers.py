@@ -1,8 +1,11 @@
 """Draws the API's answers from what the rooms know: public ids, masked phones, RFC 3339 times."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET
+
+from app.benefits import service as benefits
 from app.cards import service as cards
 from app.clock import from_ms, rfc3339
 from app.context import Context
@@ -10,18 +13,23 @@ from app.customers import service as customers
 from app.enrolment.service import Told
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
-from app.programs import rules as program_rules
 from app.programs import service as programs
-from app.programs.terms import Said
+from app.programs.rules import ProgramRules
+from app.programs.terms import Level
 from app.registrations import service as registrations
 from app.sales import service as sales
 from app.sales import surroundings
+from app.sales.approvals import Approval
+from app.sales.approvals_rules import LIFE
 from app.sales.surroundings import Seen
-from app.till import shapes, words
+from app.standing import levels
+from app.standing import service as standings
+from app.till import sale_shapes, shapes, words
 from app.web.principal import Principal
 
 # What callers see of an account; progress and membership are the server's own books.
 UNITS = ("points", "money", "stamps", "visits", "donated")
+Catalogue = Mapping[str, benefits.Reward]
 
 
 def shown(balances: Mapping[str, int]) -> dict[str, int]:
@@ -29,21 +37,37 @@ def shown(balances: Mapping[str, int]) -> dict[str, int]:
     return {unit: amount for unit, amount in balances.items() if unit in UNITS}
 
 
+async def catalogue_of(here: Context, business_id: int, program_id: int) -> Catalogue:
+    """key → reward, closed ones too: vouchers for them stay good."""
+    found = await benefits.list_rewards(here.db, business_id, program_id, open_only=False)
+    return {reward.key: reward for reward in found}
+
+
 async def card(here: Context, drawn: cards.Card, language: str, now: datetime, balances: Mapping[str, int] | None = None,
-               seen: Seen | None = None) -> shapes.Card:
-    """A card as it stands now; `balances`: those that a repeated request was answered with before; seen: where it was looked up."""
-    if balances is None:
-        balances = await ledger.balances(here.db, drawn.account_id)
+               seen: Seen | None = None, catalogue: Catalogue | None = None) -> shapes.Card:
+    """A card as it stands now; `balances`: those that a repeated request was answered with before; seen: where it was looked up.
+
+    What a programme has not is not read: a card of plain points costs no more than its points.
+    """
+    held = await ledger.shown(here.db, drawn.account_id, now)
     ending = await ledger.expiring(here.db, drawn.account_id, now)
     if seen is None:
         program = await programs.get_program(here.db, drawn.business_id, drawn.program_id)
         seen = await surroundings.look_up(here.db, program, drawn, now)
+    if catalogue is None and seen.vouchers:
+        catalogue = await catalogue_of(here, drawn.business_id, drawn.program_id)
+    until = seen.around.member_until
     return shapes.Card(
         id=here.ids.encode("card", drawn.id), number=drawn.number, code=drawn.code, program=here.ids.encode("program", drawn.program_id),
-        status=drawn.status, customer=await _customer(here, drawn), balances=shapes.Balances(**shown(balances)), pending=shapes.Pending(),
-        tier=None, expiring=[shapes.Expiring(end.unit, end.amount, rfc3339(end.at)) for end in ending],
+        status=drawn.status, customer=await _customer(here, drawn),
+        balances=shapes.Balances(**shown(held.available if balances is None else balances)),
+        pending=shapes.Pending(**shown(held.pending)),
+        tier=tier(seen.rules, levels.find(seen.rules.levels, seen.standing.level), language),
+        expiring=[shapes.Expiring(end.unit, end.amount, rfc3339(end.at)) for end in ending],
         wallets=shapes.Wallets(await registrations.count_devices(here.db, drawn.business_id, drawn.id), 0),
-        hints=words.hints(seen, language), created_at=rfc3339(drawn.created_at))
+        hints=words.hints(seen, language), created_at=rfc3339(drawn.created_at),
+        vouchers=vouchers(here, seen.vouchers, catalogue or {}, language), member_until=rfc3339(until) if until else None,
+        favourite=await _favourite(here, drawn, seen.rules, now))
 
 
 async def _customer(here: Context, drawn: cards.Card) -> shapes.Customer | None:
@@ -53,49 +77,133 @@ async def _customer(here: Context, drawn: cards.Card) -> shapes.Customer | None:
     return shapes.Customer(here.ids.encode("customer", found.id), found.name, found.phone_masked)
 
 
-async def quote(here: Context, drawn: sales.Quote, language: str, now: datetime) -> shapes.Quote:
-    judged = drawn.judgement
-    return shapes.Quote(
-        card=await card(here, drawn.card, language, now, seen=surroundings.seen_in(drawn)), amount=judged.amount, discount=judged.discount,
-        redeemable=shapes.Redeemable(judged.redeemable_points, judged.redeemable_minor), to_earn=shapes.ToEarn(judged.to_earn),
-        rewards=[], to_pay=judged.to_pay, hints=sales.hints(drawn, language))
+async def _favourite(here: Context, drawn: cards.Card, rules: ProgramRules, now: datetime) -> shapes.ChosenFavourite | None:
+    if rules.favourite is None:
+        return None
+    program = await programs.get_program(here.db, drawn.business_id, drawn.program_id)
+    found = await standings.favourite_of(here.db, program, drawn.account_id, now)
+    return favourite(found) if found else None
 
 
-def operation(here: Context, drawn: Operation) -> shapes.Operation:
+def favourite(drawn: standings.Favourite) -> shapes.ChosenFavourite:
+    return shapes.ChosenFavourite(drawn.sku, drawn.name, rfc3339(drawn.until), rfc3339(drawn.again))
+
+
+def tier(rules: ProgramRules, level: Level | None, language: str) -> shapes.Tier | None:
+    if level is None:
+        return None
+    points = rules.earn_points if level.earn_points is None else level.earn_points
+    return shapes.Tier(level.name.in_(language), level.key, level.discount_bp, shapes.EarnRate(points, rules.earn_per_minor))
+
+
+def named(here: Context, reward: benefits.Reward, language: str) -> shapes.Named:
+    return shapes.Named(here.ids.encode("reward", reward.id), reward.key, reward.names.in_(language))
+
+
+def vouchers(here: Context, drawn: Sequence[benefits.Voucher], catalogue: Catalogue, language: str) -> list[shapes.Voucher]:
+    return [shapes.Voucher(
+        here.ids.encode("voucher", one.id), one.code, [named(here, catalogue[key], language) for key in one.rewards if key in catalogue],
+        one.status, rfc3339(one.starts_at), rfc3339(one.ends_at) if one.ends_at else None) for one in drawn]
+
+
+# Quotes.
+async def quote(here: Context, drawn: sales.Quote, language: str, now: datetime) -> sale_shapes.Quote:
+    judged, catalogue = drawn.judgement, await catalogue_of(here, drawn.card.business_id, drawn.card.program_id)
+    is_money = drawn.rules.unit == "money"
+    redeemable = sale_shapes.Redeemable(0 if is_money else judged.redeemable_points, judged.redeemable_minor,
+                                        judged.redeemable_minor if is_money else UNSET)
+    earned = {unit: judged.gained(unit) for unit in UNITS}
+    to_earn = sale_shapes.ToEarn(earned["points"], earned["stamps"], *[earned[unit] or UNSET for unit in ("visits", "money", "donated")])
+    return sale_shapes.Quote(
+        card=await card(here, drawn.card, language, now, seen=surroundings.seen_in(drawn), catalogue=catalogue), amount=judged.amount,
+        discount=judged.discount, redeemable=redeemable, to_earn=to_earn, rewards=_usable(here, drawn, catalogue, language, now),
+        to_pay=judged.to_pay, hints=sales.hints(drawn, language),
+        to_give=[sale_shapes.ToGive(named(here, catalogue[one.reward], language), one.rule, one.at_once) for one in judged.given
+                 if one.reward in catalogue],
+        applied=[sale_shapes.Applied(one.rule, one.what, one.amount) for one in judged.applied], visits=judged.takes.get("visits", 0))
+
+
+def _usable(here: Context, drawn: sales.Quote, catalogue: Catalogue, language: str, now: datetime) -> list[sale_shapes.Usable]:
+    """The card's vouchers, one line for each reward that they may become, and what its balances can buy."""
+    if drawn.card.status != "active":
+        return []
+    found = []
+    for voucher in drawn.vouchers:
+        for reward in [catalogue[key] for key in voucher.rewards if key in catalogue and voucher.starts_at <= now]:
+            use = here.ids.encode("voucher", voucher.id)
+            if len(voucher.rewards) > 1:
+                use += "/" + here.ids.encode("reward", reward.id)
+            found.append(sale_shapes.Usable(use, named(here, reward, language), reward.kind, 0, None))
+    for reward in catalogue.values():
+        if reward.unit is not None and _can_buy(reward, drawn):
+            made = named(here, reward, language)
+            found.append(sale_shapes.Usable(made.id, made, reward.kind, reward.cost, reward.unit))
+    return found
+
+
+def _can_buy(reward: benefits.Reward, drawn: sales.Quote) -> bool:
+    standing = drawn.standing
+    held = standing.spendable if reward.unit == drawn.rules.unit else standing.held.get(reward.unit or "", 0)
+    keys = [each.key for each in drawn.rules.levels.levels] if drawn.rules.levels else []
+    is_above = reward.level in keys and (standing.level not in keys or keys.index(standing.level) < keys.index(reward.level))
+    return not reward.is_closed and reward.stock != 0 and reward.cost <= held and not is_above
+
+
+# Operations.
+async def operation(here: Context, drawn: Operation, language: str) -> sale_shapes.Operation:
     def public(kind: str, row_id: int | None) -> str | None:
         return None if row_id is None else here.ids.encode(kind, row_id)
 
-    return shapes.Operation(
+    return sale_shapes.Operation(
         id=here.ids.encode("operation", drawn.id), kind=drawn.kind, card=here.ids.encode("card", drawn.card_id),
         location=public("location", drawn.location_id), at=rfc3339(drawn.at), receipt=drawn.receipt, reason=drawn.texts.get("reason"),
         amount=drawn.amount_minor, discount=drawn.discount_minor, to_pay=drawn.to_pay_minor, pay_back=drawn.pay_back_minor,
         shortfall=drawn.shortfall, changes=[_change(change) for change in drawn.changes if change.unit in UNITS],
-        balances=shapes.Balances(**shown(drawn.balances)),
-        tier=None, actor=shapes.Actor(drawn.actor_kind, drawn.actor_name), of=public("operation", drawn.of_operation_id),
-        hash=drawn.hash.hex() if drawn.hash else None)
+        balances=shapes.Balances(**shown(drawn.balances)), tier=await _tier_after(here, drawn, language),
+        actor=sale_shapes.Actor(drawn.actor_kind, drawn.actor_name), of=public("operation", drawn.of_operation_id),
+        hash=drawn.hash.hex() if drawn.hash else None,
+        vouchers=await _moved(here, drawn, language), applied=[sale_shapes.Applied(*one) for one in drawn.texts.get("rules", ())])
 
 
-def _change(change: Any) -> shapes.Change:
-    made = shapes.Change(change.unit, change.amount, change.why)
+def _change(change: Any) -> sale_shapes.Change:
+    made = sale_shapes.Change(change.unit, change.amount, change.why)
     if change.expires_at is not None:
         made.expires_at = rfc3339(from_ms(change.expires_at))
     return made
 
 
+async def _tier_after(here: Context, drawn: Operation, language: str) -> shapes.Tier | None:
+    # A sale under levels says so itself, so that one without them asks for nothing more.
+    if drawn.kind == "sale" and "level" not in drawn.texts:
+        return None
+    rules = (await programs.get_program(here.db, drawn.business_id, drawn.program_id)).rules
+    if rules.levels is None:
+        return None
+    return tier(rules, await standings.level_now(here.db, rules, drawn.account_id, drawn.recorded_at), language)
+
+
+async def _moved(here: Context, drawn: Operation, language: str) -> sale_shapes.Vouchers:
+    """The vouchers that an operation issued and used; looked for only where there can be some."""
+    if drawn.kind != "claim" and not drawn.texts.keys() & {"vouchers", "promo", "takes"}:
+        return sale_shapes.Vouchers([], [])
+    issued, used = [await benefits.vouchers_of_operation(here.db, drawn.business_id, drawn.id, used=is_used) for is_used in (False, True)]
+    catalogue = await catalogue_of(here, drawn.business_id, drawn.program_id) if issued or used else {}
+    return sale_shapes.Vouchers(vouchers(here, issued, catalogue, language), vouchers(here, used, catalogue, language))
+
+
+def approval(here: Context, drawn: Approval) -> sale_shapes.Approval:
+    return sale_shapes.Approval(
+        here.ids.encode("approval", drawn.id), here.ids.encode("card", drawn.card_id), drawn.unit, drawn.amount, drawn.reason,
+        drawn.status, drawn.asked_name, rfc3339(drawn.asked_at), rfc3339(drawn.asked_at + LIFE),
+        None if drawn.operation_id is None else here.ids.encode("operation", drawn.operation_id))
+
+
+# What a key may know of the business.
 def enrolment(here: Context, told: Told) -> shapes.Enrolment:
     return shapes.Enrolment(
         id=None if told.id is None else here.ids.encode("enrolment", told.id), status=told.status,
         card=None if told.card_id is None else here.ids.encode("card", told.card_id),
         expires_at=rfc3339(told.expires_at) if told.expires_at else None)
-
-
-def program(here: Context, drawn: programs.Program, business_slug: str, language: str, rewards: Mapping[str, Said]) -> shapes.Program:
-    """rewards: key → name, as its sentences call them."""
-    return shapes.Program(
-        id=here.ids.encode("program", drawn.id), slug=drawn.slug, name=drawn.name_in(language), kind=drawn.kind, currency=drawn.currency,
-        rules_version=drawn.rules_version, rules=drawn.rules,
-        explained=program_rules.explain(drawn.rules, drawn.currency, language, rewards),
-        enrol=here.settings.address(f"/e/{business_slug}/{drawn.slug}"))
 
 
 def location(here: Context, drawn: programs.Location, language: str) -> shapes.Location:

@@ -3,9 +3,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from app.passes import service as passes
 from app.programs import service as programs
-from app.till import answers, asking, cards_api, joining_api, sales_api, shapes
+from app.till import account_api, answers, asking, cards_api, catalogue_api, joining_api, programs_api, sales_api, shapes
 from app.till import openapi as openapi_document
 from app.till.calls import PAGE, PREFIX, Call
 from app.web.requests import context, language, principal, wanted_page
@@ -17,15 +16,6 @@ async def me(request: Request) -> Response:
     here, who = context(request), principal(request)
     business = await programs.get_business(here.db, who.business_id)
     return asking.answered(answers.me(here, who, business, language(request)))
-
-
-async def list_programs(request: Request) -> Response:
-    here, who, limit = context(request), principal(request), wanted_page(request)["limit"]
-    business = await programs.get_business(here.db, who.business_id)
-    found = await programs.list_programs(here.db, who.business_id, after=asking.after(request, "program"), limit=limit + 1)
-    cursor = here.ids.encode("program", found[limit - 1].id) if len(found) > limit else None
-    items = [answers.program(here, one, business.slug, language(request), await passes.reward_names(here.db, one)) for one in found[:limit]]
-    return asking.answered(shapes.ProgramList(items, cursor))
 
 
 async def list_locations(request: Request) -> Response:
@@ -49,10 +39,9 @@ async def docs(request: Request) -> Response:
 
 # Routes are tried in this order: sales and scans first.
 CALLS: tuple[Call, ...] = (
-    *sales_api.CALLS, *cards_api.CALLS, *joining_api.CALLS,
+    *sales_api.CALLS, *cards_api.CALLS, *account_api.CALLS, *joining_api.CALLS, *programs_api.CALLS,
+    *catalogue_api.CALLS,
     Call("GET", "/me", "api:me", me, key(), "Business", "What this key is", shapes.Me),
-    Call("GET", "/programs", "api:list_programs", list_programs, key("cards:read"), "Business", "The programmes and their rules",
-         shapes.ProgramList, query=PAGE),
     Call("GET", "/locations", "api:list_locations", list_locations, key("cards:read"), "Business", "The business's locations",
          shapes.LocationList, query=PAGE),
     Call("GET", "/openapi.json", "api:openapi", openapi, public, "Business", "This document", None),

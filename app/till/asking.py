@@ -1,4 +1,5 @@
 """Reads what a caller of the API asks: ids, idempotency keys, cursors, cards by whatever a till has; and sends the answer."""
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -9,7 +10,9 @@ from starlette.responses import Response
 
 from app.cards import rules as card_rules
 from app.cards import service as cards
+from app.db import Transaction, write_transaction
 from app.errors import FieldError, Forbidden, Invalid, NotFound, Refused
+from app.idempotency import service as idempotency
 from app.idempotency.rules import Key, parse_key
 from app.programs import service as programs
 from app.text import N_
@@ -54,10 +57,41 @@ async def asked(request: Request, shape: type[msgspec.Struct], *, key_required: 
     return Asked(body, parse_key(request.headers.get("idempotency-key"), request.method, path, raw, required=key_required))
 
 
-def answered(shape: msgspec.Struct, status: int = 200, key: Key | None = None) -> Response:
+def answered(shape: msgspec.Struct, status: int = 200, key: Key | None = None, *, is_replay: bool = False) -> Response:
     """JSON; a repeat of an earlier request says so in a header. Call it after the act."""
-    headers = {"Idempotent-Replay": "true"} if key is not None and key.before else None
+    headers = {"Idempotent-Replay": "true"} if is_replay or (key is not None and key.before) else None
     return Response(msgspec.json.encode(shape), status, headers, "application/json")
+
+
+class _Unclaimed(Exception):
+    """No failure: it takes back a claim that was only tried."""
+
+
+async def once(request: Request, asked: Asked, act: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """What `act` answers, or what it answered this very request before; for acts that open their own transaction.
+
+    The answer is kept after the act, so these acts are ones that a repeat cannot do twice: their things have keys of their own.
+    """
+    here, business_id = context(request), principal(request).business_id
+    now = here.clock.now()
+
+    async def try_claim(tx: Transaction) -> dict[str, Any]:
+        if kept := await idempotency.claim(tx, business_id, asked.key, now):
+            return kept.answer
+        raise _Unclaimed
+
+    async def keep(tx: Transaction) -> None:
+        if not await idempotency.claim(tx, business_id, asked.key, now):
+            await idempotency.keep(tx, business_id, asked.key, 201, answer)
+
+    try:
+        return await write_transaction(here.db, try_claim)
+    except _Unclaimed:
+        answer = await act()
+    await write_transaction(here.db, keep)
+    if asked.key is not None:
+        asked.key.before.clear()
+    return answer
 
 
 def id_of(request: Request, kind: str, text: str) -> int:

@@ -1,4 +1,5 @@
 """The OpenAPI 3.1 document, made from the calls and the very structs that parse their bodies and make their answers."""
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -18,8 +19,12 @@ TAGS = (
     ("Enrolments", "A phone number on its way to a card."),
     ("Cards", "Finding, issuing and changing cards."),
     ("Sales", "Quote, sell, take back."),
+    ("Account", "What else happens to a card's account: purchases, visits, rewards, levels, corrections."),
+    ("Programmes", "Kinds, rules, rewards, promo codes, segments, products."),
     ("Operations", "What was done."),
 )
+_PARTS = re.compile(r"\{([a-z]+)\}")
+_IN_PATH = {"reward": "Its id.", "batch": "Its key.", "segment": "Its key."}
 _MEDIA, _PROBLEM = "application/json", "application/problem+json"
 _KEY_HEADER = {"schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
                "description": "A new one for each act: 1 to 255 visible ASCII characters."}
@@ -68,6 +73,8 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
     given: list[dict[str, Any]] = []
     if call.kind:
         given.append({"name": "id", "in": "path", "required": True, "schema": {"type": "string"}, "description": f"Of the {call.kind}."})
+    given += [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "description": _IN_PATH[name]}
+              for name in _PARTS.findall(call.path) if name != "id"]
     given += [{"name": one.name, "in": "query", "required": one.required, "schema": _schema(one), "description": one.what}
               for one in call.query]
     if call.key != NO_KEY:
@@ -84,7 +91,7 @@ def _schema(one: Query) -> dict[str, Any]:
 def _responses(call: Call, references: dict[type, Any]) -> dict[str, Any]:
     """The success, and every refusal that the call can give."""
     schema = references[call.answer] if call.answer else {"$ref": "#/components/schemas/OpenAPI"}
-    answers: dict[str, Any] = {str(call.status): {"description": "Done." if call.method == "POST" else "Found.",
+    answers: dict[str, Any] = {str(call.status): {"description": "Found." if call.method == "GET" else "Done.",
                                                   "content": {_MEDIA: {"schema": schema}}}}
     if call.key != NO_KEY:
         answers[str(call.status)]["headers"] = {"Idempotent-Replay": {
@@ -100,7 +107,7 @@ def _refusals(call: Call) -> list[tuple[str, str]]:
     found = [("431", "The headers are over 16 KiB."), ("503", "Not just now; nothing was changed.")]
     if call.who.kind == "key":
         found += [("401", "No valid key."), ("403", _codes("scope_missing", *_of(call, _FORBIDDEN)))]
-    if call.kind or call.body:
+    if "{" in call.path or call.body:
         found.append(("404", "Missing, malformed or another business's."))
     if call.body:
         required = ("idempotency_key_required",) if call.key == KEY_REQUIRED else ()
@@ -114,7 +121,7 @@ def _refusals(call: Call) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-_FORBIDDEN = ("not_your_sale", "other_location")
+_FORBIDDEN = ("not_your_sale", "other_location", "member_only_earns")
 
 
 def _of(call: Call, codes: Sequence[str]) -> list[str]:

@@ -71,7 +71,7 @@ async def issue_card(db: Database, ring: KeyRing, who: Principal, program_id: in
         await ledger.welcome(tx, who, program, card, now)
         await audit.record(tx, who, "card.issue", "card", card.id, {"source": source}, now=now)
         await idempotency.keep(tx, who.business_id, key, 201, {
-            "card": card.id, "balances": await ledger.balances(tx, card.account_id)})
+            "card": card.id, "balances": (await ledger.shown(tx, card.account_id, now)).available})
         return card
 
     try:

@@ -1,4 +1,6 @@
-"""The shapes of the till API: what a request may say and what an answer says. The OpenAPI document is made from these structs."""
+"""The shapes of the till API: what a request may say and what an answer says. The OpenAPI document is made from these structs.
+
+Here what all calls share, cards and enrolments; sales in sale_shapes.py, programmes and what belongs to them in program_shapes.py."""
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -6,7 +8,6 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from app.money import MAX_AMOUNT, MAX_POINTS
-from app.programs.rules import ProgramRules
 
 Amount = Annotated[int, Meta(ge=1, le=MAX_AMOUNT, description="In the currency's minor unit (kopecks, cents).")]
 Points = Annotated[int, Meta(ge=0, le=MAX_POINTS)]
@@ -27,64 +28,6 @@ class Answer(msgspec.Struct):
 # Requests.
 class Nothing(Request):
     """No fields: the address says it all. The body may be left out."""
-
-
-class Redeem(Request):
-    """Points to pay with."""
-
-    points: Points
-
-
-class Line(Request):
-    """A line of the receipt."""
-
-    amount: Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Of the whole line, in minor units.")]
-    sku: Text | None = None
-    name: Text | None = None
-    quantity: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-    category: Text | None = None
-
-
-class QuoteRequest(Request):
-    """A purchase to be judged. Either card or code names the card."""
-
-    amount: Amount
-    card: Id | None = None
-    code: Annotated[str, Meta(description="Whatever the till has: barcode, card number, old number, phone.")] | None = None
-    lines: list[Line] = []
-    promo_code: Text | None = None
-    redeem: Redeem | None = None
-
-
-class Expect(Request):
-    """What the till showed the shopper."""
-
-    to_pay: Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
-
-
-class SaleBody(QuoteRequest):
-    """A purchase."""
-
-    rewards: list[str] = []
-    receipt: Annotated[str, Meta(description="Counts once per location and its local day.")] | None = None
-    location: Id | None = None
-    at: Annotated[datetime, Meta(tz=True, description="When it happened, up to 72 hours back; null: now.")] | None = None
-    expect: Expect | None = None
-
-
-class RefundBody(Request):
-    """A part of a sale comes back."""
-
-    amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT, description="In the receipt's prices after discount.")]
-    receipt: Annotated[str, Meta(description="The refund's own number.")] | None = None
-
-
-class AdjustmentBody(Request):
-    """Points given or taken by hand."""
-
-    unit: Literal["points"]
-    amount: Annotated[int, Meta(ge=-MAX_POINTS, le=MAX_POINTS, description="Above zero gives, below zero takes.")]
-    reason: str
 
 
 class EnrolmentBody(Request):
@@ -156,25 +99,6 @@ class LocationList(Answer):
     next_cursor: str | None
 
 
-class Program(Answer):
-    """A programme. explained: its rules in sentences for a shopper; enrol: the address of its enrolment page."""
-
-    id: str
-    slug: str
-    name: str
-    kind: str
-    currency: str
-    rules_version: int
-    rules: ProgramRules
-    explained: list[str]
-    enrol: str
-
-
-class ProgramList(Answer):
-    items: list[Program]
-    next_cursor: str | None
-
-
 class Customer(Answer):
     id: str
     name: str | None
@@ -190,11 +114,57 @@ class Balances(Answer):
 
 
 class Pending(Answer):
+    """What waits until it can be spent: points until purchases can no longer be returned, visits that are frozen."""
+
     points: int = 0
+    stamps: int | UnsetType = UNSET
+    visits: int | UnsetType = UNSET
+    money: int | UnsetType = UNSET
+
+
+class EarnRate(Answer):
+    """So many points (in a programme of money: minor units) for so many minor units paid."""
+
+    points: int
+    per_amount: int
 
 
 class Tier(Answer):
+    """The level that the card holds."""
+
     name: str
+    key: str
+    discount_bp: int
+    earn: EarnRate
+
+
+class Named(Answer):
+    """A reward of the catalogue."""
+
+    id: str
+    key: str
+    name: str
+
+
+class Voucher(Answer):
+    """A right to one of `rewards`. code: what its holder shows; id: what a sale takes in `rewards`, with several to choose from as
+    "vch_…/rwd_…"; status: open, used, void or expired."""
+
+    id: str
+    code: str
+    rewards: list[Named]
+    status: str
+    starts_at: str
+    ends_at: str | None
+
+
+class ChosenFavourite(Answer):
+    """The product that the shopper chose. again_at: when another may be chosen."""
+
+    sku: str
+    name: str | None
+    ends_at: str
+    again_at: str
 
 
 class Expiring(Answer):
@@ -224,6 +194,9 @@ class Card(Answer):
     wallets: Wallets
     hints: list[str]
     created_at: str
+    vouchers: list[Voucher]
+    member_until: Annotated[str, Meta(description="Of a membership that is alive.")] | None
+    favourite: ChosenFavourite | None
 
 
 class CardList(Answer):
@@ -243,69 +216,6 @@ class Enrolment(Answer):
     status: Annotated[str, Meta(description="queued, sent, delivered, failed, activated, expired, cancelled or already_member")]
     card: str | None
     expires_at: str | None
-
-
-class Redeemable(Answer):
-    points: int
-    amount: int
-
-
-class ToEarn(Answer):
-    points: int
-    stamps: int = 0
-
-
-class Quote(Answer):
-    """What a sale would do. hints: sentences that the cashier can say."""
-
-    card: Card
-    amount: int
-    discount: int
-    redeemable: Redeemable
-    to_earn: ToEarn
-    rewards: list[str]
-    to_pay: int
-    hints: list[str]
-
-
-class Change(Answer):
-    unit: str
-    amount: int
-    why: str
-    expires_at: str | UnsetType = UNSET
-
-
-class Actor(Answer):
-    kind: str
-    name: str | None
-
-
-class Operation(Answer):
-    """What was done. of: the operation that an undo or a refund reverses; hash: null until it is sealed."""
-
-    id: str
-    kind: str
-    card: str
-    location: str | None
-    at: str
-    receipt: str | None
-    reason: str | None
-    amount: int
-    discount: int
-    to_pay: int
-    pay_back: int
-    shortfall: int
-    changes: list[Change]
-    balances: Balances
-    tier: Tier | None
-    actor: Actor
-    of: str | None
-    hash: str | None
-
-
-class OperationList(Answer):
-    items: list[Operation]
-    next_cursor: str | None
 
 
 class WrongField(Answer):

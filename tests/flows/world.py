@@ -10,9 +10,12 @@ from typing import Any
 import httpx2
 
 from app import secrets
+from app.benefits import service as benefits
+from app.benefits.rules import RewardWish
 from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
+from app.programs.terms import Said
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.staff import service as staff
@@ -111,8 +114,10 @@ class World:
 
         spare_id, page = await write_transaction(here.db, act)
         assert told.id is not None and told.card_id is not None
+        wish = RewardWish("gift", "text", Said("Gift", "Подарок"))
+        gift = await benefits.create_reward(here.db, shop.who, shop.program_id, wish, now)
         found = {"card": card.id, "operation": sale.operation.id, "enrolment": told.id, "location": shop.location_id, "staff": spare_id,
-                 "api_key": key_id, "program": shop.program_id}
+                 "api_key": key_id, "program": shop.program_id, "reward": gift.id}
         self.sides[name] = Side(shop, {kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, found,
                                 {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "console": sign_in_link})
 
@@ -168,22 +173,26 @@ class World:
     def address(self, row: Row, ids: dict[str, str] | None = None, links: dict[str, str] | None = None) -> str:
         """The route's address with public ids and links filled in; those of business A unless told."""
         ids, links = ids or self.a.ids, links or self.a.links
-        kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "id": self.id_kind(row)}
+        kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "operation": "operation",
+                 "id": self.id_kind(row)}
         fixed = {"act": "block", "business": "coffee", "program": "points", "token": links["c"], "digest": "0" * 8, "name:path": "none.css",
                  "link": links["console" if row.path.startswith("/console") else "a"], "short": "none", "device": "d" * 32,
                  "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "reward": "none", "batch": "none", "n": "1"}
         if row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
+        if row.path.startswith("/api/"):
+            fixed["reward"] = ids["reward"]
         return re.sub(r"\{([^}]+)\}", lambda match: fixed.get(match[1]) or ids[kinds[match[1]]], row.path)
 
     def id_kind(self, row: Row) -> str:
-        if row.path.startswith("/api/v1/cards"):
-            return "card"
+        for kind in ("card", "program"):
+            if row.path.startswith(f"/api/v1/{kind}s"):
+                return kind
         return "enrolment" if "/enrolments" in row.path else "operation"
 
     def has_id(self, row: Row) -> bool:
         """Whether the address names a thing of a business."""
-        return row.kind in ("staff", "key") and bool(re.search(r"\{(id|card|location|staff|key)\}", row.path))
+        return row.kind in ("staff", "key") and bool(re.search(r"\{(id|card|location|staff|key|operation)\}", row.path))
 
     def body(self, row: Row, side: Side | None = None) -> dict[str, Any] | None:
         """What the POST takes, and would do; None for a body without fields."""
@@ -194,6 +203,23 @@ class World:
             "/api/v1/sales/quote": {"card": ids["card"], "amount": 10_000},
             "/api/v1/sales": {"card": ids["card"], "amount": 10_000},
             "/api/v1/sales/{id}/refunds": {"amount": 100},
+            "/api/v1/cards/{id}/events": {"event": "review", "key": "1"},
+            "/api/v1/cards/{id}/purchases": {"package": "ten"},
+            "/api/v1/cards/{id}/visits": {"count": 1},
+            "/api/v1/cards/{id}/freeze": {"days": 7},
+            "/api/v1/cards/{id}/claims": {"reward": ids["reward"]},
+            "/api/v1/cards/{id}/favourite": {"sku": "1"},
+            "/api/v1/cards/{id}/level": {"level": "gold", "reason": "a test"},
+            "/api/v1/cards/{id}/merge": {"card": ids["card"]},
+            "/api/v1/programs": {"kind": "points", "slug": "more", "name": {"en": "More"}},
+            "/api/v1/programs/{id}/rules": {"rules": {"earn_points": 3, "earn_per_minor": 10_000}},
+            "/api/v1/programs/{id}/rules/check": {"rules": {"earn_points": 3, "earn_per_minor": 10_000}},
+            "/api/v1/programs/{id}/closing": {"earns_until": "2027-01-01T00:00:00Z", "spends_until": "2027-03-01T00:00:00Z"},
+            "/api/v1/programs/{id}/rewards": {"key": "cake", "kind": "text", "name": {"en": "Cake"}},
+            "/api/v1/programs/{id}/rewards/{reward}": {"key": "gift", "kind": "text", "name": {"en": "Gift"}},
+            "/api/v1/programs/{id}/promo-batches": {"key": "summer", "name": "Summer", "count": 2},
+            "/api/v1/segments": {"key": "regulars", "name": "Regulars", "filter": {"sales_from": 3}},
+            "/api/v1/products": {"sku": "1", "name": "Coffee"},
             "/api/v1/cards/{id}/adjustments": {"unit": "points", "amount": 1, "reason": "a test"},
         }.get(row.path)
 
@@ -202,8 +228,9 @@ class World:
         """The request as `caller` would send it: JSON with an idempotency key, or a form with the hidden token."""
         address, method = address or self.address(row), method or row.method
         sent: dict[str, Any] = {"headers": {**caller.headers, "Accept-Language": "en", **headers}}
-        if method == "POST" and row.path.startswith("/api/"):
-            sent["headers"]["Idempotency-Key"] = secrets.new_token(20)
+        if method in ("POST", "PUT") and row.path.startswith("/api/"):
+            if method == "POST":
+                sent["headers"]["Idempotency-Key"] = secrets.new_token(20)
             if (wanted := body if body is not None else self.body(row)) is not None:
                 sent["json"] = wanted
         elif method == "POST" and row.kind == "staff":

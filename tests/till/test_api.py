@@ -148,7 +148,7 @@ async def test_an_unknown_field_anywhere_is_refused_by_name(till, here, shop):
     card = await make_card(here, shop)
     before = await written(here)
     base = {"card": till.id("card", card.id), "amount": 100}
-    for extra, field in [({"balance": 5}, "balance"), ({"redeem": {"points": 0, "money": 1}}, "redeem.money"),
+    for extra, field in [({"balance": 5}, "balance"), ({"redeem": {"points": 0, "coins": 1}}, "redeem.coins"),
                          ({"lines": [{"amount": 1, "price": 1}]}, "lines[0].price"), ({"expect": {"to_pay": 1, "x": 1}}, "expect.x")]:
         answer = await till.post("/sales", {**base, **extra})
         assert answer.status_code == 422

@@ -41,7 +41,8 @@ async def test_a_card_is_told_with_what_a_till_needs(till, here, shop):
         "id": till.id("card", card.id), "number": card.number, "code": card.code, "program": till.program, "status": "active",
         "customer": {"id": till.id("customer", card.customer_id), "name": "Анна", "phone": "+7916•••1234"},
         "balances": {"points": 320, "stamps": 0, "visits": 0, "money": 0}, "pending": {"points": 0}, "tier": None, "expiring": [],
-        "wallets": {"apple": 0, "google": 0}, "hints": [], "created_at": "2026-11-22T09:00:00Z"}
+        "wallets": {"apple": 0, "google": 0}, "hints": [], "created_at": "2026-11-22T09:00:00Z", "vouchers": [], "member_until": None,
+        "favourite": None}
     assert (await till.get(f"/cards/{told['id']}")).json() == told
 
 
