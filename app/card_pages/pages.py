@@ -18,6 +18,7 @@ from app.ledger.shown import shown
 from app.passes import service as passes
 from app.programs import rules as program_rules
 from app.programs import service as programs
+from app.segments import known as segments_known
 from app.updates import service as updates
 from app.web import assets, events, i18n, templating
 from app.web.cookies import cookie, set_cookie
@@ -58,7 +59,8 @@ async def show(request: Request) -> Response:
         "once": secrets.new_token(),
         "claimed": request.query_params.get("done") == "claimed",
         "history": await _history(request, opened, language),
-        "rules": program_rules.explain(program.rules, program.currency, language, await passes.reward_names(here.db, program)),
+        "rules": program_rules.explain(program.rules, program.currency, language, await passes.reward_names(here.db, program),
+                                       await segments_known.places(here.db, program, program.rules)),
         "friends": await friends.shown(request, opened, language),
         "coupon_url": _path(request, "/coupon") if await promo.has_coupons(here.db, card.business_id, card.program_id, now) else "",
         "stopped": request.query_params.get("done") == "stop", **await _consents(request, opened),

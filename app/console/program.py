@@ -14,6 +14,7 @@ from app.errors import FieldError, Invalid
 from app.passes import service as passes
 from app.programs import service as programs
 from app.programs.explain import has_balance
+from app.programs.explain_parts import Names
 from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.text import N_
@@ -45,13 +46,13 @@ async def show(request: Request, program: Program, rules: ProgramRules, values: 
                wrong: dict[str, str] | None = None) -> Response:
     """The page with `rules`' groups and, where something was typed, what was typed."""
     here, said = context(request), language(request)
-    rewards = await program_frame.rewards_of(request, program)
+    names = await program_frame.names_of(request, program, said)
     versions = await _versions(request, program)
     return await program_frame.page(request, program, "numbers", {
         **boxes(rules), "values": values or program_numbers.typed_of(rules, program.currency),
-        "sentences": program_frame.sentences(rules, program, said, rewards),
-        "rewards": [(key, name.in_(said)) for key, name in rewards.items()],
-        "rows": _rule_rows(request, program, rewards), "today": local_day(here.clock.now(), program.time_zone),
+        "sentences": program_frame.sentences(rules, names),
+        "rewards": [(key, name.in_(said)) for key, name in names.rewards.items()],
+        "rows": _rule_rows(request, program, names), "today": local_day(here.clock.now(), program.time_zone),
         "calendar": calendar_of(program.rules.rules, local_day(here.clock.now(), program.time_zone), said),
         "versions": versions}, done=done, wrong=wrong, status=422 if wrong else 200)
 
@@ -70,12 +71,12 @@ def _is_part(shown: program_numbers.Shown) -> bool:
     return shown.group in program_numbers.PARTS
 
 
-def _rule_rows(request: Request, program: Program, rewards: program_frame.Rewards) -> list[dict[str, Any]]:
+def _rule_rows(request: Request, program: Program, names: Names) -> list[dict[str, Any]]:
     """The rules as they are judged: higher priority first, then by key."""
     said = language(request)
     ordered = sorted(program.rules.rules, key=lambda rule: (-rule.priority, rule.key))
     return [{"key": rule.key, "name": rule.name.in_(said), "priority": rule.priority, "exclusive": rule.exclusive, "paused": rule.paused,
-             "sentence": program_frame.rule_sentence(rule, program.rules, program, said, rewards),
+             "sentence": program_frame.rule_sentence(rule, program.rules, names),
              "starts": date.fromisoformat(rule.starts_on) if rule.starts_on else None,
              "ends": date.fromisoformat(rule.ends_on) if rule.ends_on else None,
              "url": program_frame.address(request, program, "rules", rule.key)} for rule in ordered]
@@ -84,9 +85,9 @@ def _rule_rows(request: Request, program: Program, rewards: program_frame.Reward
 async def _versions(request: Request, program: Program) -> list[dict[str, Any]]:
     """Newest first: when, by whom, and which sentences went and came."""
     here, said = context(request), language(request)
-    rewards = await program_frame.rewards_of(request, program)
+    names = await program_frame.names_of(request, program, said)
     found = await programs.list_rules_versions(here.db, program.business_id, program.id)
-    said_of = [program_frame.sentences(each["rules"], program, said, rewards) for each in found[:SHOWN_VERSIONS + 1]]
+    said_of = [program_frame.sentences(each["rules"], names) for each in found[:SHOWN_VERSIONS + 1]]
     return [{"number": each["version"], "at": from_ms(each["created_at"]), "who": each["created_by"],
              "starts": program_frame.moment(each.get("starts_at")), "is_coming": (each.get("starts_at") or 0) > to_ms(here.clock.now()),
              "changes": program_frame.changes(said_of[at + 1], said_of[at]) if at + 1 < len(said_of) else [],
@@ -170,12 +171,12 @@ async def change(request: Request, program: Program, rules: ProgramRules, starts
 async def preview(request: Request) -> Response:
     """POST /console/programs/{program}/preview: the sentences of the form as it stands; keeps nothing."""
     form, program = await frame.form_of(request, program_frame.MOST_FIELDS), await program_of(request)
-    values, rewards = values_of(form), await program_frame.rewards_of(request, program)
+    values, names = values_of(form), await program_frame.names_of(request, program, language(request))
     try:
         made = await meant(request, program, values)
     except Invalid as refused:
         return JSONResponse({"errors": frame.sentences_of(request, refused)}, 422)
-    return JSONResponse({"sentences": program_frame.sentences(made, program, language(request), rewards)})
+    return JSONResponse({"sentences": program_frame.sentences(made, names)})
 
 
 routes = [

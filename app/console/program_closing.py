@@ -110,9 +110,9 @@ async def call_off(request: Request) -> Response:
 async def sheet_page(request: Request) -> Response:
     """GET /console/programs/{program}/sheet: the rules in plain words, both languages, to print."""
     program = await program_of(request)
-    rewards = await program_frame.rewards_of(request, program)
+    names = {each: await program_frame.names_of(request, program, each, is_public=True) for each in LANGUAGES}
     texts = [{"language": each, "name": program.name_in(each), "business": program.business_name_in(each),
-              "kind": kind_word(program.kind, each), "sentences": program_frame.sentences(program.rules, program, each, rewards)}
+              "kind": kind_word(program.kind, each), "sentences": program_frame.sentences(program.rules, names[each])}
              for each in LANGUAGES]
     return await program_frame.page(request, program, "sheet", {"texts": texts, "version": program.rules_version,
                                                                "since": from_ms(program.rules_since)})

@@ -18,7 +18,9 @@ from app.programs.explain_parts import Names
 from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.programs.terms import Rule, Said
+from app.segments import known as segments_known
 from app.segments import service as segments
+from app.segments.known import Known
 from app.text import N_
 from app.web import formats
 from app.web.requests import context, language, principal
@@ -70,20 +72,25 @@ async def batches_of(request: Request, program: Program) -> list[tuple[str, str]
     return [(each.key, each.name) for each in await promo.list_batches(context(request).db, program.business_id, program.id)]
 
 
-async def known(request: Request, program: Program) -> dict[str, set[str]]:
+async def known(request: Request, program: Program) -> Known:
     """What the rules may name, as `validate` asks for it."""
-    return {"known_rewards": set(await rewards_of(request, program)),
-            "known_batches": {key for key, _ in await batches_of(request, program)},
-            "known_segments": {key for key, _ in await segments_of(request)}}
+    return await segments_known.there_is(context(request).db, program)
 
 
-def sentences(rules: ProgramRules, program: Program, language_: str, rewards: Rewards) -> list[str]:
-    return explain(rules, program.currency, language_, rewards)
+async def names_of(request: Request, program: Program, language_: str, *, is_public: bool = False) -> Names:
+    """What sentences for managers call rewards, places, segments and promo codes by; is_public: on paper for shoppers."""
+    db = context(request).db
+    called = await (segments_known.places(db, program, program.rules) if is_public else segments_known.called(db, program))
+    return Names(program.currency, language_, await rewards_of(request, program), called)
 
 
-def rule_sentence(rule: Rule, rules: ProgramRules, program: Program, language_: str, rewards: Rewards) -> str:
-    """What shoppers read of one rule."""
-    return explain_rules.sentence(rule, rules, Names(program.currency, language_, rewards))
+def sentences(rules: ProgramRules, names: Names) -> list[str]:
+    return explain(rules, names.currency, names.language, names.rewards, names.called)
+
+
+def rule_sentence(rule: Rule, rules: ProgramRules, names: Names) -> str:
+    """What shoppers read of one rule; managers with all its names."""
+    return explain_rules.sentence(rule, rules, names)
 
 
 def changes(before: list[str], after: list[str]) -> list[tuple[str, str]]:

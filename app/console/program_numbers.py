@@ -2,7 +2,7 @@
 
 A box is named as the part of the rules that it sets ("stamps.card.size"), so what `checks` says of a field stands beside its box.
 """
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ from app.errors import FieldError, Invalid
 from app.programs import rules as program_rules
 from app.programs.rules import ProgramRules
 from app.programs.terms import Said
+from app.segments.known import Known
 from app.text import N_
 
 MOST_ROWS = 12
@@ -151,7 +152,7 @@ def rules_of(values: Values, before: ProgramRules, currency: str) -> ProgramRule
     return rules
 
 
-def checked(rules: ProgramRules, names: set[str], known: Mapping[str, set[str]]) -> ProgramRules:
+def checked(rules: ProgramRules, names: set[str], known: Known) -> ProgramRules:
     """The same rules; raises Invalid, each sentence beside the box of `names` that it is about. known: as `validate` takes it."""
     try:
         program_rules.validate(rules, **known)

@@ -45,11 +45,11 @@ def rule_named(request: Request, program: Program) -> Rule | None:
 async def _show(request: Request, program: Program, rule: Rule | None, values: Values, *, wrong: dict[str, str] | None = None,
                 focus: str = "") -> Response:
     here, said = context(request), language(request)
-    rewards = await program_frame.rewards_of(request, program)
+    names = await program_frame.names_of(request, program, said)
     try:
         sentence = await _sentence(request, program, rule, values)
     except Invalid:
-        sentence = program_frame.rule_sentence(rule, program.rules, program, said, rewards) if rule else ""
+        sentence = program_frame.rule_sentence(rule, program.rules, names) if rule else ""
     chosen = Typed(values, program.currency).several("conditions")
     places = await programs.list_locations(here.db, program.business_id)
     return await program_frame.page(request, program, "rule", {
@@ -62,7 +62,7 @@ async def _show(request: Request, program: Program, rule: Rule | None, values: V
         "places": [(here.ids.encode("location", each.id), each.name_in(said)) for each in places],
         "levels": [(each.key, each.name.in_(said)) for each in program.rules.levels.levels] if program.rules.levels else [],
         "segments": await program_frame.segments_of(request), "batches": await program_frame.batches_of(request, program),
-        "rewards": [(key, name.in_(said)) for key, name in rewards.items()], "cap_money": _cap_money(values, program.rules)},
+        "rewards": [(key, name.in_(said)) for key, name in names.rewards.items()], "cap_money": _cap_money(values, program.rules)},
         wrong=wrong, status=422 if wrong else 200)
 
 
@@ -78,7 +78,7 @@ def _cap_money(values: Values, rules: ProgramRules) -> bool:
 async def _sentence(request: Request, program: Program, rule: Rule | None, values: Values) -> str:
     """What shoppers would read of the typed rule. Raises Invalid."""
     _, made = await meant(request, program, rule, values)
-    return program_frame.rule_sentence(made, program.rules, program, language(request), await program_frame.rewards_of(request, program))
+    return program_frame.rule_sentence(made, program.rules, await program_frame.names_of(request, program, language(request)))
 
 
 async def meant(request: Request, program: Program, rule: Rule | None, values: Values) -> tuple[ProgramRules, Rule]:

@@ -16,6 +16,7 @@ from app.errors import Invalid, Refused
 from app.money import ceil_div, minor_digits
 from app.programs import rules as program_rules
 from app.programs import words
+from app.programs.explain_parts import Names
 from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.sales import judging
@@ -70,13 +71,13 @@ async def _try(request: Request, program: Program, draft: ProgramRules | None, v
         wrong = (wrong or {}) | program_frame.kept({**values, **dict.fromkeys(_BOXES, "")}, refused, request)
     except Refused as refused:
         refused_word = frame.said(request, refused.detail, **refused.params)
-    names = await program_frame.rewards_of(request, program)
+    names = await program_frame.names_of(request, program, said)
     places = await _levels(rules, said)
     return await program_frame.page(request, program, "try", {
         "action": program_frame.address(request, program, "try"), "values": values, "is_draft": draft is not None,
         "draft": program_rules.dump(draft) if draft else "", "levels": places, "batches": await program_frame.batches_of(request, program),
         "lines": range(LINES), "has_birthday": _asks(rules, "birthday_before"), "refused": refused_word,
-        "result": shown(result, rules, program, said, names) if result else None,
+        "result": shown(result, rules, names) if result else None,
         "now": here.clock.now()}, wrong=wrong, status=422 if wrong else 200)
 
 
@@ -121,7 +122,7 @@ def _line(typed: Typed, at: int) -> Line | None:
     return Line(typed.amount(f"amount.{at}"), quantity or 1, typed.text(f"sku.{at}") or None, None, typed.text(f"category.{at}") or None)
 
 
-def shown(result: Judgement, rules: ProgramRules, program: Program, language_: str, names: program_frame.Rewards) -> dict[str, Any]:
+def shown(result: Judgement, rules: ProgramRules, names: Names) -> dict[str, Any]:
     """The judgement as the page says it."""
     by_key = {rule.key: rule for rule in rules.rules}
     gains: dict[str, int] = {}
@@ -129,17 +130,18 @@ def shown(result: Judgement, rules: ProgramRules, program: Program, language_: s
         gains[gain.unit] = gains.get(gain.unit, 0) + gain.amount
 
     def amount(unit: str, count: int) -> str:
-        return words.amount(count, unit, program.currency, language_)
+        return words.amount(count, unit, names.currency, names.language)
 
     return {
         "discount": result.discount, "spent_minor": result.spent_minor, "to_pay": result.to_pay, "amount": result.amount,
         "spent": amount(rules.unit, result.points) if result.points else "",
         "gains": [amount(unit, count) for unit, count in gains.items() if unit in ("points", "money", "stamps", "visits") and count],
         "donated": gains.get("donated", 0),
-        "gifts": [(names[each.reward].in_(language_) if each.reward in names else each.reward, each.at_once) for each in result.given],
-        "applied": [(program_frame.rule_sentence(by_key[each.rule], rules, program, language_, names), each.what)
+        "gifts": [(names.rewards[each.reward].in_(names.language) if each.reward in names.rewards else each.reward, each.at_once)
+                  for each in result.given],
+        "applied": [(program_frame.rule_sentence(by_key[each.rule], rules, names), each.what)
                     for each in result.applied if each.rule in by_key],
-        "silent": [program_frame.rule_sentence(rule, rules, program, language_, names) for rule in rules.rules
+        "silent": [program_frame.rule_sentence(rule, rules, names) for rule in rules.rules
                    if not rule.paused and rule.when.event is None and rule.key not in {each.rule for each in result.applied}]}
 
 
@@ -175,8 +177,8 @@ async def _simulate(request: Request, program: Program, draft: ProgramRules | No
         "action": program_frame.address(request, program, "simulator"), "values": values, "is_draft": draft is not None,
         "draft": program_rules.dump(draft) if draft else "", "found": found,
         "sides": [side_of(each, program, said, catalogue) for each in ((found.draft, found.in_force) if draft else (found.in_force,))]
-        if found else [], "changes": program_frame.changes(*[program_frame.sentences(each, program, said, await program_frame.rewards_of(
-            request, program)) for each in (program.rules, draft)]) if draft else [],
+        if found else [], "changes": program_frame.changes(*[program_frame.sentences(
+            each, await program_frame.names_of(request, program, said)) for each in (program.rules, draft)]) if draft else [],
         "unknown": [frame.said(request, UNKNOWN_WORDS[each]) for each in found.unknown] if found else []},
         wrong=wrong, status=422 if wrong else 200)
 

@@ -17,6 +17,7 @@ from app.designs.rules import DesignContent, default_content
 from app.designs.store import Reader
 from app.errors import NotFound
 from app.programs import service as programs
+from app.programs.explain_parts import Called
 from app.programs.kinds import template_of
 from app.programs.rules import ProgramRules, explain
 from app.programs.store import Program
@@ -33,13 +34,14 @@ _parsed = lru_cache(256)(rules.parse)
 
 class DesignKey(NamedTuple):
     """All that a prepared design is made from. template: a folder of pass_templates; rewards: the catalogue's open ones
-    and what they are called."""
+    and what they are called; places: row id → name of those that the rules name."""
 
     content: DesignContent
     rules: ProgramRules
     currency: str
     template: str = "points"
     rewards: tuple[tuple[str, Said], ...] = ()
+    places: tuple[tuple[int, Said], ...] = ()
 
 
 class Drawing(NamedTuple):
@@ -104,10 +106,11 @@ async def list_versions(reader: Reader, business_id: int, program_id: int, limit
     return [DesignVersion(row["version"], from_ms(row["created_at"]), row["created_by"]) for row in rows]
 
 
-def key_of(program: Program, drawing: Drawing, rewards: Mapping[str, Said] | None = None) -> DesignKey:
-    """What the programme's cards are drawn from now; rewards: key → name, for the sentences on the back."""
+def key_of(program: Program, drawing: Drawing, rewards: Mapping[str, Said] | None = None, called: Called | None = None) -> DesignKey:
+    """What the programme's cards are drawn from now; rewards: key → name, for the sentences on the back; called: places for them."""
     named = tuple(sorted((rewards or {}).items(), key=itemgetter(0)))
-    return DesignKey(drawing.content, program.rules, program.currency, drawing.template, named)
+    places = tuple(sorted(called.places.items(), key=itemgetter(0))) if called else ()
+    return DesignKey(drawing.content, program.rules, program.currency, drawing.template, named, places)
 
 
 def find_ready(key: DesignKey) -> PreparedDesign | None:
@@ -126,7 +129,8 @@ async def ready(key: DesignKey) -> PreparedDesign:
 
 
 def _prepare(key: DesignKey) -> PreparedDesign:
-    sentences = {language: explain(key.rules, key.currency, language, dict(key.rewards)) for language in rules.LANGUAGES}
+    called = Called(dict(key.places))
+    sentences = {language: explain(key.rules, key.currency, language, dict(key.rewards), called) for language in rules.LANGUAGES}
     values = shown.values_of(key.rules, has_rewards=bool(key.rewards))
     return prepared.prepare(key.content, sentences, key.template, values=values, terms=shown.terms_of(key.rules))
 

@@ -18,10 +18,12 @@ from app.ledger import service as ledger
 from app.money import floor_div
 from app.passes.store import Reader
 from app.programs.explain import cashback_bp, has_balance
+from app.programs.explain_parts import Called
 from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.programs.terms import Level, Said
 from app.secrets import KeyRing
+from app.segments import known
 from app.standing import levels
 from app.standing import service as standing
 
@@ -36,13 +38,14 @@ async def drawn(reader: Reader, ring: KeyRing, card: Card, program: Program, now
     """What the card shows, and what it is drawn from."""
     rewards = await reward_names(reader, program)
     face = await face_of(reader, ring, card, program, now, has_rewards=bool(rewards))
-    return key_for(program, await designs.drawing_of(reader, program), rewards, face), face
+    called = await known.places(reader, program, program.rules)
+    return key_for(program, await designs.drawing_of(reader, program), rewards, face, called), face
 
 
-def key_for(program: Program, drawing: Drawing, rewards: Mapping[str, Said], face: CardFace) -> DesignKey:
-    """The design in the colour of the level that the card shows."""
+def key_for(program: Program, drawing: Drawing, rewards: Mapping[str, Said], face: CardFace, called: Called = known.NOTHING) -> DesignKey:
+    """The design in the colour of the level that the card shows; called: the places that sentences name."""
     coloured = shown.on_level(drawing.content, levels.find(program.rules.levels, face.level))
-    return designs.key_of(program, drawing._replace(content=coloured), rewards)
+    return designs.key_of(program, drawing._replace(content=coloured), rewards, called)
 
 
 def stamps_of(rules: ProgramRules, face: CardFace) -> tuple[int, int] | None:

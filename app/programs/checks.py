@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import Invalid
 from app.money import MAX_AMOUNT, MAX_POINTS
-from app.programs import checks_parts, checks_rules
+from app.programs import checks_parts, checks_rules, terms
 from app.programs.findings import (
     AMOUNT_OR_ZERO,
     COUNT_OR_ZERO,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.programs.rules import ProgramRules
 
 _ABOVE_ZERO = 1, 10**9, N_("Type an amount above zero, at most 1,000,000,000 of the smallest coins.")
+OVER_BEFORE = N_("These points would end before they can be spent. Let them wait for fewer days, or live longer.")
 _UP_TO_ALL = 0, MAX_POINTS, N_("Type a whole number of zero or more, or leave it empty.")
 # Field → least, most, what is said otherwise. None passes where the field may be None.
 LIMITS = {
@@ -41,17 +42,19 @@ LIMITS = {
 
 
 def validate(rules: "ProgramRules", *, known_rewards: Collection[str] | None = None, known_batches: Collection[str] | None = None,
-             known_segments: Collection[str] | None = None) -> None:
+             known_segments: Collection[str] | None = None, known_locations: Collection[int] | None = None) -> None:
     """Raises Invalid, a sentence for each field, unless a shop could mean these rules.
 
-    known_*: the keys of rewards, promo batches and segments that there are; None: not asked.
+    known_*: the keys of rewards, promo batches and segments that there are, and the row ids of locations; None: not asked
+    (`segments.known.there_is` gathers them).
     """
     found = Findings()
     _numbers(found, rules)
+    _lives(found, rules)
     checks_parts.check(found, rules, known_rewards)
     # Rules are measured by the programme's numbers: nonsense there would only be said twice.
     is_sound = not found.wrong
-    checks_rules.check(found, rules, checks_rules.Known(known_rewards, known_batches, known_segments))
+    checks_rules.check(found, rules, checks_rules.Known(known_rewards, known_batches, known_segments, known_locations))
     if is_sound:
         _gifts(found, rules)
     if found.wrong:
@@ -68,11 +71,36 @@ def _numbers(found: Findings, rules: "ProgramRules") -> None:
     if rules.unit == "money" and rules.worth_minor != rules.worth_points:
         found.say("worth_minor", "money_worth", N_("Money on a card pays just its own amount: both numbers of its worth are equal."))
     found.fades("fades", rules.fades, rules.lot_days if rules.lot_end == "day" else None)
-    if rules.fades and rules.lot_end == "activity":
-        found.say("fades", "contradiction", N_("What ends in parts cannot live on from the last purchase too. Choose one of them."))
+    if rules.lot_end == "activity":
+        of_rules = [(f"rules.{number}.effect.fades", effect.fades) for number, effect in _gains(rules)]
+        for field, fades in (("fades", rules.fades), *of_rules):
+            if fades:
+                found.say(field, "contradiction", N_("What ends in parts cannot live on from the last purchase too. Choose one of them."))
+    if rules.lot_end != "day" and rules.lot_days is None:
+        found.say("lot_days", "contradiction", N_("Say how many days, or choose that points never expire."))
     warned = rules.warn_days
     if len(warned) > 5 or len(set(warned)) != len(warned) or not all(1 <= days <= 365 for days in warned):
         found.say("warn_days", "out_of_range", N_("Name up to five different numbers of days from 1 to 365."))
+
+
+def _gains(rules: "ProgramRules") -> list[tuple[int, terms.Earn | terms.EarnRate]]:
+    """(number, effect) of the rules that put something into the programme's unit with a purchase."""
+    return [(number, rule.effect) for number, rule in enumerate(rules.rules) if rule.when.event is None and (
+        isinstance(rule.effect, terms.EarnRate) or (isinstance(rule.effect, terms.Earn) and rule.effect.unit == rules.unit))]
+
+
+def _lives(found: Findings, rules: "ProgramRules") -> None:
+    """What waits as long as it lives would end before it could be spent; a month's or year's end may come on the last of its days."""
+    wait = rules.pending_days
+    if not wait:
+        return
+    if any(life is not None and life <= wait for life in (rules.lot_days, *(fade.days for fade in rules.fades))):
+        found.say("pending_days", "contradiction", OVER_BEFORE)
+    for number, effect in _gains(rules):
+        lives: list[tuple[str, list[int | None]]] = [("days", [effect.days]), ("fades", [fade.days for fade in effect.fades])]
+        for name, days in lives:
+            if any(life is not None and life <= wait for life in days):
+                found.say(f"rules.{number}.effect.{name}", "contradiction", OVER_BEFORE)
 
 
 def _gifts(found: Findings, rules: "ProgramRules") -> None:

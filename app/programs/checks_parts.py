@@ -147,6 +147,8 @@ def _club(found: Findings, club: terms.Club) -> None:
         found.within("club.points", club.points, 1, MAX_AMOUNT, N_("Type how much must be reached, above zero."))
         if not club.program:
             found.say("club.program", "required", N_("Choose the programme whose members may join."))
+        else:
+            found.key("club.program", club.program)
     elif club.program or club.points:
         found.say("club.by", "contradiction", N_("A club by invitation asks for no other programme and no points."))
 
@@ -165,12 +167,12 @@ def _referral(found: Findings, rules: "ProgramRules", referral: terms.Referral) 
 
 def _offers(found: Findings, offers: terms.Offers) -> None:
     found.within("offers.count", offers.count, 1, 50, N_("Type a whole number from 1 to 50."))
-    found.share("offers.discount_bp", offers.discount_bp, zero=False)
+    found.share("offers.discount_bp", offers.discount_bp, zero=False, whole=False)
     found.within("offers.days", offers.days, 1, 60, N_("Type a number of days from 1 to 60."))
     found.share("offers.new_share_bp", offers.new_share_bp)
 
 
 def _favourite(found: Findings, favourite: terms.Favourite) -> None:
-    found.share("favourite.discount_bp", favourite.discount_bp, zero=False)
+    found.share("favourite.discount_bp", favourite.discount_bp, zero=False, whole=False)
     found.life("favourite.days", favourite.days)
     found.within("favourite.again_days", favourite.again_days, 0, 365, DAYS_OR_ZERO)

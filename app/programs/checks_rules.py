@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from app.money import MAX_POINTS
 from app.programs import terms
 from app.programs.checks_parts import counts, earns_base
 from app.programs.findings import COUNT, GIVES_AWAY, MILLION, NOT_COUNTED, WHOLE_BP, Findings
@@ -27,11 +28,12 @@ _SORTS: tuple[tuple[str, tuple[type, ...]], ...] = (
 
 
 class Known(NamedTuple):
-    """Keys of what rules may name; None: not asked."""
+    """Keys of what rules may name, locations by their row ids; None: not asked."""
 
     rewards: Collection[str] | None = None
     batches: Collection[str] | None = None
     segments: Collection[str] | None = None
+    locations: Collection[int] | None = None
 
 
 def check(found: Findings, rules: "ProgramRules", known: Known) -> None:
@@ -82,6 +84,9 @@ def _when(found: Findings, field: str, rules: "ProgramRules", when: When, known:
         found.known(f"{field}.levels.{number}", level, levels, N_("The programme has no such level."))
     for number, segment in enumerate(when.segments):
         found.known(f"{field}.segments.{number}", segment, known.segments, N_("There is no such group of shoppers."))
+    for number, location in enumerate(when.locations):
+        if location < 1 or (known.locations is not None and location not in known.locations):
+            found.say(f"{field}.locations.{number}", "unknown", N_("The business has no such place."))
     for name in ("birthday_before", "birthday_after"):
         found.within(f"{field}.{name}", getattr(when, name), 0, 180, N_("Type a number of days from 0 to 180."))
     if when.promo is not None:
@@ -139,7 +144,8 @@ def _effect(found: Findings, field: str, rules: "ProgramRules", effect: terms.Ef
     if isinstance(effect, terms.Earn | terms.EarnRate | terms.GiveVoucher):
         found.life(f"{field}.days", effect.days)
     if isinstance(effect, terms.Earn | terms.EarnRate):
-        found.fades(f"{field}.fades", effect.fades, effect.days)
+        lives = rules.lot_days if rules.lot_end == "day" and (isinstance(effect, terms.EarnRate) or effect.unit == rules.unit) else None
+        found.fades(f"{field}.fades", effect.fades, lives if effect.days is None else effect.days)
 
 
 def _discount(found: Findings, field: str, effect: terms.Discount) -> None:
@@ -155,8 +161,8 @@ def _caps(found: Findings, field: str, rule: Rule) -> None:
     caps, effect = msgspec.structs.asdict(rule.caps), rule.effect
     gift = effect.amount if isinstance(effect, terms.Earn) else 1
     for name, cap in caps.items():
-        if cap is not None and cap < 1:
-            found.amount(f"{field}.{name}", cap)
+        if cap is not None and not 1 <= cap <= MAX_POINTS:
+            found.within(f"{field}.{name}", cap, 1, MAX_POINTS, N_("Type a limit above zero that can be counted to, or leave it empty."))
         elif cap is not None and cap < gift:
             found.say(f"{field}.{name}", "contradiction", N_("This limit is below what the rule gives at once."))
         elif cap is not None and isinstance(effect, terms.Multiply) and effect.by_bp < WHOLE_BP:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.programs import explain_parts as parts
 from app.programs import explain_rules, words
-from app.programs.explain_parts import Names
+from app.programs.explain_parts import Called, Names
 from app.programs.terms import Said
 
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ WARNED = (30, 7, 1)
 GRACE_DAYS = 14
 
 
-def explain(rules: "ProgramRules", currency: str, language: str, rewards: Mapping[str, Said] | None = None) -> list[str]:
+def explain(rules: "ProgramRules", currency: str, language: str, rewards: Mapping[str, Said] | None = None,
+            called: Called | None = None) -> list[str]:
     """All sentences, the most telling first.
 
     language: "ru" or anything else for English; rewards: key → the name of a reward of the catalogue, "a gift" where it is
-    missing. Spaces inside amounts do not break.
+    missing; called: what else rules name, as far as the reader may know it. Spaces inside amounts do not break.
     """
-    names = Names(currency, language, rewards or {})
+    names = Names(currency, language, rewards or {}, called or Called())
     said = [*parts.club(rules.club, names), *parts.gift(rules.gift, names), *parts.visits(rules.visits, names),
             *parts.stamps(rules.stamps, names), *parts.membership(rules.membership, names), *parts.charity(rules.charity, names),
             *_discount(rules, names), *_balance(rules, names), *parts.levels(rules, names), *parts.favourite(rules.favourite, names),

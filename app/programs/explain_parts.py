@@ -1,6 +1,6 @@
 """Sentences about the parts of a programme: levels, stamps, visits, membership, gifts, charity, clubs, referrals, offers."""
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.programs import words
@@ -25,12 +25,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """What rules name besides rewards, as far as the reader may know it: places by row id, segments and promo batches by key."""
+
+    places: Mapping[int, Said] = field(default_factory=dict)
+    segments: Mapping[str, str] = field(default_factory=dict)
+    batches: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
-    """In which language and currency is spoken, and what the catalogue's rewards are called."""
+    """In which language and currency is spoken, and what the catalogue's rewards are called; and places, segments and batches."""
 
     currency: str
     language: str
     rewards: Mapping[str, Said]
+    called: Called = Called()
 
     def say(self, english: str, russian: str) -> str:
         return russian if self.language == "ru" else english
@@ -56,6 +66,11 @@ class Names:
 
     def quoted(self, name: Said) -> str:
         return words.quoted(name.in_(self.language), self.language)
+
+    def one_of(self, names: Sequence[str | None]) -> str:
+        """«A», «B» or «C»; "" where one of them has no name here."""
+        known = [words.quoted(name, self.language) for name in names if name]
+        return words.listed(known, self.language, choice=True) if len(known) == len(names) else ""
 
     def what(self, unit: str) -> str:
         """The programme's unit at the beginning of a sentence."""

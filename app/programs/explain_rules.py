@@ -17,6 +17,7 @@ TENDERS = {"cash": ("cash", "наличными"), "card": ("a bank card", "ба
 EVENTS = {"review": ("a review", "за отзыв"), "referral": ("a friend who came through you", "за друга, который пришёл от вас"),
           "birthday": ("your birthday", "ко дню рождения"), "activated": ("activating the card", "за активацию карты")}
 _EACH_TIME, _EACH_PIECE = (" each time", " за каждый раз"), (" a piece", " за каждую штуку")
+NAMED_PLACES = 5
 TIMES = {20_000: ("double", "двойные", "двойной"), 30_000: ("triple", "тройные", "тройной")}
 
 
@@ -49,7 +50,7 @@ def _conditions(when: When, rules: "ProgramRules", names: Names) -> list[str]:
     levels = [names.quoted(known[key]) if key in known else words.quoted(key, names.language) for key in when.levels]
     said = [_times(when, names)]
     if when.locations:
-        said.append(names.say("in some of our places", "в некоторых наших точках"))
+        said.append(_places(when, names))
     if when.channels:
         said.append(words.listed([_word(CHANNELS, key, names) for key in when.channels], names.language, choice=True))
     if when.tenders:
@@ -60,13 +61,24 @@ def _conditions(when: When, rules: "ProgramRules", names: Names) -> list[str]:
         some = words.listed(levels, names.language, choice=True)
         said.append(names.say(f"on the level {some}", f"на уровне {some}"))
     if when.segments:
-        said.append(names.say("for chosen customers", "для избранных покупателей"))
+        groups = names.one_of([names.called.segments.get(key) for key in when.segments])
+        said.append(names.say(f"for {groups}" if groups else "for chosen customers",
+                              f"для группы {groups}" if groups else "для избранных покупателей"))
     said.append(_birthday(when, names))
     if when.first_purchase and _has_goods(when):
         said.append(names.say("with the first purchase", "при первой покупке"))
     if when.promo:
-        said.append(names.say("with a promo code", "с промокодом"))
+        batch = names.one_of([names.called.batches.get(when.promo)])
+        said.append(names.say("with a promo code", "с промокодом") + (f" {batch}" if batch else ""))
     return said
+
+
+def _places(when: When, names: Names) -> str:
+    """Where: by name where there are a few names that are known."""
+    known = [names.called.places.get(place) for place in when.locations]
+    some = names.one_of([place.in_(names.language) if place else None for place in known]) if len(known) <= NAMED_PLACES else ""
+    return f"{names.say('at', 'в точке' if len(known) == 1 else 'в точках')} {some}" if some else names.say(
+        "in some of our places", "в некоторых наших точках")
 
 
 def _word(known: Mapping[str, tuple[str, str]], key: str, names: Names) -> str:

@@ -1,8 +1,14 @@
 """Which design a programme's cards are drawn from."""
+import dataclasses
+
+import msgspec
+
 from app.db import write_transaction
 from app.designs import service as designs
 from app.designs.rules import default_content
 from app.programs import service as programs
+from app.programs import terms
+from app.programs.explain_parts import Called
 from app.programs.kinds import KINDS
 from app.programs.terms import Said
 from app.web.principal import Principal
@@ -49,3 +55,12 @@ async def test_a_prepared_design_is_kept_by_all_that_it_is_made_from(sqlite_db, 
     assert called is not design
     [rules] = [field.text for field in called.fields if field.key == "rules"]
     assert "“A coffee”" in rules["en"] and "«Кофе»" in rules["ru"]
+
+
+async def test_the_back_names_the_places_that_rules_name(sqlite_db, clock):
+    program = await make(sqlite_db, clock.now(), "points")
+    rule = terms.Rule("here", Said("Here"), terms.Earn(20), terms.When(locations=(7,)))
+    program = dataclasses.replace(program, rules=msgspec.structs.replace(program.rules, rules=(rule,)))
+    key = designs.key_of(program, await designs.drawing_of(sqlite_db, program), None, Called({7: Said("Pushkin Street", "Пушкинская")}))
+    [rules] = [field.text for field in (await designs.ready(key)).fields if field.key == "rules"]
+    assert "At “Pushkin Street”" in rules["en"] and "В точке «Пушкинская»" in rules["ru"]

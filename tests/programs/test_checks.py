@@ -111,6 +111,10 @@ NUMBERS = [
     ("fades", "contradiction", {"fades": (Fade(7, 5_000),), "lot_end": "activity"}),
     ("warn_days", "out_of_range", {"warn_days": (7, 7)}), ("warn_days", "out_of_range", {"warn_days": (0,)}),
     ("worth_minor", "money_worth", {"unit": "money"}),
+    ("pending_days", "contradiction", {"pending_days": 14, "lot_days": 14}),
+    ("pending_days", "contradiction", {"pending_days": 1, "lot_days": 0, "lot_end": "month"}),
+    ("pending_days", "contradiction", {"pending_days": 7, "fades": (Fade(7, 5_000), Fade(14, 5_000))}),
+    ("lot_days", "contradiction", {"lot_days": None, "lot_end": "year"}),
     ("discount_bp", "gives_away", {"discount_bp": 10_000}),
     ("earn_points", "gives_away", {"earn_per_minor": 499}),
 ]
@@ -156,6 +160,9 @@ PARTS = [
     ("charity.share_bp", "out_of_range", {"charity": Charity(NAME, 0, 10_001)}),
     ("club.program", "required", {"club": Club("points", None, 5)}),
     ("club.points", "out_of_range", {"club": Club("points", "coffee", 0)}),
+    ("club.program", "key", {"club": Club("points", "Кофейня", 5)}),
+    ("offers.discount_bp", "gives_away", {"offers": Offers(discount_bp=10_000)}),
+    ("favourite.discount_bp", "gives_away", {"favourite": Favourite(10_000)}),
     ("club.by", "contradiction", {"club": Club("invitation", "coffee")}),
     ("referral.giver", "contradiction", {"referral": Referral(0, 0)}),
     ("referral.friend", "out_of_range", {"referral": Referral(0, -5)}),
@@ -191,6 +198,7 @@ WHENS = [
     ("time_from", "clock", When(time_from="8:00")), ("time_to", "clock", When(time_to="25:00")),
     ("time_from", "clock", When(time_from="24:00")),
     ("time_to", "window", When(time_from="08:00", time_to="08:00")), ("time_to", "window", When(time_to="00:00")),
+    ("locations.1", "unknown", When(locations=(1, 2))), ("locations.0", "unknown", When(locations=(-1,))),
     ("levels.0", "unknown", When(levels=("gold",))), ("segments.0", "unknown", When(segments=("vip",))),
     ("birthday_before", "out_of_range", When(birthday_before=181)), ("birthday_after", "out_of_range", When(birthday_after=-1)),
     ("promo", "unknown", When(promo="summer")), ("favourite", "contradiction", When(favourite=True)),
@@ -204,7 +212,7 @@ WHENS = [
 @pytest.mark.parametrize(("field", "code", "when"), WHENS)
 def test_conditions_that_can_never_or_not_sensibly_hold_are_refused(field, code, when):
     rules = with_rules(rule(key="zero"), rule(when=when))
-    assert (f"rules.1.when.{field}", code) in wrong(rules, known_batches=set(), known_segments=set())
+    assert (f"rules.1.when.{field}", code) in wrong(rules, known_batches=set(), known_segments=set(), known_locations={1})
 
 
 EFFECTS = [
@@ -241,9 +249,26 @@ def test_what_is_no_purchase_gives_a_number_or_a_voucher_and_nothing_else(effect
     ("starts_on", "day", {"starts_on": "2026-02-30"}), ("ends_on", "day", {"ends_on": "20261231"}),
     ("ends_on", "window", {"starts_on": "2026-12-02", "ends_on": "2026-12-01"}),
     ("caps.day", "contradiction", {"caps": Caps(day=9)}), ("caps.receipt", "out_of_range", {"caps": Caps(receipt=0)}),
+    ("caps.campaign", "out_of_range", {"caps": Caps(campaign=2**63)}),
     ("caps.person", "contradiction", {"effect": Multiply(0), "caps": Caps(person=9)})])
 def test_a_rule_has_a_key_days_and_limits_that_fit_together(field, code, more):
     assert (f"rules.0.{field}", code) in wrong(with_rules(rule(**more)))
+
+
+def test_what_a_rule_gives_is_there_to_be_spent_before_it_ends():
+    waits = {"pending_days": 7}
+    short, fading = rule(Earn(10, days=7)), rule(EarnRate(1, 10_000, fades=(Fade(5, 5_000),)), key="two")
+    both = [("rules.0.effect.days", "contradiction"), ("rules.1.effect.fades", "contradiction")]
+    assert wrong(with_rules(short, fading, **waits)) == both
+    # What is no purchase does not wait, and neither do stamps.
+    event = rule(Earn(10, days=7), When(event="review"))
+    assert wrong(with_rules(event, rule(Earn(1, "stamps", days=7), key="two"), stamps=Stamps(CARD), **waits)) == []
+    assert wrong(with_rules(rule(Earn(10, days=8)), **waits, lot_days=8)) == []
+
+
+def test_what_ends_in_parts_ends_within_its_life_and_does_not_live_on_from_purchases():
+    assert wrong(with_rules(rule(Earn(10, fades=(Fade(400, 5_000),))))) == [("rules.0.effect.fades.0.days", "order")]
+    assert wrong(with_rules(rule(Earn(10, fades=(Fade(7, 5_000),))), lot_end="activity")) == [("rules.0.effect.fades", "contradiction")]
 
 
 def test_keys_of_rules_are_their_own():

@@ -6,6 +6,7 @@ from msgspec.structs import fields, replace
 from app.programs import terms as t
 from app.programs import words
 from app.programs.explain import brief, explain, headline
+from app.programs.explain_parts import Called
 from app.programs.kinds import KINDS
 from app.programs.rules import ProgramRules
 from app.programs.terms import Said
@@ -297,3 +298,22 @@ def test_nothing_in_the_settings_goes_unsaid(kind, base, path, name, language):
 def test_every_part_of_the_rules_is_walked_through():
     parts = {kind.__name__ for kind in vars(t).values() if isinstance(kind, type) and issubclass(kind, msgspec.Struct)}
     assert parts - {"_Part", "Said"} == set(BASES)
+
+
+def test_places_groups_and_promo_codes_are_called_by_name_where_the_reader_may_know_them():
+    called = Called({1: Said("Pushkin Street", "Пушкинская"), 2: Said("Central station", "Вокзал")}, {"vip": "VIP"}, {"radio": "Radio"})
+
+    def said(language: str, called: Called | None = called, **when) -> str:
+        rules = replace(NOTHING, rules=(rule(t.Earn(20), **when),))
+        return next(each for each in explain(rules, "RUB", language, None, called) if "20" in each)
+
+    assert said("en", locations=(1, 2)).startswith("At “Pushkin Street” or “Central station”, every purchase")
+    assert said("ru", locations=(1, 2)).startswith("В точках «Пушкинская» или «Вокзал», за каждую покупку")
+    assert said("ru", locations=(2,)).startswith("В точке «Вокзал», ")
+    assert said("en", segments=("vip",)).startswith("For “VIP”, ") and said("ru", segments=("vip",)).startswith("Для группы «VIP», ")
+    assert said("en", promo="radio").startswith("With a promo code “Radio”, ")
+    # One that has no name here, many of them, or a reader who may know none: as before.
+    for unknown in ({"locations": (1, 3)}, {"locations": (1, 2, 1, 2, 1, 2)}):
+        assert said("en", **unknown).startswith("In some of our places, ")
+    assert said("en", None, segments=("vip",)).startswith("For chosen customers, ")
+    assert said("en", None, promo="radio").startswith("With a promo code, ")
