@@ -242,10 +242,12 @@ async def take_back_visit(tx: Transaction, who: Principal, back: Back, now: date
 
 
 async def take_back_claim(tx: Transaction, who: Principal, back: Back, now: datetime) -> Operation:
-    """The voucher is void and its cost comes back. Raises VoucherUsed, VoucherEnded where it is not open any more."""
+    """The voucher is void and its cost comes back; one that was handed over is open again. Raises VoucherUsed, VoucherEnded where
+    what was bought is not open any more."""
     for voucher in await vouchers_store.of_operation(tx, back.of.business_id, back.of.id, used=False):
         benefits.check_voucher(voucher, now)
         await benefits.void(tx, back.of.business_id, voucher.id)
+    await benefits.reopen_used(tx, back.of.business_id, back.of.id)
     purses = await purses_for(tx, who, back, now)
     for unit, purse in list(purses.items()):
         if drawn := await _drawn(tx, back, unit):

@@ -177,7 +177,8 @@ class World:
                  "id": self.id_kind(row)}
         fixed = {"act": "block", "business": "coffee", "program": "points", "token": links["c"], "digest": "0" * 8, "name:path": "none.css",
                  "link": links["console" if row.path.startswith("/console") else "a"], "short": "none", "device": "d" * 32,
-                 "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "reward": "none", "batch": "none", "n": "1"}
+                 "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "reward": "none", "batch": "none",
+                 "segment": "none", "n": "1"}
         if row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
         if row.path.startswith("/api/"):

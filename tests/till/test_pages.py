@@ -150,7 +150,7 @@ async def test_a_new_card_for_a_number_waits_with_its_first_purchase(till, here,
     answer = await till.post("/till/enrol", data={**hidden(page), "phone": "8 916 000-00-07", "amount": "200"})
     assert answer.status_code == 200
     assert "A message is on its way" in answer.text
-    assert "10 points wait" in answer.text
+    assert "On the card there waits: 10\u00a0points." in answer.text
     [row] = await here.db.fetch_all("SELECT status, source FROM cards")
     assert (row["status"], row["source"]) == ("provisional", "till")
     assert await here.db.fetch_val("SELECT COUNT(*) FROM messages") == 1
