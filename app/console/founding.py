@@ -33,6 +33,7 @@ class Wish:
     program_name: str = "Points"
     program_texts: Texts = field(default_factory=lambda: {"ru": {"name": "Баллы"}})
     rules: ProgramRules = FIRST_RULES
+    kind: str = "points"
     design: DesignContent | None = None
 
 
@@ -47,7 +48,7 @@ async def found(tx: Transaction, wish: Wish, now: datetime) -> Founded:
     business_id = await programs.create_business(tx, slug=wish.slug, name=wish.name, texts=wish.texts, country=wish.country,
                                                  currency=wish.currency, time_zone=wish.time_zone, language=wish.language, now=now)
     program_id = await programs.create_program(tx, business_id, slug=PROGRAM_SLUG, name=wish.program_name, texts=wish.program_texts,
-                                               rules=wish.rules, now=now)
+                                               rules=wish.rules, kind=wish.kind, now=now)
     russian = wish.texts.get("ru", {}).get("name")
     content = wish.design or default_content(_on_card(wish.name), _on_card(russian) if russian else None,
                                              language="ru" if wish.language == "ru" else "en")

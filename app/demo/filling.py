@@ -1,8 +1,11 @@
 """Fills a demo's database at its first start, and brings demo.json up to date at every other."""
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from app.clock import local_day
 from app.context import Context
-from app.demo import business, demo_file, history, plan
+from app.demo import business, demo_file, history, plan, programmes, regulars
+from app.demo.business import Business
+from app.demo.demo_file import Shown
 
 
 async def prepare(here: Context) -> None:
@@ -16,4 +19,19 @@ async def prepare(here: Context) -> None:
     coffee = await business.found_coffee(here, began_at)
     leaf = await business.found_leaf(here, began_at)
     await history.live_through(here, coffee, now)
-    demo_file.write(here.settings, demo_file.tell(here, coffee, leaf))
+    shown = await fill_kinds(here, coffee, leaf, began_at, now)
+    demo_file.write(here.settings, await demo_file.tell(here, coffee, leaf, shown))
+
+
+async def fill_kinds(here: Context, coffee: Business, leaf: Business, began_at: datetime, now: datetime) -> list[Shown]:
+    """The other kinds of programmes beside the first one, and the coalition; returns each with the card that stands for it."""
+    old_town = await business.found_old_town(here, began_at)
+    of_coffee = await programmes.open_all(here, coffee, programmes.of_coffee(local_day(now, business.ZONE)), began_at)
+    of_leaf = await programmes.open_all(here, leaf, programmes.of_leaf(), began_at)
+    club_code = await programmes.furnish_coffee(here, coffee, of_coffee, began_at)
+    await regulars.form_old_town(here, old_town, (coffee, leaf), (business.COFFEE.slug, business.LEAF.slug), began_at)
+    cards = await regulars.live(here, coffee, leaf, old_town, of_coffee | of_leaf, club_code, now, history.SEED)
+    await programmes.announce(here, coffee, of_coffee, now)
+    return [Shown(shop, program_id, cards[slug], club_code if slug == "roastery" else None)
+            for shop, made in ((coffee, of_coffee), (leaf, of_leaf), (old_town, {"oldtown": old_town.program_id}))
+            for slug, program_id in made.items()]

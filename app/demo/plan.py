@@ -58,7 +58,7 @@ def draw_guests(dice: random.Random, now: datetime, zone: str) -> list[Guest]:
     days = _days(now, zone)
     # More join at first, when the poster is new.
     weights = [1.8 if at < 5 else 1.0 for at in range(len(days))]
-    moments = [_moment(dice, day, zone) for day in dice.choices(days, weights, k=CARDS)]
+    moments = [moment_of(dice, day, zone) for day in dice.choices(days, weights, k=CARDS)]
     # What today's clock has not reached happened yesterday.
     past = sorted(moment if moment < now else moment - timedelta(days=1) for moment in moments)
     return [_guest(dice, number, moment) for number, moment in enumerate(past)]
@@ -92,7 +92,7 @@ def _visits_of(dice: random.Random, guest: Guest, now: datetime, zone: str) -> I
     joined_on = guest.joined_at.astimezone(ZoneInfo(zone)).date()
     for day in _days(now, zone):
         if day > joined_on and dice.random() < guest.visits_a_week / 7 * WEEKDAYS[day.weekday()]:
-            moment = _moment(dice, day, zone)
+            moment = moment_of(dice, day, zone)
             if moment < now - timedelta(minutes=1):
                 yield _visit(dice, guest, moment)
 
@@ -115,7 +115,7 @@ def _days(now: datetime, zone: str) -> list[date]:
     return [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
 
 
-def _moment(dice: random.Random, day: date, zone: str) -> datetime:
+def moment_of(dice: random.Random, day: date, zone: str) -> datetime:
     """A moment of `day` within opening hours, in UTC, at times when people drink coffee."""
     [hour] = dice.choices(list(HOURS), list(HOURS.values()))
     return datetime.combine(day, time(hour, dice.randrange(60), dice.randrange(60)), ZoneInfo(zone)).astimezone(UTC)
