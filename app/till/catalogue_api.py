@@ -133,6 +133,8 @@ async def create_segment(request: Request) -> Response:
     """POST /segments"""
     here, who, asked = context(request), principal(request), await asking.asked(request, program_shapes.SegmentBody)
 
+    program_answers.check_numbers(msgspec.to_builtins(asked.body.filter), "filter")
+
     async def act() -> dict[str, Any]:
         try:
             wanted = program_answers.filter_in(here, asked.body.filter)

@@ -23,6 +23,8 @@ from app.text import N_
 from app.till import program_shapes as shapes
 
 Names = Mapping[str, Said]
+MOST = 10**15
+TOO_LARGE = N_("This number is larger than anything that can be counted. Check its digits.")
 UNKNOWN = N_("There is no such thing here.")
 _NUMBER = re.compile(r"\.([0-9]+)(?=\.|$)")
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -42,6 +44,18 @@ def rules_in(here: Context, asked: shapes.Rules) -> ProgramRules:
         return row_id
 
     return _with_places(asked, ProgramRules, row_of)
+
+
+def check_numbers(part: Any, field: str) -> None:
+    """Raises Invalid for a number that no column holds, wherever it stands: checks of rules ask for sense, not for size."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            check_numbers(value, f"{field}.{name}")
+    elif isinstance(part, list | tuple):
+        for number, value in enumerate(part):
+            check_numbers(value, f"{field}[{number}]")
+    elif isinstance(part, int) and abs(part) > MOST:
+        raise Invalid(fields=[FieldError(field, "integer", TOO_LARGE)])
 
 
 def _with_places(rules: msgspec.Struct, into: type[_T], change: Any) -> _T:

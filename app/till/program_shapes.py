@@ -12,7 +12,8 @@ from app.segments.rules import Filter
 from app.till.sale_shapes import Line
 from app.till.shapes import Answer, Id, Request, Text
 
-Reference = Annotated[str, Meta(description="Its key.")]
+Word = Annotated[str, Meta(max_length=40)]
+Reference = Annotated[str, Meta(max_length=40, description="Its key.")]
 
 
 # Rules, as the server keeps them, but for the locations' public ids.
@@ -37,6 +38,8 @@ class Rules(program_rules.ProgramRules, frozen=True, kw_only=True):
 class SegmentFilter(Filter, frozen=True):
     __doc__ = Filter.__doc__
 
+    levels: tuple[Word, ...] = ()
+    tags: tuple[Word, ...] = ()
     location: Id | None = None  # type: ignore[assignment]
     program: Id | None = None  # type: ignore[assignment]
 
@@ -77,15 +80,15 @@ class Simulate(Request):
 
 
 class TryReceipt(Request):
-    """A receipt to try the rules with; balance: what the shopper holds; redeem: of it to pay with, null for the most."""
+    """A receipt to try the rules with; held: what the shopper can spend; redeem: of it to pay with, null for the most."""
 
     amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]
     lines: tuple[Line, ...] = ()
     at: Annotated[datetime, Meta(tz=True)] | None = None
-    balance: Annotated[int, Meta(ge=0, le=MAX_POINTS)] = 0
+    held: Annotated[int, Meta(ge=0, le=MAX_POINTS)] = 0
     redeem: Annotated[int, Meta(ge=0, le=MAX_POINTS)] | None = None
     level: Reference | None = None
-    promo: Annotated[str, Meta(description="The key of a batch whose code is shown.")] | None = None
+    promo: Annotated[str, Meta(max_length=40, description="The key of a batch whose code is shown.")] | None = None
     first_purchase: bool = False
     member: bool = True
     location: Id | None = None

@@ -98,6 +98,7 @@ async def open_one(request: Request) -> Response:
 async def _checked(request: Request, who: Principal, asked: program_shapes.Rules, known: dict[str, Any]) -> ProgramRules:
     """The rules that a shop could mean. Raises Invalid by paths of the body."""
     here = context(request)
+    program_answers.check_numbers(msgspec.to_builtins(asked), "rules")
     try:
         rules = program_answers.rules_in(here, asked)
         places = {one.id for one in await programs.list_locations(here.db, who.business_id)} if _places(rules) else set()
@@ -181,7 +182,7 @@ def _tried(request: Request, program: Program, rules: ProgramRules, asked: progr
     place = None if asked.location is None else asking.id_of(request, "location", asked.location)
     lines = tuple(Line(line.amount, line.quantity, line.sku, line.name, line.category) for line in asked.lines)
     receipt = Receipt(asked.amount, at, zone, zone, lines, place, asked.channel, tuple(asked.tenders), asked.promo)
-    standing = Standing(spendable=asked.balance, level=asked.level, is_member=asked.member, is_first=asked.first_purchase)
+    standing = Standing(spendable=asked.held, level=asked.level, is_member=asked.member, is_first=asked.first_purchase)
     try:
         judged = judging.judge(rules, receipt, standing, asked.redeem)
     except Invalid as failure:

@@ -114,7 +114,8 @@ async def test_a_programme_is_closed_and_called_off(till, here):
 
 async def test_rewards_are_made_changed_and_closed(till):
     path = f"/programs/{till.program}/rewards"
-    coffee = {"key": "coffee", "kind": "product", "name": {"en": "Coffee", "ru": "Кофе"}, "unit": "points", "cost": 100, "sku": "77", "stock": 3}
+    coffee = {"key": "coffee", "kind": "product", "name": {"en": "Coffee", "ru": "Кофе"}, "unit": "points", "cost": 100, "sku": "77",
+              "stock": 3}
     made = await till.post(path, coffee, key="coffee")
     assert made.status_code == 201, made.text
     reward = made.json()
