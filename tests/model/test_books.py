@@ -1,0 +1,45 @@
+"""The services beside an accountant (goal M6).
+
+Every push: 200 runs of 50 steps on SQLite and 15 of 40 on PostgreSQL. `make nightly` (TESSERA_NIGHTLY): 5,000 of 200, and 200 of 50.
+"""
+import asyncio
+import itertools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from app.db import open_database
+from tests import engines
+from tests.model.machine import Books
+
+MEMORY = Path("/dev/shm")
+NIGHTLY = bool(os.environ.get("TESSERA_NIGHTLY"))
+_numbers = itertools.count(1)
+
+
+def bounds(runs, steps):
+    return settings(max_examples=runs, stateful_step_count=steps, deadline=None, database=None, print_blob=True,
+                    suppress_health_check=list(HealthCheck))
+
+
+class OnSqlite(Books):
+    """Each run has a file of its own; in memory, for what a power cut leaves is not the question here."""
+
+    def begin(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="tessera-model-", dir=MEMORY if MEMORY.is_dir() else None))
+        self.loop = asyncio.new_event_loop()
+        self.db = open_database(engines.sqlite_url(self.folder, migrated=True))
+        self.run(self.db.connect())
+
+    def end(self):
+        self.run(self.db.disconnect())
+        self.loop.close()
+        shutil.rmtree(self.folder)
+
+
+OnSqlite.TestCase.settings = bounds(5_000, 200) if NIGHTLY else bounds(200, 50)
+TestBooksOnSqlite = pytest.mark.goal("M6")(OnSqlite.TestCase)
