@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,7 +20,7 @@ from app.programs import words
 from app.programs.explain_parts import Names
 from app.programs.rules import ProgramRules
 from app.programs.store import Program
-from app.sales import judging
+from app.sales import case, judging
 from app.sales.judgement import Judgement, Line, Receipt
 from app.simulator import service as simulator
 from app.simulator.service import Wish
@@ -66,6 +67,7 @@ async def _try(request: Request, program: Program, draft: ProgramRules | None, v
     rules, result, refused_word = draft or program.rules, None, ""
     try:
         receipt, standing = scene_of(values, program, rules)
+        receipt = msgspec.structs.replace(receipt, catalogue=await case.catalogue_of(here.db, program, rules))
         result = judging.judge(rules, receipt, standing, None)
     except Invalid as refused:
         wrong = (wrong or {}) | program_frame.kept({**values, **dict.fromkeys(_BOXES, "")}, refused, request)

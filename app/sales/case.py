@@ -1,5 +1,5 @@
 """What a purchase is judged by, read from the rooms that know it. What the rules do not ask for is not read."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -17,7 +17,7 @@ from app.ledger import service as ledger
 from app.ledger.rules import SPENDABLE, Purses
 from app.programs import service as programs
 from app.programs.rules import ProgramRules
-from app.programs.terms import Earn
+from app.programs.terms import Earn, GiveReward
 from app.sales import acts, judging, rules
 from app.sales.judgement import Judgement, Line, Quote, Receipt, UsedReward
 from app.sales.rules import SaleRequest
@@ -72,7 +72,8 @@ async def read(reader: Reader, who: Principal, request: SaleRequest, card: cards
         promo = await benefits.find_promo(reader, who.business_id, program.id, request.promo_code, card.account_id, at)
         used += await _given_by(reader, program, promo)
     receipt = Receipt(request.amount, at, zone, program.time_zone, lines_of(request.lines), location_id, request.channel,
-                      tuple(request.tenders), promo.batch if promo else None, tuple(used), request.visits)
+                      tuple(request.tenders), promo.batch if promo else None, tuple(used), request.visits,
+                      await catalogue_of(reader, program, in_force))
     purses = await ledger.purses_of(reader, card.account_id, at, now, units_of(in_force, [reward.unit for reward in bought if reward.unit]))
     standing = await standings.standing_of(reader, program, in_force, card, at, now)
     for reward in bought:
@@ -145,6 +146,15 @@ def _filled(standing: Standing, purses: Purses, card: cards.Card, allowed: Allow
         return standing
     held = {unit: purse.spendable for unit, purse in purses.items() if unit != purses.primary and unit in SPENDABLE}
     return msgspec.structs.replace(standing, spendable=purses[purses.primary].spendable, held=held)
+
+
+async def catalogue_of(reader: Reader, program: programs.Program, in_force: ProgramRules) -> Mapping[str, UsedReward] | None:
+    """`Receipt.catalogue`: what rules may give at once and there is; None where no rule gives anything at once."""
+    named = {rule.effect.reward for rule in in_force.rules if isinstance(rule.effect, GiveReward) and not rule.paused}
+    if not named:
+        return None
+    return {reward.key: UsedReward(reward.key, reward.kind, reward.value, reward.sku, stock=reward.stock)
+            for reward in await benefits.list_rewards(reader, program.business_id, program.id) if reward.key in named}
 
 
 async def _for_sale(reader: Reader, program: programs.Program, key: str) -> benefits.Reward:

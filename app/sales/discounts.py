@@ -1,10 +1,13 @@
 """What comes off a receipt before points pay: goods that a reward makes free, offers, rules on lines, shares of the whole."""
+from collections.abc import Sequence
+
 from app.money import floor_div, share_floor
 from app.programs import terms
 from app.programs.rules import WHOLE_BP, ProgramRules
 from app.programs.terms import Level
 from app.sales.basket import Basket, Chosen
 from app.sales.conditions import Scene
+from app.sales.gifts import Gift, decide
 from app.sales.judgement import Applied, UsedReward
 from app.sales.rulebook import Book, Ready
 
@@ -12,9 +15,9 @@ from app.sales.rulebook import Book, Ready
 OFFERS, FAVOURITE, REWARD = "*offers", "*favourite", "*reward:"
 
 
-def discount(basket: Basket, scene: Scene, rules: ProgramRules, book: Book, level: Level | None) -> list[Applied]:
-    """Take every discount off the basket, in the order of the rules; says what gave how much."""
-    applied: list[Applied] = []
+def discount(basket: Basket, scene: Scene, rules: ProgramRules, book: Book, level: Level | None) -> tuple[list[Applied], list[Gift]]:
+    """Take every discount off the basket, in the order of the rules; says what gave how much, and which gifts rules give beside."""
+    applied, gifts = list[Applied](), list[Gift]()
     receipt, standing = scene.receipt, scene.standing
     rewards = sorted(receipt.rewards, key=_turn) if receipt.rewards else ()
     for used in rewards:
@@ -25,6 +28,10 @@ def discount(basket: Basket, scene: Scene, rules: ProgramRules, book: Book, leve
             _off_goods(basket, scene, rules, applied)
         stopped = _by_rules(basket, scene, book.lines, applied, False) if book.lines else False
         scene.amount = basket.total
+        if book.gifts and not standing.is_closed and basket.total >= rules.minimum_receipt_minor:
+            gifts = decide(basket, scene, book.gifts)
+            _free_gifts(basket, gifts, applied)
+            scene.amount = basket.total
         # A receipt below the smallest one that counts gets none of it; measured before this discount, which could not be otherwise.
         counts = basket.total >= rules.minimum_receipt_minor
         share = max(rules.discount_bp, level.discount_bp if level else 0) if counts else 0
@@ -35,12 +42,26 @@ def discount(basket: Basket, scene: Scene, rules: ProgramRules, book: Book, leve
         basket.total -= share_floor(basket.total, share)
     if not stopped and book.receipt:
         _by_rules(basket, scene, book.receipt, applied, stopped)
+    gifts = [gift for gift in gifts if not gift.is_off_the_whole or (gift.used and _use(basket, gift.used, applied))]
     for used in rewards:
-        off = _off_the_receipt(basket, used)
-        basket.total -= off
-        _note(applied, REWARD + used.key, off)
+        _use(basket, used, applied)
     basket.settle()
-    return applied
+    return applied, gifts
+
+
+def _free_gifts(basket: Basket, gifts: Sequence[Gift], applied: list[Applied]) -> None:
+    """Goods that rules give with this receipt: one that is on it becomes free."""
+    for gift in gifts:
+        if gift.used is not None and gift.used.kind == "product" and gift.used.sku is not None:
+            _note(applied, REWARD + gift.used.key, _free_piece(basket, gift.used.sku))
+
+
+def _use(basket: Basket, used: UsedReward, applied: list[Applied]) -> int:
+    """What a reward takes off the whole receipt; says so."""
+    off = _off_the_receipt(basket, used)
+    basket.total -= off
+    _note(applied, REWARD + used.key, off)
+    return off
 
 
 def _turn(used: UsedReward) -> tuple[bool, bool]:

@@ -7,6 +7,7 @@ from app.programs.rules import WHOLE_BP, ProgramRules
 from app.programs.terms import Level
 from app.sales.basket import Basket, Chosen, spread
 from app.sales.conditions import Scene
+from app.sales.gifts import Gift, given_by
 from app.sales.judgement import Applied, Gain, Given
 from app.sales.rulebook import Book, Ready
 
@@ -64,7 +65,7 @@ def base_points(rules: ProgramRules, level: Level | None, paid: int) -> int:
 
 
 def earn(earned: Earned, scene: Scene, rules: ProgramRules, book: Book, level: Level | None) -> None:
-    """Everything that a receipt which counts gives: base, rules, progress, stamps, charity, gifts."""
+    """Everything that a receipt which counts puts into the account: base, rules, progress, stamps, charity."""
     base = earned.base = base_points(rules, level, earned.to_pay)
     extra = _by_rules(earned, scene, book.earning) if book.earning else []
     if earned.scale != 1:
@@ -80,8 +81,6 @@ def earn(earned: Earned, scene: Scene, rules: ProgramRules, book: Book, level: L
         _stamps(earned, rules.stamps)
     if rules.charity is not None:
         _donate(earned, rules.charity)
-    if book.gifts:
-        give(earned, scene, book.gifts)
 
 
 def _by_rules(earned: Earned, scene: Scene, rules: tuple[Ready, ...]) -> list[tuple[Gain, list[int]]]:
@@ -196,21 +195,9 @@ def _donate(earned: Earned, charity: terms.Charity) -> None:
         earned.gain(Gain("donated", charity.a_visit_minor + share), spread(share, earned.paid))
 
 
-def give(earned: Earned, scene: Scene, rules: tuple[Ready, ...]) -> None:
-    """Vouchers for later, and rewards with this receipt."""
-    for ready in rules:
-        if not ready.holds(scene) or (ready.of_lines and not ready.chosen(earned.basket, scene.standing)):
-            continue
-        if not ready.capped(1, scene.standing):
-            continue
-        earned.given.append(given_by(ready))
-        earned.applied.append(Applied(ready.key, ready.what, 1))
-        if ready.is_exclusive:
-            break
-
-
-def given_by(ready: Ready) -> Given:
-    if isinstance(ready.effect, terms.GiveVoucher):
-        return Given(ready.effect.reward, ready.key, ready.effect.days)
-    assert isinstance(ready.effect, terms.GiveReward)
-    return Given(ready.effect.reward, ready.key, at_once=True)
+def hand_out(earned: Earned, gifts: Sequence[Gift], counts: bool) -> None:
+    """Vouchers for later, and rewards with this receipt; of a receipt that does not count in the end, only what it was lessened by."""
+    for gift in gifts:
+        if counts or gift.used is not None:
+            earned.given.append(given_by(gift.ready))
+            earned.applied.append(Applied(gift.ready.key, gift.ready.what, 1))

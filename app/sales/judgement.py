@@ -23,7 +23,8 @@ class UsedReward(msgspec.Struct, frozen=True):
     """A reward that this receipt uses: of a voucher, or bought from the catalogue for `cost` of `unit`.
 
     kind and value as the catalogue says: discount (basis points), money_off (minor units), product (one piece of sku becomes free),
-    else nothing that money shows. Without a voucher and without a cost: a promo code gave it."""
+    else nothing that money shows. Without a voucher and without a cost: a promo code or a rule gave it. stock: how many there are
+    still, for those that rules give; None: as many as wanted."""
 
     key: str
     kind: str
@@ -32,11 +33,13 @@ class UsedReward(msgspec.Struct, frozen=True):
     voucher_id: int | None = None
     unit: str | None = None
     cost: int = 0
+    stock: int | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True):
     """A purchase as it happened. lines: as the till sent them, a rest without a line added by `judge`; zone: the location's;
-    business_zone: campaigns' days are read in it; promo: the key of the batch whose code was shown."""
+    business_zone: campaigns' days are read in it; promo: the key of the batch whose code was shown; catalogue: by their keys the
+    rewards there are that rules may give at once (None: nobody looked, and every rule gives its reward, which takes nothing off)."""
 
     amount: int
     at: datetime
@@ -49,6 +52,7 @@ class Receipt(msgspec.Struct, frozen=True):
     promo: str | None = None
     rewards: tuple[UsedReward, ...] = ()
     visits: int = 0                      # prepaid visits to take
+    catalogue: Mapping[str, UsedReward] | None = None
 
 
 class JudgedLine(msgspec.Struct, frozen=True):

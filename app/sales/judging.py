@@ -13,7 +13,8 @@ from app.programs.terms import Earn, Level
 from app.sales.basket import Basket
 from app.sales.conditions import Scene
 from app.sales.discounts import discount
-from app.sales.earning import Earned, earn, given_by
+from app.sales.earning import Earned, earn, hand_out
+from app.sales.gifts import given_by
 from app.sales.judgement import Applied, Gain, Given, Happened, JudgedLine, Judgement, Receipt
 from app.sales.rulebook import book_of
 from app.sales.rules import OverLargestShare
@@ -57,7 +58,7 @@ def judge(rules: ProgramRules, receipt: Receipt, standing: Standing, redeem: int
     level = book.level_of(standing)
     basket, scene = Basket(receipt), Scene(receipt, standing, level.key if level else None)
     takes = _takes(rules, receipt, standing)
-    applied = discount(basket, scene, rules, book, level)
+    applied, gifts = discount(basket, scene, rules, book, level)
     due = basket.total
     counts = due >= rules.minimum_receipt_minor and standing.is_member
     most, points = _redeem(rules, level if counts else None, due if counts else 0, standing.spendable - takes.get(rules.unit, 0), redeem)
@@ -65,6 +66,7 @@ def judge(rules: ProgramRules, receipt: Receipt, standing: Standing, redeem: int
     earned = Earned(basket, due - spent, rules.unit)
     if counts and not standing.is_closed:
         earn(earned, scene, rules, book, level)
+    hand_out(earned, gifts, counts)
     lines = tuple([JudgedLine(line.amount, line.amount - net, net, paid, parts) for line, net, paid, parts
                    in zip(basket.lines, basket.nets, earned.paid, earned.parts, strict=True)])
     return Judgement(receipt.amount, receipt.amount - due, most, worth(rules, most), points, spent, due - spent,

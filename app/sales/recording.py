@@ -1,5 +1,6 @@
 """What a judged purchase writes: balances, vouchers, uses of rules and codes, the level after it; inside the caller's transaction."""
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -71,14 +72,14 @@ async def record(tx: Transaction, who: Principal, request: SaleRequest, case: Ca
     for unit, amount in judged.takes.items():
         purses[unit].spend(amount)
     put(purses, judged.gains, case.rules, case.receipt.at, program.time_zone)
-    converted = await convert(tx, program, case.rules, purses)
+    converted = await convert(tx, program, case.rules, purses, Counter(one.reward for one in judged.given if one.at_once))
     draft = Draft("sale", program.id, card.account_id, card.id, to_ms(case.receipt.at), case.version, case.location_id,
                   amount_minor=judged.amount, discount_minor=judged.discount, spent_minor=judged.spent_minor,
                   to_pay_minor=judged.to_pay, texts=_texts(request, case, judged, converted))
     operation = await ledger.post(tx, who, draft, purses, now, case.claim)
     await _use_rewards(tx, who, case, operation, codes, now)
+    missed = await give(tx, who, program, operation, judged.given, codes, now, firm=case.receipt.catalogue or {})
     await issue_converted(tx, who, program, operation, converted, codes, now)
-    missed = await give(tx, who, program, operation, judged.given, codes, now)
     await _note(tx, who, case, judged, operation, missed, now)
     return operation
 
@@ -90,13 +91,16 @@ def put(purses: Purses, gains: Sequence[Gain], rules: ProgramRules, at: datetime
                    pending=is_sale and gain.unit == rules.unit)
 
 
-async def convert(tx: Transaction, program: programs.Program, rules: ProgramRules, purses: Purses) -> list[Converted]:
-    """Spend what is complete on vouchers, which are issued once the operation is written. Without stock it waits."""
+async def convert(tx: Transaction, program: programs.Program, rules: ProgramRules, purses: Purses,
+                  reserved: Mapping[str, int] | None = None) -> list[Converted]:
+    """Spend what is complete on vouchers, which are issued once the operation is written. Without stock it waits.
+
+    reserved: reward → how many of it the operation hands out otherwise."""
     found = []
     for unit, conversion in conversions_of(rules):
         purse = purses[unit]
         count = min(purse.spendable // conversion.size, MOST_CONVERTED)
-        if not count or not (count := min(count, await _in_stock(tx, program, conversion))):
+        if not count or not (count := min(count, await _in_stock(tx, program, conversion, reserved or {}))):
             continue
         spent = count * conversion.size if conversion.carry_over else purse.spendable
         purse.spend(spent, "converted")
@@ -110,7 +114,7 @@ def conversions_of(rules: ProgramRules) -> list[tuple[str, Conversion]]:
     return [*found, (rules.unit, rules.convert)] if rules.convert else found
 
 
-async def _in_stock(tx: Transaction, program: programs.Program, conversion: Conversion) -> int:
+async def _in_stock(tx: Transaction, program: programs.Program, conversion: Conversion, reserved: Mapping[str, int]) -> int:
     """How many vouchers there can be; where one reward is named, its stock is taken with them."""
     try:
         rewards = [await benefits.get_reward(tx, program.business_id, program.id, key) for key in conversion.rewards]
@@ -119,7 +123,9 @@ async def _in_stock(tx: Transaction, program: programs.Program, conversion: Conv
     there = [reward for reward in rewards if not reward.is_closed]
     if not there:
         return 0
-    return there[0].stock if len(rewards) == 1 and there[0].stock is not None else MOST_CONVERTED
+    if len(rewards) > 1 or there[0].stock is None:
+        return MOST_CONVERTED
+    return max(0, there[0].stock - reserved.get(there[0].key, 0))
 
 
 async def issue_converted(tx: Transaction, who: Principal, program: programs.Program, operation: Operation,
@@ -131,14 +137,18 @@ async def issue_converted(tx: Transaction, who: Principal, program: programs.Pro
 
 
 async def give(tx: Transaction, who: Principal, program: programs.Program, operation: Operation, given: Sequence[Given], codes: Codes,
-               now: datetime) -> set[str]:
-    """Hand out what rules gave; gives the keys of the rules whose reward is not there any more: a gift that ran out stops no sale."""
+               now: datetime, *, firm: Collection[str] = ()) -> set[str]:
+    """Hand out what rules gave; gives the keys of the rules whose reward is not there any more: a gift that ran out stops no sale.
+
+    firm: keys of rewards that were there when the receipt was judged, and are on it: OutOfStock where another till was faster."""
     missed = set()
     for one in given:
         try:
             voucher = await benefits.issue(tx, who, program, operation.account_id, (one.reward,), one.rule, operation.id, now,
                                            code=codes.next(), days=one.days)
         except (benefits.OutOfStock, NotFound):
+            if one.at_once and one.reward in firm:
+                raise
             missed.add(one.rule)
             continue
         if one.at_once:

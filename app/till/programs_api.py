@@ -1,4 +1,5 @@
 """Programmes through the API: kinds, opening, rules with their versions, trying rules out, closing."""
+from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
@@ -16,8 +17,8 @@ from app.programs import service as programs
 from app.programs.kinds import KINDS, get_kind
 from app.programs.rules import ProgramRules
 from app.programs.store import Program
-from app.sales import closing, judging
-from app.sales.judgement import Line, Receipt
+from app.sales import case, closing, judging
+from app.sales.judgement import Line, Receipt, UsedReward
 from app.segments import service as segments
 from app.simulator import service as simulator
 from app.standing.rules import Standing
@@ -162,7 +163,8 @@ async def check_rules(request: Request) -> Response:
     names = await passes.reward_names(here.db, program)
     said = program_shapes.Sentences(*[program_rules.explain(rules, program.currency, each, names) for each in ("en", "ru")])
     made = None if body.simulate is None else await _simulated(request, program, rules, body.simulate)
-    tried = None if body.receipt is None else _tried(request, program, rules, body.receipt)
+    tried = None if body.receipt is None else _tried(
+        request, program, rules, body.receipt, await case.catalogue_of(context(request).db, program, rules))
     return asking.answered(program_shapes.Checked(said, made, tried))
 
 
@@ -176,12 +178,14 @@ async def _simulated(request: Request, program: Program, rules: ProgramRules, as
         raise
 
 
-def _tried(request: Request, program: Program, rules: ProgramRules, asked: program_shapes.TryReceipt) -> program_shapes.Tried:
+def _tried(request: Request, program: Program, rules: ProgramRules, asked: program_shapes.TryReceipt,
+           catalogue: Mapping[str, UsedReward] | None) -> program_shapes.Tried:
     here, zone = context(request), program.time_zone
     at = (asked.at or here.clock.now()).astimezone(UTC)
     place = None if asked.location is None else asking.id_of(request, "location", asked.location)
     lines = tuple(Line(line.amount, line.quantity, line.sku, line.name, line.category) for line in asked.lines)
-    receipt = Receipt(asked.amount, at, zone, zone, lines, place, asked.channel, tuple(asked.tenders), asked.promo)
+    receipt = Receipt(asked.amount, at, zone, zone, lines, place, asked.channel, tuple(asked.tenders), asked.promo,
+                      catalogue=catalogue)
     standing = Standing(spendable=asked.held, level=asked.level, is_member=asked.member, is_first=asked.first_purchase)
     try:
         judged = judging.judge(rules, receipt, standing, asked.redeem)

@@ -22,7 +22,7 @@ RECEIPTS, EVENTS = TABLE["receipt"], TABLE["event"]
 BASE = {"earn_points": 5, "earn_per_minor": 10_000, "worth_minor": 100, "largest_share_bp": 5_000}
 ZONE = "Europe/Moscow"
 NOON = datetime(2026, 11, 22, 12)
-OF_A_RECEIPT = ("lines", "channel", "tenders", "promo", "rewards", "visits")
+OF_A_RECEIPT = ("lines", "channel", "tenders", "promo", "rewards", "visits", "catalogue")
 
 
 def rules_of(case: dict[str, Any]) -> ProgramRules:

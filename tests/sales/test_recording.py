@@ -11,6 +11,7 @@ from app.cards.rules import CardProvisional
 from app.errors import Invalid, NotFound
 from app.ledger import service as ledger
 from app.ledger.rules import NotEnoughPoints
+from app.programs import service as programs
 from app.programs import terms
 from app.programs.terms import Said
 from app.sales import case, service
@@ -288,3 +289,47 @@ async def test_a_plain_programme_reads_no_more_than_its_lots(sqlite_db):
     card = await cards.get_card(till.db, till.bed.business_id, till.bed.card_id)
     await case.read(till.db, till.who, SaleRequest(card.id, 10_000), card, NOON)
     assert len(asked) == 3, asked              # the card, the programme with its rules, the lots with the balances
+
+
+OFF = terms.Rule("off", Said("Off"), terms.GiveReward("fifth"), terms.When(amount_from=50_000))
+
+
+async def test_a_reward_that_a_rule_gives_at_once_takes_money_off_and_its_stock_and_goes_back_with_the_sale(open_till):
+    till = await open_till(changed(rules=(OFF,)))
+    await till.reward("fifth", "discount", value=2_000, stock=1)
+    quoted = (await till.quote(100_000)).judgement
+    sale = await till.sell(100_000, expect_to_pay=quoted.to_pay)
+    assert (sale.discount_minor, sale.to_pay_minor, await till.stock("fifth")) == (20_000, 80_000, 0)
+    assert sale.texts["rules"] == [["*reward:fifth", "discount", 20_000], ["off", "reward", 1]]
+    [given] = await till.db.fetch_all("SELECT status, issued_by, used_by FROM vouchers")
+    assert tuple(given) == ("used", sale.id, sale.id)
+    # None is left: quote and sale say the same, and the receipt costs what it costs.
+    assert (await till.quote(100_000)).judgement.to_pay == (await till.sell(100_000)).to_pay_minor == 100_000
+    await till.refund(sale, 30_000)
+    assert await till.stock("fifth") == 0
+    last = await till.refund(sale)
+    assert (last.pay_back_minor, await till.stock("fifth")) == (50_000, 1)
+    assert await till.db.fetch_val("SELECT status FROM vouchers") == "void" and last.texts["vouchers"]["voided"]
+    assert (await till.sell(100_000)).to_pay_minor == 80_000
+
+
+async def test_a_full_card_waits_where_a_rule_gives_the_last_piece_at_once(open_till):
+    cups_give = terms.Rule("cups", Said("Cups"), terms.GiveReward("coffee"), terms.When(skus=("cup",)))
+    till = await open_till(msgspec.structs.replace(STAMPS, rules=(cups_give,)))
+    await till.reward("coffee", "product", sku="cup", stock=1)
+    sale = await till.sell(4_000, lines=cups(4))
+    assert (sale.to_pay_minor, sale.balances["stamps"], await till.vouchers(), await till.stock()) == (3_000, 3, [], 0)
+
+
+async def test_of_two_tills_that_give_the_last_piece_at_once_one_is_asked_to_look_again(open_till, monkeypatch):
+    till = await open_till(changed(rules=(OFF,)))
+    await till.reward("fifth", "discount", value=2_000, stock=1)
+    stale = await case.catalogue_of(till.db, await programs.get_program(till.db, till.bed.business_id, till.bed.program_id),
+                                    changed(rules=(OFF,)))
+    await till.sell(100_000)
+
+    async def as_it_was(*_):
+        return stale
+
+    monkeypatch.setattr(case, "catalogue_of", as_it_was)
+    await refused(till, OutOfStock, till.sell(100_000))
