@@ -13,10 +13,10 @@ from app.demo import plan
 
 FIRST_NUMBER = 5000             # of the phone numbers, so that they are nobody's of `plan`
 # sku, name, category, price in kopecks, how often it is asked for.
-GOODS = (("espresso", "Эспрессо", "coffee", 15_000, 6), ("cappuccino", "Капучино", "coffee", 24_000, 22),
-         ("flat-white", "Флэт уайт", "coffee", 27_000, 14), ("raf", "Раф", "coffee", 32_000, 6), ("cocoa", "Какао", "coffee", 26_000, 5),
-         ("tea", "Чай", "tea", 19_000, 7), ("bun", "Булочка с корицей", "food", 17_000, 9), ("cheesecake", "Чизкейк", "food", 34_000, 6),
-         ("beans", "Зерно, 250 г", "beans", 89_000, 2))
+GOODS = (("espresso", "Эспрессо", "кофе", 15_000, 6), ("cappuccino", "Капучино", "кофе", 24_000, 22),
+         ("flat-white", "Флэт уайт", "кофе", 27_000, 14), ("raf", "Раф", "кофе", 32_000, 6), ("cocoa", "Какао", "coffee", 26_000, 5),
+         ("tea", "Чай", "чай", 19_000, 7), ("bun", "Булочка с корицей", "еда", 17_000, 9), ("cheesecake", "Чизкейк", "еда", 34_000, 6),
+         ("beans", "Зерно, 250 г", "зерно", 89_000, 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from app.demo.business import ZONE, Business
 from app.designs import service as designs
 from app.designs.rules import CardWords, DesignContent
 from app.programs import service as programs
+from app.programs import tags
 from app.programs import terms as t
 from app.programs.kinds import KINDS
 from app.programs.rules import ProgramRules
@@ -70,7 +71,7 @@ def of_coffee(today: date) -> tuple[Wanted, ...]:
                    RewardWish("syrup", "text", Said("A syrup of your choice", "Сироп на выбор"), value=4_000, days=14, position=1),)),
         Wanted("good", "charity", Said("A good cup", "Добрая чашка"),
                replace(KINDS["charity"].rules(CURRENCY),
-                       charity=t.Charity(Said("Paws, the animal shelter", "Приют «Лапы»"), 1_000, 100)),
+                       charity=t.Charity(Said("Paws, an animal shelter", "Лапы"), 1_000, 100)),
                Said("Given", "Передано"), ("#22402b", "#dbe8c9", "#8ab661")),
         Wanted("roastery", "club", Said("Friends of the roastery", "Друзья обжарки"), KINDS["club"].rules(CURRENCY), Said("Club", "Клуб"),
                ("#17181c", "#d8d2c4", "#a58b5b")),
@@ -93,7 +94,7 @@ def _thresholds(rules: ProgramRules, *thresholds: int) -> ProgramRules:
 
 
 def _stamps() -> ProgramRules:
-    stamps = t.Stamps(t.Conversion(6, ("gift", "bun"), voucher_days=60), by="item", categories=("coffee",), first=1, most_a_receipt=4)
+    stamps = t.Stamps(t.Conversion(6, ("gift", "bun"), voucher_days=60), by="item", categories=("кофе",), first=1, most_a_receipt=4)
     return replace(KINDS["stamps"].rules(CURRENCY), stamps=stamps)
 
 
@@ -147,13 +148,13 @@ async def open_all(here: Context, shop: Business, wanted: tuple[Wanted, ...], no
 
 
 async def furnish_coffee(here: Context, shop: Business, made: dict[str, int], now: datetime) -> str:
-    """What stands beside the programmes: words of a gift, goods that can be a favourite, codes, coupons, segments, the club's
-    invitation; returns the invitation's code."""
+    """What stands beside the programmes: words of a gift, goods that can be a favourite, codes, coupons, segments, brands, the
+    club's invitation; returns the invitation's code."""
     owner = shop.who(shop.people[0])
     await rewards.change_reward(here.db, owner, made["coffees"], RewardWish(
         "gift", "text", Said("A coffee of your choice", "Кофе на выбор"), value=12_000, days=90), now, stock_was=None)
     for sku, name in (("cappuccino", "Капучино"), ("flat-white", "Флэт уайт"), ("cocoa", "Какао")):
-        await baskets.set_product(here.db, owner, sku, name, "coffee", True, now)
+        await baskets.set_product(here.db, owner, sku, name, "кофе", True, now)
     today = local_day(now, ZONE)
     await promo.create_batch(here.db, owner, made["coupons"], Batch(
         "autumn", "Осенняя открытка", reward="syrup", uses=200, total=200, ends_on=today + timedelta(days=60)), [PROMO_CODE], now)
@@ -165,6 +166,8 @@ async def furnish_coffee(here: Context, shop: Business, made: dict[str, int], no
             ("asleep", "Давно не были", segments.Filter(no_visit_days=14)),
             ("office", "Офис напротив", segments.Filter(tags=("офис",)))):
         await segments.create(here.db, owner, key, name, asked, now)
+    for location_id, entity in zip(shop.location_ids, ("ООО «Угол»", "ИП Осипова"), strict=True):
+        await tags.set_tags(here.db, owner, location_id, ("Кофейный угол", entity), now)
     code = secrets.new_token(CODE_LETTERS)
     await referrals.create_invitation(here.db, owner, made["roastery"], code, CLUB_PLACES, None, now)
     return code

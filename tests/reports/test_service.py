@@ -2,13 +2,15 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from app.cards import service as cards
 from app.programs import service as programs
+from app.programs.kinds import KINDS
 from app.reports import service as reports
 from app.sales import service as sales
 from app.sales.rules import RefundRequest, SaleRequest
-from tests.shops import make_card
+from tests.shops import RULES, make_card
 
 NOON = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)      # noon in Moscow
 
@@ -50,6 +52,15 @@ async def test_the_last_thirty_days_stand_beside_the_thirty_before(here, shop):
     assert found.best_day == date(2026, 11, 12)
     await sales.refund(here.db, shop.who, RefundRequest(sale.id, 20_000), None, NOON)
     assert (await reports.today(here.db, shop.business_id, NOON)).visits == 3
+
+
+async def test_the_way_to_a_level_is_not_counted_as_points(here, shop):
+    rules = replace(RULES, levels=KINDS["tiers"].rules("RUB").levels)
+    await programs.change_rules(here.db, shop.who, shop.program_id, rules, NOON - timedelta(days=2))
+    anna = await card_made(here, shop, "+79160000001", NOON - timedelta(days=1))
+    await buy(here, shop, anna, NOON - timedelta(hours=2), 40_000)
+    found = await reports.today(here.db, shop.business_id, NOON)
+    assert sum(points for _, points in found.days) == found.points_open > 0
 
 
 async def test_days_begin_at_midnight_where_the_business_is(here, shop):
