@@ -59,5 +59,6 @@ async def earned(reader: Reader, business_id: int, since: int, until: int) -> li
     rows: list[Any] = await reader.fetch_all(
         "SELECT (o.at / :bucket) * :bucket AS begin, SUM(e.amount) AS points FROM operations o JOIN entries e ON e.operation_id = o.id "
         "WHERE o.business_id = :business_id AND o.kind = 'sale' AND o.at >= :since AND o.at < :until AND e.account_id IS NOT NULL "
-        "AND e.unit = 'points' AND e.amount > 0 GROUP BY o.at / :bucket", {"business_id": business_id, "since": since, "until": until, "bucket": BUCKET_MS})
+        "AND e.unit = 'points' AND e.amount > 0 GROUP BY o.at / :bucket",
+        {"business_id": business_id, "since": since, "until": until, "bucket": BUCKET_MS})
     return [(int(row["begin"]), int(row["points"])) for row in rows]
