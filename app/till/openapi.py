@@ -8,6 +8,7 @@ import msgspec
 
 from app.till import shapes
 from app.till.calls import KEY_REQUIRED, NO_KEY, Call, Query
+from app.till.examples import EXAMPLES
 
 VERSION = "1.0"
 ABOUT = """What cash registers, web shops and back offices call. Amounts are integers in the currency's minor unit, times are RFC 3339 in
@@ -65,7 +66,8 @@ def _operation(call: Call, references: dict[type, Any]) -> dict[str, Any]:
     else:
         made["security"] = []
     if call.body is not None:
-        made["requestBody"] = {"required": call.body is not shapes.Nothing, "content": {_MEDIA: {"schema": references[call.body]}}}
+        content = {"schema": references[call.body], **({"example": EXAMPLES[call.name]} if call.name in EXAMPLES else {})}
+        made["requestBody"] = {"required": call.body is not shapes.Nothing, "content": {_MEDIA: content}}
     return made
 
 
