@@ -19,9 +19,11 @@ from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.text import N_
 from app.web import routing
+from app.web.forms import text_field
 from app.web.requests import context, language, principal
 
-DONE = {"rules": N_("These rules hold from now on."), "announced": N_("The change is announced. It holds from the day that you chose."),
+DONE = {"rules": N_("These rules hold from now on."), "called_off": N_("The announced change will not come."),
+        "announced": N_("The change is announced. It holds from the day that you chose."),
         "rule": N_("The rule is kept."), "gone": N_("The rule is deleted."), "same": N_("Nothing was changed."),
         "new": N_("The programme is open. Look at its numbers, then hang its poster."), "paused": N_("The rule is paused."),
         "resumed": N_("The rule holds again.")}
@@ -168,6 +170,15 @@ async def change(request: Request, program: Program, rules: ProgramRules, starts
     return frame.to(program_frame.address(request, program) + "?done=announced")
 
 
+async def call_off(request: Request) -> Response:
+    """POST /console/programs/{program}/call-off: an announced version will not hold after all."""
+    here, program, form = context(request), await program_of(request), await frame.form_of(request)
+    text = text_field(form, "version", 10)
+    version = int(text) if text.isascii() and text.isdigit() else 0
+    await programs.call_off_rules(here.db, principal(request), program.id, version, here.clock.now())
+    return frame.to(program_frame.address(request, program) + "?done=called_off")
+
+
 async def preview(request: Request) -> Response:
     """POST /console/programs/{program}/preview: the sentences of the form as it stands; keeps nothing."""
     form, program = await frame.form_of(request, program_frame.MOST_FIELDS), await program_of(request)
@@ -183,5 +194,6 @@ routes = [
     routing.route("/console/program", old_page, who=frame.MANAGER, name="console:old_program"),
     routing.route(PROGRAMS + "/{program}", program_page, who=frame.MANAGER, name="console:program"),
     routing.route(PROGRAMS + "/{program}", keep, who=frame.MANAGER, name="console:keep_program", methods=["POST"]),
+    routing.route(PROGRAMS + "/{program}/call-off", call_off, who=frame.MANAGER, name="console:call_off_rules", methods=["POST"]),
     routing.route(PROGRAMS + "/{program}/preview", preview, who=frame.MANAGER, name="console:preview_program", methods=["POST"]),
 ]

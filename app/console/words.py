@@ -10,6 +10,7 @@ ACTIONS = {
     "api_key.created": N_("made an API key"), "api_key.revoked": N_("revoked an API key"),
     "business.changed": N_("changed the business"), "location.created": N_("added a location"),
     "location.changed": N_("changed a location"), "program.rules_changed": N_("changed the rules"),
+    "program.rules_called_off": N_("called announced rules off"),
     "program.renamed": N_("renamed the programme"),
     "program.opened": N_("opened a programme"), "design.published": N_("published a design"),
     "reward.created": N_("added a reward"), "reward.changed": N_("changed a reward"), "reward.closed": N_("closed a reward"),

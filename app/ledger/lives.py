@@ -68,6 +68,12 @@ def unfreeze(purse: Purse, at: datetime, zone: str) -> int:
     return saved
 
 
+def extend(purse: Purse, days: int, zone: str) -> None:
+    """Let every living lot of the purse that ends end `days` days later."""
+    purse.move({lot.id: (_later(lot.expires_at, days, zone), lot.available_at) for lot in purse.lots
+                if lot.remaining > 0 and lot.expires_at is not None and lot.expires_at > purse.at_ms})
+
+
 def _later(end: int | None, days: int, zone: str) -> int | None:
     """The local midnight `days` days after the local midnight `end`."""
     return None if end is None else end_of_lot(from_ms(end) - _MOMENT, days, zone)

@@ -5,7 +5,7 @@ from app.clock import to_ms
 from app.db import Transaction
 from app.ledger import store
 from app.ledger.expiry import expire_due
-from app.ledger.lives import extend_membership, freeze, prolong, put, unfreeze
+from app.ledger.lives import extend, extend_membership, freeze, prolong, put, unfreeze
 from app.ledger.moves import AlreadyMerged, move_account
 from app.ledger.notices import BALANCE_EXPIRING, mature_due, warn_due
 from app.ledger.operations import Draft, Operation
@@ -27,14 +27,15 @@ from app.ledger.readings import (
     shown,
 )
 from app.ledger.rules import UNITS, Lot, NotEnoughPoints, Purse, Purses
+from app.ledger.store import merged_into
 from app.programs import service as programs
 from app.web.principal import Principal
 
 __all__ = [
     "BALANCE_EXPIRING", "LIVE", "OPERATION_CREATED", "UNSEALED", "AlreadyMerged", "Draft", "Expiring", "Lot", "NotEnoughPoints",
     "Operation", "Purse", "Purses", "Receipt", "ReceiptUsed", "Shown", "alive", "balances", "card_of", "drawn_by", "expire_due",
-    "expired_of", "expiring", "extend_membership", "freeze", "home_of", "lock", "lock_home", "made_by", "mature_due", "member_until",
-    "move_account", "open_account", "post", "progress_of", "prolong", "purse_of", "purses_of", "put", "return_points", "settle",
+    "expired_of", "expiring", "extend", "extend_membership", "freeze", "home_of", "lock", "lock_home", "made_by", "mature_due", "member_until",
+    "merged_into", "move_account", "open_account", "post", "progress_of", "prolong", "purse_of", "purses_of", "put", "return_points", "settle",
     "shown", "unfreeze", "warn_due", "welcome"]
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "Program",
     "ProgramRules",
     "begin_announced",
+    "call_off_rules",
     "change_business",
     "change_location",
     "change_rules",
@@ -166,8 +167,7 @@ async def create_program(tx: Transaction, business_id: int, *, slug: str, name: 
     """A programme with version 1 of its rules; returns its id. Its design is laid by the caller (`designs`).
 
     kind: a key of `kinds.KINDS`, as which the rules began.
-    number_prefix: the three digits that its card numbers begin with, never 9 first; None: chosen. kind: a key of `kinds.KINDS`,
-    which says how it is drawn and nothing of what it does.
+    number_prefix: the three digits that its card numbers begin with, never 9 first; None: chosen.
     """
     _validate(rules)
     if wrong := [*_wrong_slug(slug), *_wrong_name(name)]:
@@ -211,6 +211,16 @@ async def change_rules(db: Database, who: Principal, program_id: int, rules: Pro
         return version
 
     return await write_transaction(db, act)
+
+
+async def call_off_rules(db: Database, who: Principal, program_id: int, version: int, now: datetime) -> None:
+    """An announced version will not hold after all. Raises NotFound where it is none, or holds already."""
+    async def act(tx: Transaction) -> None:
+        if not await store.delete_announced(tx, who.business_id, program_id, version, to_ms(now)):
+            raise NotFound()
+        await audit.record(tx, who, "program.rules_called_off", "program", program_id, {"version": version}, now=now)
+
+    await write_transaction(db, act)
 
 
 async def begin_announced(db: Database, now: datetime) -> int:

@@ -240,6 +240,14 @@ async def insert_program(tx: Transaction, values: Mapping[str, Any]) -> int | No
     return row["id"] if row else None
 
 
+async def delete_announced(tx: Transaction, business_id: int, program_id: int, version: int, now: int) -> bool:
+    """Whether there was such a version, still to come: nothing was judged by it yet."""
+    return await tx.fetch_one(
+        "DELETE FROM rules_versions WHERE program_id = :program_id AND business_id = :business_id AND version = :version"
+        " AND starts_at > :now RETURNING id",
+        {"program_id": program_id, "business_id": business_id, "version": version, "now": now}) is not None
+
+
 async def next_rules_version(tx: Transaction, business_id: int, program_id: int) -> int | None:
     """The number of the next version, which nobody else gets before `tx` ends; None where the business has no such programme."""
     held = await tx.fetch_one(

@@ -197,6 +197,10 @@ def check_refund(request: RefundRequest) -> None:
 def check_adjustment(amount: int, reason: str) -> None:
     if type(amount) is not int or amount == 0 or abs(amount) > MAX_POINTS:
         raise _wrong("amount", "points", N_("Type a whole number of points, above or below zero."))
+    check_reason(reason)
+
+
+def check_reason(reason: str) -> None:
     if not 1 <= len(reason.strip()) <= LONGEST_REASON or not reason.isprintable():
         raise _wrong("reason", "reason", N_("Say why, in 1 to 300 characters: the shopper may ask."))
 

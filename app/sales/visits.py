@@ -1,11 +1,12 @@
 """Prepaid visits: used one by one, and frozen while somebody is away."""
 from datetime import datetime
+from typing import Any
 
 from app.audit import service as audit
 from app.cards.rules import CardBlocked, CardProvisional
 from app.clock import to_ms
 from app.db import Database, Transaction
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound
 from app.idempotency.rules import Key
 from app.ledger import operations_store
 from app.ledger import service as ledger
@@ -89,6 +90,27 @@ async def unfreeze(db: Database, who: Principal, card_id: int, key: Key | None, 
     return await acts.once(db, who, key, act, now)
 
 
+async def extend(db: Database, who: Principal, card_id: int, days: int, reason: str, key: Key | None, now: datetime) -> Outcome:
+    """A manager lets what is left of prepaid visits live `days` days longer, frozen ones too, and says why.
+
+    Raises Forbidden, Invalid, NotFound, CardBlocked, CardProvisional, CardEnded, NotEnough (nothing that ends is left).
+    """
+    if not who.may("manager"):
+        raise Forbidden()
+    rules.check_freeze(days)
+    rules.check_reason(reason)
+
+    async def act(tx: Transaction) -> Operation:
+        card, program = await _open(tx, who, card_id)
+        purses = await _purses(tx, who, program, card, now, now)
+        ledger.extend(purses["visits"], days, program.time_zone)
+        if not purses["visits"].legs:
+            raise NotEnough(params={"available": 0, "needed": 1}, extra={"unit": "visits"})
+        return await _post(tx, who, program, card, purses, {"extend": days, "reason": reason.strip()}, now)
+
+    return await acts.once(db, who, key, act, now)
+
+
 async def _open(tx: Transaction, who: Principal, card_id: int) -> tuple[acts.Card, programs.Program]:
     """A card whose visits can be moved, its account locked."""
     card, program = await acts.open_card(tx, who, card_id)
@@ -110,7 +132,9 @@ async def _purses(tx: Transaction, who: Principal, program: programs.Program, ca
 
 async def _check_limits(tx: Transaction, who: Principal, visits: Visits, account_id: int, days: int) -> None:
     """Raises FreezeLimit where all freezes together would be more days, or more often, than the programme allows."""
-    earlier = await operations_store.list_operations(tx, Filter(who.business_id, account_id, kind="freeze"), MOST_FREEZES)
+    accounts = [account_id, *await ledger.merged_into(tx, who.business_id, account_id)]
+    earlier = [one for each in accounts
+               for one in await operations_store.list_operations(tx, Filter(who.business_id, each, kind="freeze"), MOST_FREEZES)]
     used = sum(one.texts.get("freeze", 0) - one.texts.get("unfreeze", 0) for one in earlier)
     times = sum("freeze" in one.texts for one in earlier)
     left = max(0, visits.freeze_days - used) if times < visits.freeze_times else 0
@@ -118,9 +142,10 @@ async def _check_limits(tx: Transaction, who: Principal, visits: Visits, account
         raise rules.FreezeLimit(params={"days": left})
 
 
-async def _post(tx: Transaction, who: Principal, program: programs.Program, card: acts.Card, purses: Purses, texts: dict[str, int],
+async def _post(tx: Transaction, who: Principal, program: programs.Program, card: acts.Card, purses: Purses, texts: dict[str, Any],
                 now: datetime) -> Operation:
     draft = Draft("freeze", program.id, card.account_id, card.id, to_ms(now), program.rules_version, who.location_id, texts=dict(texts))
     operation = await ledger.post(tx, who, draft, purses, now)
-    await audit.record(tx, who, "card.freeze", "card", card.id, {"operation": operation.id, **texts}, now=now)
+    told = {name: days for name, days in texts.items() if name != "reason"}          # words stay where an erasure empties them
+    await audit.record(tx, who, "card.freeze", "card", card.id, {"operation": operation.id, **told}, now=now)
     return operation

@@ -158,6 +158,10 @@ async def test_a_change_can_be_announced_for_a_day_and_holds_from_then_on(here, 
     assert "a change is announced" in await manager.page("/console/programs")
     program = await programs.get_program(here.db, shop.business_id, shop.program_id)
     assert (await programs.rules_at(here.db, program, here.clock.now() + timedelta(days=9)))[1].rules == (MEANT,)
+    assert (await manager.post(f"{page}/call-off", {"version": "2"})).status_code == 303
+    shown = words_of(await manager.get(f"{page}?done=called_off"))
+    assert "will not come" in shown and "From 30 November" not in shown
+    assert (await manager.post(f"{page}/call-off", {"version": "2"})).status_code == 404
 
 
 @pytest.mark.parametrize(("day", "said"), [("", "Choose the day"), ("2026-11-22", "after today"), ("2026-11-01", "after today"),

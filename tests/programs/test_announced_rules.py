@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from app.db import Database
-from app.errors import Invalid
+from app.errors import Invalid, NotFound
 from app.programs import service as programs
 from app.programs.rules import ProgramRules
 from tests.money import NOON, RULES, Bed, make_bed
@@ -62,3 +62,16 @@ async def test_rules_are_not_announced_for_the_past_or_a_far_future(sqlite_db: D
         with pytest.raises(Invalid):
             await programs.change_rules(sqlite_db, bed.manager, bed.program_id, rules(7), NOON, starts_at=moment)
     assert await at(bed, NOON + timedelta(days=900)) == 1
+
+
+async def test_announced_rules_can_be_called_off_until_they_hold(db: Database) -> None:
+    bed = await make_bed(db)
+    await programs.change_rules(db, bed.manager, bed.program_id, rules(7), NOON, starts_at=NOON + HOUR)
+    other = await make_bed(db, "leaf")
+    for who, version, now in ((other.manager, 2, NOON), (bed.manager, 1, NOON), (bed.manager, 9, NOON), (bed.manager, 2, NOON + HOUR)):
+        with pytest.raises(NotFound):
+            await programs.call_off_rules(db, who, bed.program_id, version, now)
+    await programs.call_off_rules(db, bed.manager, bed.program_id, 2, NOON)
+    assert await at(bed, NOON + 2 * HOUR) == 1
+    assert (await programs.get_program(db, bed.business_id, bed.program_id)).rules_until is None
+    assert await programs.change_rules(db, bed.manager, bed.program_id, rules(8), NOON) == 2

@@ -6,7 +6,7 @@ import pytest
 
 from app.cards.rules import CardBlocked, CardEnded, CardProvisional
 from app.clock import to_ms
-from app.errors import Invalid, NotFound
+from app.errors import Forbidden, Invalid, NotFound
 from app.ledger import service as ledger
 from app.ledger.service import ReceiptUsed
 from app.programs import terms
@@ -146,6 +146,21 @@ async def test_freezing_has_its_days_and_times_and_unused_days_come_back(open_ti
     await freeze(till, 10)
     till.later(days=11)
     await refused(till, FreezeLimit, freeze(till, 1))
+
+
+async def test_a_manager_lets_visits_live_longer_and_says_why(open_till):
+    till = await open_till(YOGA)
+    await refused(till, NotEnough, visits.extend(till.db, till.bed.manager, till.bed.card_id, 7, "repairs", till.key(), till.now))
+    await buy(till)
+    before = (await ledger.expiring(till.db, till.bed.account_id, till.now, within=timedelta(days=400)))[0].at
+    cashier, away = till.bed.cashier(), till.bed.manager
+    await refused(till, Forbidden, visits.extend(till.db, cashier, till.bed.card_id, 7, "a friend", till.key(), till.now))
+    for days, reason in ((0, "why"), (366, "why"), (7, " ")):
+        await refused(till, Invalid, visits.extend(till.db, away, till.bed.card_id, days, reason, till.key(), till.now))
+    made = (await visits.extend(till.db, away, till.bed.card_id, 7, "closed for repairs", till.key(), till.now)).operation
+    after = (await ledger.expiring(till.db, till.bed.account_id, till.now, within=timedelta(days=400)))[0].at
+    assert after - before == timedelta(days=7) and made.texts["extend"] == 7 and made.balances["visits"] == 8
+    await come(till)
 
 
 async def test_a_package_comes_back_in_proportion_to_what_is_left(open_till):
