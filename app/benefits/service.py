@@ -151,11 +151,12 @@ async def void_issued(tx: Transaction, business_id: int, operation_id: int) -> t
     return voided, used
 
 
-async def reopen_used(tx: Transaction, business_id: int, operation_id: int) -> list[int]:
-    """What an operation used is open again, with the end it had; returns the vouchers' ids."""
+async def reopen_used(tx: Transaction, business_id: int, operation_id: int, now: datetime, grace_end: int) -> list[int]:
+    """What an operation used is open again, with the end it had, or until grace_end (epoch ms) where that has passed, as points that
+    come back are; returns the vouchers' ids."""
     reopened = []
     for voucher in await vouchers_store.of_operation(tx, business_id, operation_id, used=True):
-        if not await vouchers_store.reopen(tx, business_id, voucher.id):
+        if not await vouchers_store.reopen(tx, business_id, voucher.id, to_ms(now), grace_end):
             continue
         reward = await store.find_by_id(tx, business_id, voucher.reward_id or 0)
         # Of several rewards one was taken from its shelf only when it was chosen.

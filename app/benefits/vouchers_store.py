@@ -69,10 +69,13 @@ async def set_used(tx: Transaction, business_id: int, voucher_id: int, reward_id
         {"id": voucher_id, "business_id": business_id, "reward_id": reward_id, "operation_id": operation_id}) is not None
 
 
-async def reopen(tx: Transaction, business_id: int, voucher_id: int) -> bool:
-    return await tx.fetch_one("UPDATE vouchers SET status = 'open', used_by = NULL, reward_id = NULL WHERE id = :id "
-                              "AND business_id = :business_id AND status = 'used' RETURNING id",
-                              {"id": voucher_id, "business_id": business_id}) is not None
+async def reopen(tx: Transaction, business_id: int, voucher_id: int, now: int, grace_end: int) -> bool:
+    """Whether it was used and is open now; until grace_end, where its own end has passed."""
+    return await tx.fetch_one(
+        "UPDATE vouchers SET status = 'open', used_by = NULL, reward_id = NULL, "
+        "ends_at = CASE WHEN ends_at <= :now THEN :grace_end ELSE ends_at END "
+        "WHERE id = :id AND business_id = :business_id AND status = 'used' RETURNING id",
+        {"id": voucher_id, "business_id": business_id, "now": now, "grace_end": grace_end}) is not None
 
 
 async def ended(reader: Reader, now: int, limit: int) -> list[Any]:

@@ -158,6 +158,8 @@ SELECT id, remaining, expires_at, created_at, available_at FROM lots
 WHERE account_id = :account_id AND unit = 'membership' AND remaining <> 0 AND (expires_at IS NULL OR expires_at > :at)"""
 _SET_MERGED = """
 UPDATE accounts SET merged_into = :into WHERE id = :id AND business_id = :business_id AND merged_into IS NULL RETURNING id"""
+_LEAD_ON = "UPDATE accounts SET merged_into = :into WHERE merged_into = :id AND business_id = :business_id"
+_MERGED_INTO = "SELECT id FROM accounts WHERE merged_into = :id AND business_id = :business_id ORDER BY id"
 _MERGED = "SELECT merged_into FROM accounts WHERE id = :id AND business_id = :business_id"
 _EXPIRING = """
 SELECT unit, expires_at, CAST(SUM(remaining) AS BIGINT) AS amount FROM lots
@@ -215,5 +217,13 @@ async def find_merged(reader: Reader, business_id: int, account_id: int) -> tupl
 
 
 async def set_merged(tx: Transaction, business_id: int, account_id: int, into: int) -> bool:
-    """Whether the account was there and not merged yet."""
-    return await tx.fetch_one(_SET_MERGED, {"id": account_id, "business_id": business_id, "into": into}) is not None
+    """Whether the account was there and not merged yet. Those that were merged into it before are led on, so that one step is enough."""
+    values = {"id": account_id, "business_id": business_id, "into": into}
+    if await tx.fetch_one(_SET_MERGED, values) is None:
+        return False
+    await tx.execute(_LEAD_ON, values)
+    return True
+
+
+async def merged_into(reader: Reader, business_id: int, account_id: int) -> list[int]:
+    return [row["id"] for row in await reader.fetch_all(_MERGED_INTO, {"id": account_id, "business_id": business_id})]

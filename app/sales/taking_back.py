@@ -48,7 +48,7 @@ async def take_back_sale(tx: Transaction, who: Principal, back: Back, now: datet
         texts["lines_back"] = [list(line) for line in back.request.lines]
     texts |= await _reverse_conversions(tx, back, purses, done, now)
     if done.is_whole:
-        told = await _take_back_vouchers(tx, back)
+        told = await _take_back_vouchers(tx, back, now)
         told["shortfall_vouchers"] = [*texts.get("shortfall_vouchers", ()), *told.get("shortfall_vouchers", ())]
         texts |= {name: value for name, value in told.items() if value}
     shortfall = await _move(tx, back, purses, then, done, now)
@@ -129,9 +129,9 @@ async def _card_of(tx: Transaction, back: Back) -> int:
     return back.of.card_id if back.home == back.of.account_id else await ledger.card_of(tx, back.of.business_id, back.home)
 
 
-async def _take_back_vouchers(tx: Transaction, back: Back) -> dict[str, Any]:
+async def _take_back_vouchers(tx: Transaction, back: Back, now: datetime) -> dict[str, Any]:
     """What the sale used is open again; what rules gave with it is void, or told where it was used already."""
-    reopened = await benefits.reopen_used(tx, back.of.business_id, back.of.id)
+    reopened = await benefits.reopen_used(tx, back.of.business_id, back.of.id, now, _grace_end(back, now))
     made = {voucher.id for voucher in await _conversion_vouchers(tx, back)}          # these go with what they were made of
     voided, used = [], []
     for voucher in await vouchers_store.of_operation(tx, back.of.business_id, back.of.id, used=False):
@@ -247,7 +247,7 @@ async def take_back_claim(tx: Transaction, who: Principal, back: Back, now: date
     for voucher in await vouchers_store.of_operation(tx, back.of.business_id, back.of.id, used=False):
         benefits.check_voucher(voucher, now)
         await benefits.void(tx, back.of.business_id, voucher.id)
-    await benefits.reopen_used(tx, back.of.business_id, back.of.id)
+    await benefits.reopen_used(tx, back.of.business_id, back.of.id, now, _grace_end(back, now))
     purses = await purses_for(tx, who, back, now)
     for unit, purse in list(purses.items()):
         if drawn := await _drawn(tx, back, unit):

@@ -19,12 +19,13 @@ SELECT 'level' AS what, l.level AS word, 0 AS number FROM (
 _BIRTHDAY = """
 SELECT 'birthday', birthday_on, 0 FROM customers
 WHERE id = CAST(:customer_id AS BIGINT) AND business_id = :business_id AND birthday_on IS NOT NULL"""
-# A sale that was undone was none. One sale is enough, whenever it was: a first purchase is rewarded once. Whoever merged another
-# card into this one is no newcomer either.
+# A sale that was undone was none. One sale is enough, whenever it was: a first purchase is rewarded once. Sales of cards that were
+# merged into this one are its own.
 _HAS_BOUGHT = """
 SELECT 'bought', '', 1 FROM (
   SELECT o.id FROM operations o
-  WHERE o.account_id = :account_id AND +o.business_id = :business_id AND o.kind IN ('sale', 'merge_in')
+  WHERE o.account_id IN (SELECT CAST(:account_id AS BIGINT) UNION ALL SELECT m.id FROM accounts m WHERE m.merged_into = :account_id)
+    AND +o.business_id = :business_id AND o.kind = 'sale'
     AND NOT EXISTS (SELECT 1 FROM operations u WHERE u.of_operation_id = o.id AND u.kind = 'undo') LIMIT 1) b"""
 _FAVOURITE = """
 SELECT 'favourite', f.sku, 0 FROM (
@@ -38,7 +39,8 @@ _VISITS = """
 SELECT 'visits', '', CAST(COALESCE(-SUM(e.amount), 0) AS BIGINT) FROM operations o
 JOIN entries e ON e.operation_id = o.id AND e.account_id = o.account_id AND e.unit = 'visits'
 LEFT JOIN operations s ON s.id = o.of_operation_id
-WHERE o.account_id = :account_id AND +o.business_id = :business_id AND COALESCE(s.at, o.at) >= :day_from
+WHERE o.account_id IN (SELECT CAST(:account_id AS BIGINT) UNION ALL SELECT m.id FROM accounts m WHERE m.merged_into = :account_id)
+  AND +o.business_id = :business_id AND COALESCE(s.at, o.at) >= :day_from
   AND COALESCE(s.at, o.at) < :day_to AND COALESCE(s.kind, o.kind) IN ('sale', 'visit') AND e.book = 'account'"""
 _USES = """
 SELECT 'day', rule, CAST(SUM(amount) AS BIGINT) FROM rule_uses

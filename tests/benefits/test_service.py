@@ -16,6 +16,7 @@ from app.benefits.rules import (
     VoucherUsed,
     VoucherVoid,
 )
+from app.clock import to_ms
 from app.db import write_transaction
 from app.errors import NotFound
 from tests.benefits.giving import add_reward, give, operation, use
@@ -160,11 +161,24 @@ async def test_what_an_operation_used_is_open_again_after_it_is_taken_back(bed):
     await use(bed, single, operation_id=sale)
     await use(bed, choice, "cake", operation_id=sale)
     assert (await stock_of(bed, "coffee"), await stock_of(bed, "cake")) == (2, 2)
-    reopened = await write_transaction(bed.db, lambda tx: benefits.reopen_used(tx, bed.business_id, sale))
+    reopened = await write_transaction(bed.db, lambda tx: benefits.reopen_used(tx, bed.business_id, sale, NOON, 0))
     assert reopened == [single.id, choice.id]
     assert (await stock_of(bed, "coffee"), await stock_of(bed, "cake")) == (2, 3)
     assert [await status_of(bed, each) for each in (single, choice)] == ["open", "open"]
     assert (await use(bed, choice, "coffee")).key == "coffee"
+
+
+async def test_a_voucher_that_comes_back_after_its_end_lives_on_for_the_days_of_grace(bed):
+    await add_reward(bed, days=1)
+    await add_reward(bed, "cake", days=90)
+    sale, short, long = await operation(bed), await give(bed, "coffee"), await give(bed, "cake")
+    for voucher in (short, long):
+        await use(bed, voucher, operation_id=sale)
+    late, grace = NOON + timedelta(days=10), NOON + timedelta(days=24)
+    await write_transaction(bed.db, lambda tx: benefits.reopen_used(tx, bed.business_id, sale, late, to_ms(grace)))
+    ends = {voucher.id: voucher.ends_at for voucher in await benefits.vouchers_of(bed.db, bed.business_id, bed.account_id, late)}
+    assert ends == {short.id: grace, long.id: long.ends_at}
+    assert await benefits.expire_due(bed.db, late) == 0
 
 
 async def test_ending_gives_the_stock_back_and_tells_the_cards(bed):

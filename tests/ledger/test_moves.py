@@ -206,3 +206,14 @@ async def test_the_lot_of_a_merge_remembers_where_it_came_from(db, bed, other):
     [row] = await db.fetch_all("SELECT moved_from, created_at FROM lots WHERE account_id = :id", {"id": bed.account_id})
     origin = await db.fetch_val("SELECT id FROM lots WHERE account_id = :id", {"id": other.account_id})
     assert tuple(row) == (origin, to_ms(NOON))
+
+
+async def test_an_account_that_was_merged_away_needs_no_card_and_says_in_one_step_where_it_went(db, bed, other):
+    third = Card(await add_card(db, bed.business_id, bed.program_id))
+    await give(db, bed, points=30, end=NOON + 3 * DAY, **on(other))
+    await merge(db, bed, other, third)
+    await merge(db, bed, third)
+    # A replaced card may be shown with the account that lives on.
+    await db.execute("UPDATE cards SET account_id = :kept WHERE account_id = :left", {"kept": bed.account_id, "left": other.account_id})
+    assert await service.merged_into(db, bed.business_id, bed.account_id) == [other.account_id, third.account_id]
+    assert await agrees(db, NOON)

@@ -5,6 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.benefits import promo, rewards
+from app.benefits import service as benefits
+from app.benefits.rules import CodeUsedByYou, RewardWish, Terms
 from app.cards import service as cards
 from app.cards.rules import CardBlocked, CardEnded
 from app.context import Context
@@ -249,3 +252,21 @@ async def test_customers_with_cards_of_a_second_programme_each_stay_apart_until_
     await merge(db, shop.who, others[0].id, others[1].id, None, now)
     boris = await customers.find_by_phone(db, here.ring, shop.business_id, BORIS)
     assert boris is not None and boris.id == keep.customer_id
+
+
+async def test_a_voucher_and_a_promo_code_of_the_lost_card_are_the_kept_ones(here: Context, shop: Shop) -> None:
+    db, now = here.db, here.clock.now()
+    keep, lose = await two(here, shop)
+    await rewards.create_reward(db, shop.who, shop.program_id, RewardWish("ten", "discount", Said("Ten"), value=1_000), now)
+    await promo.create_batch(db, shop.who, shop.program_id, Terms("radio", "Radio", reward="ten", uses=None), ["RADIO"], now)
+    await sales.sell(db, shop.cashier, SaleRequest(lose.id, 10_000, promo_code="RADIO"), None, now)
+    program = await programs.get_program(db, shop.business_id, shop.program_id)
+    voucher = await write_transaction(db, lambda tx: benefits.issue(
+        tx, shop.who, program, lose.account_id, ("ten",), "gift", None, now, code=benefits.draw_codes(1)[0]))
+    await merge(db, shop.who, keep.id, lose.id, None, now)
+    with pytest.raises(CodeUsedByYou):
+        await sales.sell(db, shop.cashier, SaleRequest(keep.id, 10_000, promo_code="RADIO"), None, now)
+    found = await benefits.find_voucher(db, shop.business_id, voucher.code)
+    assert found is not None
+    sale = (await sales.sell(db, shop.cashier, SaleRequest(keep.id, 10_000, vouchers=((found.id, None),)), None, now)).operation
+    assert sale.discount_minor == 1_000

@@ -1,4 +1,5 @@
 """Segments over real rows, on both engines."""
+import dataclasses
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -187,3 +188,14 @@ def test_a_filter_with_a_question_that_there_is_not_is_refused() -> None:
     assert segments.parse('{"tags": ["vip"]}') == Filter(tags=("vip",))
     with pytest.raises(Invalid):
         segments.parse('{"shoe_size": 43}')
+
+
+async def test_what_was_bought_with_a_card_that_was_merged_into_another_counts_for_that_one(bed: Bed) -> None:
+    account, card = await add_card(bed.db, bed.business_id, bed.program_id)
+    await sold(dataclasses.replace(bed, account_id=account, card_id=card), 10, 30_000)
+    await sold(bed, 5, 20_000)
+    asked = Filter(sales_from=2, spend_from=50_000, last_sale_to=20, location=bed.location_id)
+    assert not await is_in(bed, asked)
+    await bed.db.execute("UPDATE accounts SET merged_into = :into WHERE id = :id", {"into": bed.account_id, "id": account})
+    assert await is_in(bed, asked)
+    assert await is_in(bed, Filter(sales_to=2, spend_to=50_000)) and not await is_in(bed, Filter(no_visit_days=3, sales_from=3))

@@ -1,4 +1,5 @@
 """Levels over real rows, and what rules learn of a person, on both engines."""
+import dataclasses
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -248,11 +249,14 @@ async def test_a_sale_that_was_undone_was_no_first_purchase(db: Database) -> Non
     assert (await stands(bed)).is_first
 
 
-async def test_whoever_merged_another_card_into_this_one_is_no_newcomer(sqlite_db: Database) -> None:
-    bed = await make_bed(sqlite_db, rules=ProgramRules(rules=(asks("welcome", first_purchase=True),)))
-    assert (await stands(bed)).is_first
-    await moved(bed, 0, kind="merge_in")
-    assert not (await stands(bed)).is_first
+async def test_what_was_bought_with_a_card_that_was_merged_into_this_one_counts_as_bought_with_it(db: Database) -> None:
+    bed = await make_bed(db, rules=ProgramRules(rules=(asks("welcome", first_purchase=True),)))
+    empty, _ = await add_card(db, bed.business_id, bed.program_id)
+    used, card = await add_card(db, bed.business_id, bed.program_id)
+    await moved(dataclasses.replace(bed, account_id=used, card_id=card), 0)
+    for account, is_first in ((empty, True), (used, False)):
+        await db.execute("UPDATE accounts SET merged_into = :into WHERE id = :id", {"into": bed.account_id, "id": account})
+        assert (await stands(bed)).is_first == is_first
 
 
 async def test_visits_of_the_businesss_local_day_are_counted(db: Database) -> None:
