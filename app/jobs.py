@@ -94,6 +94,7 @@ class Work:
 
 def timetable() -> Sequence[Job]:
     """Every job. Rooms are imported here and not above: a command that runs no jobs does not pay for them."""
+    from app.benefits import coupons
     from app.benefits import service as benefits
     from app.card_pages import service as card_pages
     from app.enrolment import service as enrolment
@@ -124,6 +125,7 @@ def timetable() -> Sequence[Job]:
         Job("seal days", 10 * MINUTE, lambda here: day_seals.seal_days(here.db, here.clock.now())),
         Job("expire vouchers", 10 * MINUTE, lambda here: benefits.expire_due(here.db, here.clock.now())),
         # Within seconds: whoever has just joined looks at the card now.
+        Job("give what coupons prove", MINUTE, lambda here: occasions.give_claimed(here.db, here.clock.now()), (coupons.CLAIMED,)),
         Job("give activation gifts", 5 * SECOND, lambda here: occasions.give_activations(here.db, here.clock.now())),
         Job("give birthday gifts", HOUR, lambda here: occasions.give_birthdays(here.db, here.clock.now())),
         Job("give absence gifts", HOUR, lambda here: occasions.give_absences(here.db, here.clock.now())),

@@ -27,6 +27,9 @@ KIND, PURPOSE = "coupon", "benefits.coupon"
 SIGNATURE_BYTES, SIGNATURE_LETTERS, ID_LETTERS = 10, 16, 13
 
 
+CLAIMED = "claimed_coupons"        # channel: coupons wait for what their rules give
+
+
 class NeedsCard(Refused):
     """A gift that is a code of its own goes to a holder who can look at it again."""
 
@@ -109,27 +112,33 @@ async def redeem(db: Database, who: Principal, code_id: int, now: datetime) -> N
     await write_transaction(db, act)
 
 
-async def put_on_card(db: Database, card: Card, code_id: int, now: datetime) -> Voucher:
+async def put_on_card(db: Database, card: Card, code_id: int, now: datetime) -> Voucher | None:
     """A shopper takes a coupon to their card, where it becomes a voucher for its reward.
+
+    A coupon without one proves that something was done: rules of the event that is named like its batch give what they give, within
+    seconds (`sales.occasions`); then None.
 
     Raises UnknownCode, CodeOfAnotherProgram, CodeNotYet, CodeEnded, CodeUsedUp, CodeUsedByYou, OutOfStock, NeedsPurchase.
     """
     who, [code] = shopper(card.business_id, card.customer_id), service.draw_codes(1)
 
-    async def act(tx: Transaction) -> Voucher:
+    async def act(tx: Transaction) -> Voucher | None:
         found = await promo.find_by_id(tx, code_id, card.account_id, now)
         if found.business_id != card.business_id:
             raise UnknownCode()
         if found.program_id != card.program_id:
             raise CodeOfAnotherProgram()
-        if found.reward is None:
+        program = await programs.get_program(tx, card.business_id, card.program_id)
+        if found.reward is None and all(rule.when.event != found.batch for rule in program.rules.rules):
             raise NeedsPurchase()
         await promo.claim_promo(tx, found, card.account_id, None, who, now)
-        program = await programs.get_program(tx, card.business_id, card.program_id)
+        await audit.record(tx, who, "coupon.put_on_card", "card", card.id, {"batch": found.batch}, now=now)
+        if found.reward is None:
+            tx.notify(CLAIMED)
+            return None
         voucher = await service.issue(tx, who, program, card.account_id, [found.reward], "coupon", None, now, code=code,
                                       closed_too=True)
         await service.touch(tx, card.business_id, card.account_id, now)
-        await audit.record(tx, who, "coupon.put_on_card", "card", card.id, {"batch": found.batch}, now=now)
         return voucher
 
     return await write_transaction(db, act)

@@ -2,7 +2,6 @@
 
 The pages stand here and not beside `benefits.coupons`, because the browsers that cards believe are this room's.
 """
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from app import errors
 from app.benefits import coupons, rules
 from app.benefits.coupons import Coupon
+from app.benefits.rules import Voucher
 from app.card_pages import service
 from app.cards import service as cards
 from app.cards.service import Card
@@ -185,12 +185,13 @@ async def card_page(request: Request) -> Response:
     return await _card_page(request, opened.program, code=rules.in_groups(found.code) if found and fits else "")
 
 
-async def _card_page(request: Request, program: Program, *, code: str, error: str = "", status: int = 200, done: Any = None) -> Response:
+async def _card_page(request: Request, program: Program, *, code: str, error: str = "", status: int = 200, done: bool = False,
+                     voucher: Voucher | None = None) -> Response:
     language = i18n.language_of(request, program.language)
     view = await passes.sample_view(context(request).db, program, language)
     return templating.render(request, "cards/coupon_code.html", {
         "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo, "zone": program.time_zone,
-        "now": context(request).clock.now(), "code": code, "error": error, "done": done, "action": request.url.path,
+        "now": context(request).clock.now(), "code": code, "error": error, "done": done, "voucher": voucher, "action": request.url.path,
         "back_url": f"/c/{request.path_params['token']}", "csrf_token": bound_token(request, request.path_params["token"]),
     }, status=status, default_language=program.language)
 
@@ -212,7 +213,7 @@ async def type_code(request: Request) -> Response:
             await _count_try(request, tries)
         said = i18n.translate(i18n.language_of(request, opened.program.language), refused.detail, **refused.params)
         return await _card_page(request, opened.program, code=typed, error=said, status=status_of(refused))
-    return await _card_page(request, opened.program, code="", done=voucher)
+    return await _card_page(request, opened.program, code="", done=True, voucher=voucher)
 
 
 routes = [

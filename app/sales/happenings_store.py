@@ -41,6 +41,16 @@ WHERE NOT EXISTS (SELECT 1 FROM operations l WHERE l.account_id = a.id AND l.at 
   AND {_NEVER.format(key="CAST(v.last AS TEXT) || CAST(:suffix AS TEXT)")} AND {_CARD} IS NOT NULL ORDER BY a.id LIMIT :limit"""
 
 
+# Coupons without a reward that a shopper put on a card; what they give is an event named like their batch.
+_CLAIMED = f"""
+SELECT u.account_id, {_CARD} AS card_id, u.id, b.business_id, b.program_id, b.key
+FROM promo_uses u JOIN promo_codes c ON c.id = u.promo_code_id JOIN promo_batches b ON b.id = c.batch_id
+JOIN accounts a ON a.id = u.account_id AND a.merged_into IS NULL
+WHERE u.id > :after AND u.operation_id IS NULL AND b.reward IS NULL AND {_CARD} IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM happenings h WHERE h.account_id = a.id AND h.event = b.key AND h.key = 'coupon-' || CAST(u.id AS TEXT))
+ORDER BY u.id LIMIT :limit"""
+
+
 class Occasion(NamedTuple):
     """An account that something is due for, and its newest active card. what: of `activated` the moment (epoch ms), of `absent` the
     last visit's operation."""
@@ -91,6 +101,11 @@ async def absences(reader: Reader, business_id: int, program_id: int, since: int
     return _occasions(await reader.fetch_all(_ABSENT, {
         "business_id": business_id, "program_id": program_id, "since": since, "until": until, "event": "absent", "suffix": suffix,
         "after": after, "limit": limit}))
+
+
+async def claimed_coupons(reader: Reader, after: int, limit: int) -> list[Row]:
+    """account_id, card_id, id of the use, business_id, program_id and key of the batch; uses above `after` that gave nothing yet."""
+    return await reader.fetch_all(_CLAIMED, {"after": after, "limit": limit})
 
 
 def _occasions(rows: Sequence[Row]) -> list[Occasion]:

@@ -80,6 +80,20 @@ async def give_activations(db: Database, now: datetime) -> int:
     return given
 
 
+async def give_claimed(db: Database, now: datetime) -> int:
+    """What rules give for coupons without a reward that were put on cards: the event is called like the batch, each coupon counts once."""
+    given, cursor = 0, "claimed"
+    after = max(0, await updates.find_cursor(db, cursor) - CHUNK)       # what a slow transaction committed behind the last look
+    while page := await store.claimed_coupons(db, after, CHUNK):
+        for row in page:
+            program = await programs.get_program(db, row["business_id"], row["program_id"])
+            judged_by, occasion = await programs.rules_at(db, program, now), Occasion(row["account_id"], row["card_id"], row["id"])
+            given += await _one(db, program, judged_by, occasion, row["key"], 1, f"coupon-{row['id']}", now)
+            after = row["id"]
+        await write_transaction(db, functools.partial(updates.move_cursor, name=cursor, number=after))
+    return given
+
+
 async def _programs(db: Database, event: str, now: datetime, *, at_night: bool = False) -> list[tuple[programs.Program, int, ProgramRules]]:
     """Open programmes whose rules answer to the event, with the rules in force; unless at_night, only where it is day."""
     found = []

@@ -4,6 +4,7 @@ import re
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from app.benefits import coupons, promo
 from app.benefits import rewards as catalogue
@@ -12,11 +13,14 @@ from app.benefits.rules import RewardWish, Terms
 from app.card_pages import service as card_pages
 from app.cards import service as cards
 from app.db import write_transaction
-from app.programs.terms import Said
+from app.ledger import service as ledger
+from app.programs import service as programs
+from app.programs.terms import Earn, Rule, Said, When
+from app.sales import occasions
 from app.secrets import new_secret
 from tests import engines
 from tests.console.visiting import rows, words_of
-from tests.shops import PASSWORD, make_card
+from tests.shops import PASSWORD, RULES, make_card
 
 HOST = "https://cards.example.com"
 
@@ -219,3 +223,20 @@ async def test_a_coupon_that_only_counts_with_a_purchase_does_not_move(client, h
     answer = await client.post(page, data={"code": "AAAACCCCDD"})
     assert answer.status_code == 409 and "with a purchase" in words_of(answer)
     assert await here.db.fetch_val("SELECT COUNT(*) FROM promo_uses") == 0
+
+
+async def test_a_coupon_without_a_reward_proves_that_something_was_done_and_counts_once(client, here, shop, card):
+    """A QR code under a review form, on returned packaging: one a piece, told as the event that is called like its batch."""
+    path, other = await print_coupons(here, shop, "AAAACCCCDD", "AAAACCCCEE", key="review", reward=None, per_person=1)
+    cookie = await browser_of(here, card)
+    refused = await client.post(f"{path}/card", data={"card": here.ids.encode("card", card.id)}, headers={"Cookie": cookie, "Origin": HOST})
+    assert refused.status_code == 409
+    rules = replace(RULES, rules=(Rule("thanks", Said("For a review"), Earn(30), When(event="review")),))
+    await programs.change_rules(here.db, shop.who, shop.program_id, rules, here.clock.now())
+    for address, status in ((path, 303), (path, 409), (other, 409)):
+        answer = await client.post(f"{address}/card", data={"card": here.ids.encode("card", card.id)},
+                                   headers={"Cookie": cookie, "Origin": HOST})
+        assert answer.status_code == status
+    before = (await ledger.balances(here.db, card.account_id))["points"]
+    assert [await occasions.give_claimed(here.db, here.clock.now()) for _ in range(2)] == [1, 0]
+    assert (await ledger.balances(here.db, card.account_id))["points"] == before + 30
