@@ -74,10 +74,10 @@ async def of_quote(reader: Reader, program: programs.Program, quote: Quote, rece
     return msgspec.structs.replace(quote, around=known)
 
 
-async def look_up(reader: Reader, program: programs.Program, card: Card, now: datetime) -> Seen:
-    """A card as a cashier meets it."""
+async def look_up(reader: Reader, program: programs.Program, card: Card, now: datetime, shown: ledger.Shown | None = None) -> Seen:
+    """A card as a cashier meets it. shown: its balances, where the caller read them."""
     rules = program.rules
-    held = (await ledger.shown(reader, card.account_id, now)).available
+    held = (shown or await ledger.shown(reader, card.account_id, now)).available
     standing = await standings.standing_of(reader, program, rules, card, now, now)
     vouchers = tuple(await benefits.vouchers_of(reader, card.business_id, card.account_id, now))
     balance = held.get(rules.unit, 0)

@@ -53,7 +53,7 @@ async def card(here: Context, drawn: cards.Card, language: str, now: datetime, b
     ending = await ledger.expiring(here.db, drawn.account_id, now)
     if seen is None:
         program = await programs.get_program(here.db, drawn.business_id, drawn.program_id)
-        seen = await surroundings.look_up(here.db, program, drawn, now)
+        seen = await surroundings.look_up(here.db, program, drawn, now, held)
     if catalogue is None and seen.vouchers:
         catalogue = await catalogue_of(here, drawn.business_id, drawn.program_id)
     until = seen.around.member_until

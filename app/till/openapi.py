@@ -12,9 +12,10 @@ from app.till.examples import EXAMPLES
 
 VERSION = "1.0"
 ABOUT = """What cash registers, web shops and back offices call. Amounts are integers in the currency's minor unit, times are RFC 3339 in
-UTC. Every POST takes an Idempotency-Key: the same key with the same request gives the same answer for 30 days, with
-Idempotent-Replay: true. Errors are application/problem+json (RFC 9457) with a stable code and a sentence for a person in
-the language of Accept-Language. Another business's things do not exist for you: 404."""
+UTC. Every POST that does something takes an Idempotency-Key: the same key with the same request gives the same answer for 30
+days, with Idempotent-Replay: true; what is set as it shall be (PUT, closings, favourites) may simply be sent again. Errors are
+application/problem+json (RFC 9457) with a stable code and a sentence for a person in the language of Accept-Language. Another
+business's things do not exist for you: 404."""
 TAGS = (
     ("Business", "What a key may do, and what the business has."),
     ("Enrolments", "A phone number on its way to a card."),

@@ -11,7 +11,6 @@ from app.till.examples import EXAMPLES
 from tests.shops import make_card, make_shop
 from tests.till.calling import Till, on_sqlite
 
-pytestmark = on_sqlite
 RULES = ProgramRules(
     earn_points=5, favourite=Favourite(), levels=Levels((Level("basic", Said("Basic"), 0), Level("silver", Said("Silver"), 10_000_000))),
     visits=Visits((Package("ten", Said("Ten visits"), 10, 300_000, 90),), freeze_days=30),
@@ -24,7 +23,7 @@ def test_every_body_with_fields_has_an_example_and_no_example_is_left_over():
     assert {call.name for call in CALLS if call.body not in (None, shapes.Nothing)} == set(EXAMPLES)
 
 
-def test_the_document_shows_them(here, client):
+def test_the_document_shows_them():
     from app.till import openapi
 
     made = openapi.parsed(CALLS, "https://cards.example.com")
@@ -34,6 +33,7 @@ def test_the_document_shows_them(here, client):
             assert body["example"] == EXAMPLES[call.name]
 
 
+@on_sqlite
 @pytest.mark.goal("B1")
 async def test_every_example_does_what_its_call_promises(client, here):
     shop = await make_shop(here, "examples", rules=RULES)
