@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,31 +12,37 @@ from app.audit import service as audit
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
-from app.console import frame, words
+from app.console import frame, levels, words
 from app.console.today import rows_of
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
 from app.enrolment import service as enrolment
 from app.idempotency.rules import Key, fingerprint
 from app.ledger import service as ledger
+from app.money import parse_major
 from app.programs import service as programs
+from app.programs import words as program_words
 from app.registrations import service as registrations
 from app.reports import service as reports
 from app.reports.service import CardRow
+from app.sales import approvals
 from app.sales import service as sales
 from app.text import N_
-from app.web import routing
+from app.web import formats, routing
 from app.web.forms import text_field
-from app.web.requests import context, principal
+from app.web.requests import context, language, principal
 
 CUSTOMERS, CARDS = "/console/customers", "/console/cards"
 STATUSES, SORTS = ("active", "provisional", "blocked"), ("last", "balance", "visits")
 SHOWN_OPERATIONS, SOON = 30, timedelta(days=60)
+LISTED = ("stamps", "visits")
+FIELDS = ("points", "reason", "unit", *levels.FIELDS)
 DONE = {"block": N_("The card is blocked. Its pass is void until you unblock it."), "unblock": N_("The card works again."),
-        "reissue": N_("The card has a new code. The old one stopped working at once."), "adjust": N_("The points are corrected."),
+        "reissue": N_("The card has a new code. The old one stopped working at once."), "adjust": N_("The balance is corrected."),
+        "asked": N_("It waits for a second pair of eyes: another manager agrees under Operations."),
         "merge": N_("The cards are one now. The other number leads here."),
         "replace": N_("This is the new card. The old one is void; the points came along."),
-        "resend": N_("A new link is on its way to the number.")}
+        "resend": N_("A new link is on its way to the number."), **levels.DONE}
 
 
 async def customers_page(request: Request) -> Response:
@@ -96,6 +103,7 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
                 wrong: dict[str, str] | None = None, key: str = "", status: int = 200) -> Response:
     here, now = context(request), context(request).clock.now()
     person = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
+    program = await programs.get_program(here.db, card.business_id, card.program_id)
     soon = await ledger.expiring(here.db, card.account_id, now, within=SOON, limit=1)
     history = await sales.list_operations(here.db, principal(request), account_id=card.account_id, limit=SHOWN_OPERATIONS)
     successor = await cards.get_card(here.db, card.business_id, card.replaced_by) if card.replaced_by else None
@@ -105,12 +113,31 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
                  "source": frame.said(request, words.SOURCES[card.source]) if card.source in words.SOURCES else "",
                  "wallets": await registrations.count_devices(here.db, card.business_id, card.id),
                  "successor": _link_of(request, successor) if successor else None,
-                 "balance": (await ledger.balances(here.db, card.account_id)).get("points", 0)},
-        "expiring": {"points": soon[0].amount, "at": soon[0].at} if soon else None, "page_link": page_link,
+                 **await _balances(request, card, program)},
+        "expiring": {"text": program_words.amount(soon[0].amount, soon[0].unit, program.currency, language(request)), "at": soon[0].at}
+        if soon else None, "page_link": page_link,
         "consents": await customers.consents_of(here.db, card.business_id, card.customer_id) if card.customer_id else [],
         "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
         "actions": _actions(request, card), "key": key or secrets.new_token(22),
-        "points": (typed or {}).get("points", ""), "reason": (typed or {}).get("reason", "")}, done=done, wrong=wrong, status=status)
+        "typed": dict.fromkeys(FIELDS, "") | (typed or {}), "own": f"{CARDS}/{here.ids.encode('card', card.id)}",
+        **await levels.held(request, card)}, done=done, wrong=wrong, status=status)
+
+
+async def _balances(request: Request, card: Card, program: programs.Program) -> dict[str, Any]:
+    """balance: of the programme's unit; figure: (number, word); others: what else is on the card, and what waits, in words."""
+    here, said, unit = context(request), language(request), program.rules.unit
+    held = await ledger.shown(here.db, card.account_id, here.clock.now())
+
+    def tell(amount: int, of: str) -> str:
+        text = program_words.amount(abs(amount), of, program.currency, said)
+        after = program_words.SPACE + frame.said(request, N_("to the fund")) if of == "donated" else ""
+        return f"{formats.MINUS if amount < 0 else ''}{text}{after}"
+
+    kept = [each for each in ("points", "money", "stamps", "visits", "donated") if each != unit and held.available.get(each)]
+    number, _, word = tell(held.available.get(unit, 0), unit).rpartition(program_words.SPACE)
+    until = await ledger.member_until(here.db, card.account_id, here.clock.now()) if program.rules.membership else None
+    return {"balance": held.available.get(unit, 0), "figure": (number, word), "others": [tell(held.available[each], each) for each in kept],
+            "pending": [tell(amount, each) for each, amount in held.pending.items() if each in (unit, *LISTED)], "member_until": until}
 
 
 def _link_of(request: Request, card: Card) -> dict[str, str]:
@@ -136,9 +163,11 @@ Doing = Callable[[Card, Key | None], Awaitable[Card]]
 
 
 async def act_on_card(request: Request) -> Response:
-    """POST /console/cards/{card}/{act}: block, unblock, reissue or replace."""
+    """POST /console/cards/{card}/{act}: block, unblock, reissue or replace; or an act of levels.py."""
     here, who, now = context(request), principal(request), context(request).clock.now()
     form, card = await frame.form_of(request), await _own_card(request)
+    if request.path_params["act"] in levels.ACTS:
+        return await _other_act(request, card, form)
     program = await programs.get_program(here.db, card.business_id, card.program_id)
     doings: dict[str, Doing] = {
         "block": lambda card, key: cards.block(here.db, who, card.id, key, now),
@@ -155,19 +184,43 @@ async def act_on_card(request: Request) -> Response:
     return frame.to(f"{CARDS}/{here.ids.encode('card', changed.id)}?done={act}")
 
 
-async def adjust(request: Request) -> Response:
-    """POST /console/cards/{card}/adjust: points added or taken, with a reason; never below zero."""
-    here, form, card = context(request), await frame.form_of(request), await _own_card(request)
-    typed, key = frame.texts(form, "points", "reason"), text_field(form, "key", 64)
+async def _other_act(request: Request, card: Card, form: FormData) -> Response:
+    act = request.path_params["act"]
     try:
-        await sales.adjust(here.db, principal(request), card.id, "points", _points(typed["points"]), typed["reason"],
-                           _key(request, key, typed["points"], typed["reason"]), here.clock.now())
+        await levels.ACTS[act](request, card, form)
+    except (errors.Invalid, errors.Refused) as refused:
+        return await _card(request, card, typed=frame.texts(form, *levels.FIELDS), wrong=frame.sentences_of(request, refused),
+                           status=frame.status_for(refused))
+    return frame.to(f"{CARDS}/{context(request).ids.encode('card', card.id)}?done={act}")
+
+
+async def adjust(request: Request) -> Response:
+    """POST /console/cards/{card}/adjust: so much of a unit added or taken, with a reason; never below zero. A large one is asked for."""
+    here, form, card = context(request), await frame.form_of(request), await _own_card(request)
+    typed, key = frame.texts(form, "points", "reason", "unit"), text_field(form, "key", 64)
+    program = await programs.get_program(here.db, card.business_id, card.program_id)
+    unit = typed["unit"] or program.rules.unit
+    try:
+        made = await approvals.adjust_or_ask(
+            here.db, principal(request), card.id, unit, _amount(typed["points"], unit, program.currency), typed["reason"],
+            _key(request, key, typed["points"], typed["reason"], typed["unit"]), here.clock.now())
     except (errors.Invalid, errors.Refused) as refused:
         wrong = frame.sentences_of(request, refused)
         if "amount" in wrong:
             wrong["points"] = wrong.pop("amount")
         return await _card(request, card, typed=typed, wrong=wrong, key=key, status=frame.status_for(refused))
-    return frame.to(f"{CARDS}/{here.ids.encode('card', card.id)}?done=adjust")
+    return frame.to(f"{CARDS}/{here.ids.encode('card', card.id)}?done={'asked' if isinstance(made, approvals.Approval) else 'adjust'}")
+
+
+def _amount(text: str, unit: str, currency: str) -> int:
+    """So much with or without a sign: whole, or an amount of money in minor units. Raises Invalid (field `points`)."""
+    if unit != "money":
+        return _points(text)
+    plain = text.replace("−", "-").strip()
+    try:
+        return (-1 if plain.startswith("-") else 1) * parse_major(plain.lstrip("+-"), currency)
+    except errors.Invalid as refused:
+        raise errors.Invalid(fields=[errors.FieldError("points", code, sentence) for _, code, sentence in refused.fields]) from refused
 
 
 def _points(text: str) -> int:

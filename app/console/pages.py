@@ -1,5 +1,6 @@
 """The console's routes, noun by noun."""
 from app.console import (
+         approvals,
          audit_log,
          brands,
          coalition,
@@ -10,13 +11,16 @@ from app.console import (
          operations,
          people,
          poster,
+         products,
          program,
          program_closing,
          program_rules,
          program_try,
          programs,
          promos,
+         reports,
          rewards,
+         segments,
          session,
          settings,
          suspicions,
@@ -24,5 +28,6 @@ from app.console import (
 )
 
 NOUNS = (session, today, suspicions, merging, customers, operations, programs, program, program_rules, program_try,
-         program_closing, rewards, promos, design, poster, settings, people, coalition, invitations, brands, audit_log)
+         program_closing, rewards, promos, products, approvals,
+         segments, reports, design, poster, settings, people, coalition, invitations, brands, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.cards import service as cards
-from app.console import frame, suspicions
+from app.console import approvals, frame, suspicions
 from app.console.audit_log import actors
 from app.console.program_frame import program_of
 from app.customers import service as customers
@@ -36,7 +36,7 @@ async def today_page(request: Request) -> Response:
         "numbers": {**numbers, "points_open_minor": worth_minor(found.points_open, program.rules), "redeemed_bp": redeemed},
         "days": list(found.days),
         "before": list(found.before) if any(found.before) else [], "best_day": found.best_day,
-        "suspicions": await suspicions.rows(request), "events": await rows_of(request, newest.items)})
+        "suspicions": await suspicions.rows(request), "waiting": await approvals.count_waiting(request), "events": await rows_of(request, newest.items)})
 
 
 async def rows_of(request: Request, operations: list[Operation]) -> list[dict[str, Any]]:

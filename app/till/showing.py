@@ -63,8 +63,10 @@ def hints_of(seen: Seen, program: Program, language: str) -> list[str]:
     if seen.card.status == "active":
         # What ends has a place of its own.
         said = about_card(msgspec.structs.replace(seen, around=msgspec.structs.replace(seen.around, expiring=None)), language)
-    if len(said) < 2:
-        said += program_rules.explain(program.rules, program.currency, language, seen.around.rewards)[:1]
+    rules = program.rules
+    # What is for sale stands on the page already.
+    if len(said) < 2 and not (rules.visits or rules.membership or rules.gift):
+        said += program_rules.explain(rules, program.currency, language, seen.around.rewards)[:1]
     return said[:MOST]
 
 
@@ -79,7 +81,9 @@ def figures_of(seen: Seen, available: Mapping[str, int], language: str) -> list[
 
 def _figure(amount: int, unit: str, currency: str, language: str) -> tuple[str, str]:
     text = words.amount(abs(amount), unit, currency, language)
-    number, _, word = (text, "", "") if unit in ("money", "donated") else text.rpartition(words.SPACE)
+    if unit == "donated":
+        return text, "в фонд" if language == "ru" else "to the fund"
+    number, _, word = (text, "", "") if unit == "money" else text.rpartition(words.SPACE)
     return f"{MINUS if amount < 0 else ''}{number}", word
 
 

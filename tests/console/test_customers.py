@@ -124,7 +124,7 @@ async def test_a_debt_is_explained(here, shop, owner):
 async def test_points_are_corrected_with_a_reason(here, shop, manager, card, typed, after):
     answer = await manager.post(path_of(here, card, "adjust"), {"points": typed, "reason": "a spilt coffee", "key": "k1"})
     assert answer.status_code == 303 and await balance(here, card) == after
-    assert "The points are corrected." in await manager.page(answer.headers["location"])
+    assert "The balance is corrected." in await manager.page(answer.headers["location"])
     assert (await audited(here, shop.business_id))[0] == "card.adjust"
 
 

@@ -10,16 +10,23 @@ from typing import Any
 import httpx2
 
 from app import secrets
+from app.benefits import coupons, promo
 from app.benefits import service as benefits
-from app.benefits.rules import RewardWish
+from app.benefits.rules import RewardWish, Terms
 from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
 from app.programs.terms import Said
+from app.referrals import service as referrals
+from app.reports import suspicions_store
+from app.sales import approvals
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
+from app.segments import service as segments
+from app.segments.rules import Filter
 from app.staff import service as staff
 from app.staff import store as staff_store
+from app.standing import service as standings
 from app.web.principal import SCOPES
 from tests.conftest import Shop
 from tests.enrolment.joining import Joining
@@ -29,6 +36,8 @@ ACCESS = Path(__file__).parents[2] / "app" / "access.csv"
 HOST = "https://cards.example.com"
 # Columns that every request may touch; limit_hits counts requests, refused ones too.
 _NOTED = {("sessions", "seen_at"), ("api_keys", "used_at")}
+# What addresses name by a word of the business's own choice instead of a public id.
+KEYED = ("reward_key", "batch", "segment")
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class Caller:
 
 @dataclass
 class Side:
-    """A business with a card, an operation, a waiting enrolment, a spare member of staff and a spare key: public ids in `ids`."""
+    """A business with one thing of every kind: public ids, and the keys of KEYED, in `ids`."""
 
     shop: Shop
     ids: dict[str, str]
@@ -114,12 +123,37 @@ class World:
 
         spare_id, page = await write_transaction(here.db, act)
         assert told.id is not None and told.card_id is not None
-        wish = RewardWish("gift", "text", Said("Gift", "Подарок"))
-        gift = await benefits.create_reward(here.db, shop.who, shop.program_id, wish, now)
         found = {"card": card.id, "operation": sale.operation.id, "enrolment": told.id, "location": shop.location_id, "staff": spare_id,
-                 "api_key": key_id, "program": shop.program_id, "reward": gift.id}
-        self.sides[name] = Side(shop, {kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, found,
-                                {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "console": sign_in_link})
+                 "api_key": key_id, "program": shop.program_id, **await self._add_doubts(shop, card.id)}
+        found |= await self._add_benefits(shop, name)
+        paper = await promo.get_batch(here.db, shop.business_id, shop.program_id, f"paper-{name}")
+        [(coupon_id, *_)] = await promo.codes_of(here.db, paper)
+        keys = {"reward_key": f"gift-{name}", "batch": f"paper-{name}", "segment": f"regulars-{name}"}
+        self.sides[name] = Side(shop, {**{kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, **keys}, found,
+                                {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "console": sign_in_link,
+                                 "k": coupons.token_of(here.ring, here.ids, coupon_id)})
+
+    async def _add_benefits(self, shop: Shop, name: str) -> dict[str, int]:
+        """A reward, a printed coupon for it, a voucher, a segment, a product and an invitation."""
+        here, now = self.here, self.here.clock.now()
+        gift = await benefits.create_reward(here.db, shop.who, shop.program_id,
+                                            RewardWish(f"gift-{name}", "text", Said("Gift", "Подарок")), now)
+        paper = Terms(f"paper-{name}", "Paper", kind="coupon", reward=gift.key)
+        await promo.create_batch(here.db, shop.who, shop.program_id, paper, promo.draw(1, 12), now, count=1)
+        await segments.create(here.db, shop.who, f"regulars-{name}", "Regulars", Filter(sales_from=1), now)
+        await standings.set_product(here.db, shop.who, f"sku-{name}", f"Product of {name}", "drinks", True, now)
+        invited = await referrals.create_invitation(here.db, shop.who, shop.program_id, f"invitation{name}", 5, None, now)
+        return {"reward": gift.id, "invitation": invited.id}
+
+    async def _add_doubts(self, shop: Shop, card_id: int) -> dict[str, int]:
+        """A correction that waits for a second manager, and something the review found strange."""
+        here, now = self.here, self.here.clock.now()
+        asked = await approvals.ask(here.db, shop.who, card_id, "points", 3, "for a second pair of eyes", None, now)
+        strange = {"business_id": shop.business_id, "kind": "corrections", "subject_kind": "staff", "subject_id": shop.cashier.id,
+                   "period": now.date().isoformat(), "details": "{}", "at": to_ms(now)}
+        found = await write_transaction(here.db, lambda tx: suspicions_store.note(tx, strange))
+        assert found is not None
+        return {"approval": asked.id, "suspicion": int(found)}
 
     # Callers.
 
@@ -172,17 +206,16 @@ class World:
 
     def address(self, row: Row, ids: dict[str, str] | None = None, links: dict[str, str] | None = None) -> str:
         """The route's address with public ids and links filled in; those of business A unless told."""
-        ids, links = ids or self.a.ids, links or self.a.links
+        ids, links = ids or self.a.ids, {**self.a.links, **(links or {})}
         kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "operation": "operation",
-                 "id": self.id_kind(row)}
-        fixed = {"act": "block", "business": "coffee", "program": "points", "token": links["c"], "digest": "0" * 8, "name:path": "none.css",
-                 "link": links["console" if row.path.startswith("/console") else "a"], "short": "none", "device": "d" * 32,
-                 "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "reward": "none", "batch": "none",
-                 "segment": "none", "n": "1"}
+                 "approval": "approval", "batch": "batch", "segment": "segment", "id": self.id_kind(row),
+                 "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
+        fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
+                 "token": links["k" if row.path.startswith("/k/") else "c"], "short": "none", "device": "d" * 32,
+                 "link": links["console" if row.path.startswith("/console") else "a"],
+                 "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts"}
         if row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
-        if row.path.startswith("/api/"):
-            fixed["reward"] = ids["reward"]
         return re.sub(r"\{([^}]+)\}", lambda match: fixed.get(match[1]) or ids[kinds[match[1]]], row.path)
 
     def id_kind(self, row: Row) -> str:
@@ -193,7 +226,8 @@ class World:
 
     def has_id(self, row: Row) -> bool:
         """Whether the address names a thing of a business."""
-        return row.kind in ("staff", "key") and bool(re.search(r"\{(id|card|location|staff|key|operation)\}", row.path))
+        named = r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment)\}|/console/programs/\{program\}"
+        return row.kind in ("staff", "key") and bool(re.search(named, row.path))
 
     def body(self, row: Row, side: Side | None = None) -> dict[str, Any] | None:
         """What the POST takes, and would do; None for a body without fields."""
