@@ -266,10 +266,13 @@ async def test_a_folded_name_stands_in_its_own_column_alone(walk: Walk, here: Co
 async def test_the_log_masks_what_it_must_and_tells_the_rest(walk: Walk, here: Context, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "tessera.access")
     await make_shop(here)
-    for path in ("/c/AbCdEfGhJkLmNoPqRsTuVw", "/a/AbCdEfGhJkLm/not-me", "/console/link/" + "s" * 43, "/e/coffee"):
+    for path in ("/c/AbCdEfGhJkLmNoPqRsTuVw", "/a/AbCdEfGhJkLm/not-me", "/console/link/" + "s" * 43, "/e/coffee",
+                 "/k/0123456789abcdefghjkmnpqrstvw", "/c/AbCdEfGhJkLmNoPqRsTuVw/receipts/1/proof.json", "/e/coffee?friend=AbCdEfGhJkLm",
+                 "/c//AbCdEfGhJkLmNoPqRsTuVw", "/C/AbCdEfGhJkLmNoPqRsTuVw"):
         await walk.browser.get(path)
     paths = [json.loads(line).get("path") for line in lines_of(caplog)]
-    assert paths == ["/c/AbC…", "/a/AbC…/not-me", "/console/link/…", "/e/coffee"]
+    assert paths == ["/c/AbC…", "/a/AbC…/not-me", "/console/link/…", "/e/coffee", "/k/012…", "/c/AbC…/receipts/1/proof.json", "/e/coffee",
+                     "/c/AbC…", "/C/AbC…"]
 
 
 def test_a_token_of_a_page_says_nothing_of_its_address(here: Context) -> None:
