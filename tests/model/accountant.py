@@ -69,7 +69,8 @@ class Deal:
         net, taken = self.back_net(), {}
         amount = self.by_sum + net
         for unit, earned in self.earned.items():
-            own = sum(self.lines[number - 1][2].get(unit, 0) * pieces // self.lines[number - 1][1] for number, pieces in self.pieces.items())
+            lines = [(*self.lines[number - 1][1:], pieces) for number, pieces in self.pieces.items()]
+            own = sum(its.get(unit, 0) * pieces // quantity for quantity, its, pieces in lines)
             taken[unit] = own + ((earned - own) * self.by_sum // (self.total - net))
         # Visits are no payment: they come back with the whole sale.
         given = {unit: -(-sum(some for _, some in drawn) * amount // self.total) for unit, drawn in self.drawn.items() if unit != "visits"}

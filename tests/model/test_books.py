@@ -1,20 +1,23 @@
-"""The services beside an accountant (goal M6).
+"""The services beside an accountant (goal M6), on both engines.
 
-Every push: 200 runs of 50 steps on SQLite and 15 of 40 on PostgreSQL. `make nightly` (TESSERA_NIGHTLY): 5,000 of 200, and 200 of 50.
+Every push: 200 runs of 50 steps on SQLite and 10 of 30 on PostgreSQL. `make nightly` (TESSERA_NIGHTLY): 5,000 of 200, and 200 of 50.
 """
 import asyncio
 import itertools
 import os
 import shutil
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from app.db import open_database
+from app.ledger import sealing
+from app.ledger.verify import verify
 from tests import engines
-from tests.model.machine import Books
+from tests.model.machine import START, Books
 
 MEMORY = Path("/dev/shm")
 NIGHTLY = bool(os.environ.get("TESSERA_NIGHTLY"))
@@ -43,3 +46,41 @@ class OnSqlite(Books):
 
 OnSqlite.TestCase.settings = bounds(5_000, 200) if NIGHTLY else bounds(200, 50)
 TestBooksOnSqlite = pytest.mark.goal("M6")(OnSqlite.TestCase)
+
+
+class OnPostgresql(Books):
+    """All runs share a database and a loop; each has a business of its own. What verify finds is asked once, at the end."""
+
+    shared = None
+
+    def begin(self):
+        if OnPostgresql.shared is None:
+            loop, db = asyncio.new_event_loop(), open_database(engines.new_postgres_url(engines.migrated_postgres()))
+            loop.run_until_complete(db.connect())
+            OnPostgresql.shared = loop, db
+        self.loop, self.db = OnPostgresql.shared
+
+    def slug(self):
+        return f"shop-{next(_numbers)}"
+
+    def findings(self):
+        return []
+
+    def end(self):
+        pass
+
+
+OnPostgresql.TestCase.settings = bounds(200, 50) if NIGHTLY else bounds(10, 30)
+
+
+@pytest.mark.goal("M6")
+class TestBooksOnPostgresql(OnPostgresql.TestCase):
+    @classmethod
+    def tearDownClass(cls):
+        loop, db = OnPostgresql.shared
+        try:
+            loop.run_until_complete(sealing.seal_pending(db))
+            assert loop.run_until_complete(verify(db, START + timedelta(days=400))) == []
+        finally:
+            loop.run_until_complete(db.disconnect())
+            loop.close()
