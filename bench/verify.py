@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db import open_database
+from app.ledger import day_seals
 from app.ledger.verify import Finding, verify
 from bench.ledger_fill import fill
 from bench.lines import Line, printed
@@ -29,10 +30,11 @@ def main(cards: int = CARDS, operations: int = OPERATIONS) -> int:
 
 def _lines(file: Path, cards: int, operations: int) -> Iterator[Line]:
     fill(str(file), cards, operations)
+    days = asyncio.run(_sealed(file))
     found, took = asyncio.run(_verified(file))
     memory = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) // 1024
     bar = BAR_SECONDS * operations / OPERATIONS
-    yield (f"   verify, {cards:,} cards, {operations:,} operations", f"{took:.0f} s, {operations / took:,.0f} operations/s",
+    yield (f"   verify, {cards:,} cards, {operations:,} operations, {days} days", f"{took:.0f} s, {operations / took:,.0f} operations/s",
            f"<= {bar:.0f} s", took <= bar)
     yield ("   its findings; most memory of a process", f"{len(found)}; {memory} MB", "none", not found)
     middle = operations // 2
@@ -42,6 +44,11 @@ def _lines(file: Path, cards: int, operations: int) -> Iterator[Line]:
     for what, operation in names.items():
         shown = [finding.sentence for finding in found if f"peration {operation}" in finding.sentence]
         yield (f"   {what}", shown[0][:70] if shown else "not found", "found", bool(shown))
+
+
+async def _sealed(file: Path) -> int:
+    async with open_database(f"sqlite:///{file}") as db:
+        return await day_seals.seal_days(db, datetime.now(UTC))
 
 
 def _tamper(file: Path, middle: int) -> None:

@@ -52,13 +52,19 @@ async def list_days(reader: Reader, business_id: int, limit: int) -> Sequence[An
     return await reader.fetch_all(_LIST, {"business_id": business_id, "limit": limit})
 
 
+async def every(reader: Reader) -> Sequence[Any]:
+    """business_id, local_day, first_seq, last_seq, head, root; by business, oldest first."""
+    return await reader.fetch_all(
+        "SELECT business_id, local_day, first_seq, last_seq, head, root FROM day_seals ORDER BY business_id, first_seq")
+
+
 async def covering(reader: Reader, business_id: int, seq: int) -> Any:
     """The seal that a link belongs to, or None."""
     return await reader.fetch_one(_COVERING, {"business_id": business_id, "seq": seq})
 
 
 async def hashes(reader: Reader, business_id: int, first: int, last: int) -> list[bytes]:
-    return [bytes(row["hash"]) for row in await reader.fetch_all(_HASHES, {"business_id": business_id, "first": first, "last": last})]
+    return [bytes(row[0]) for row in await reader.fetch_all(_HASHES, {"business_id": business_id, "first": first, "last": last})]
 
 
 async def link_of(reader: Reader, business_id: int, operation_id: int) -> Any:

@@ -10,9 +10,9 @@ from typing import Any
 
 from app.clock import to_ms
 from app.db import Database, Transaction, open_database
-from app.ledger import verify_store
+from app.ledger import day_seals_store, verify_store
 from app.ledger.verify_store import ENTRY, LOT, TEXTS
-from app.ledger.walk import LIMIT, Finding, Range, Walk, shares
+from app.ledger.walk import LIMIT, Finding, Range, Walk, gaps, shares
 
 __all__ = ["Finding", "verify"]
 
@@ -30,7 +30,9 @@ async def verify(db: Database, now: datetime, *, workers: int = 1) -> list[Findi
     """
     newest = await verify_store.newest(db)
     known = {row[0]: row[1] for row in await verify_store.chains(db)}
-    walk = await _walked(db, [Range(business_id, 0, seq) for business_id, seq in known.items() if seq], newest, workers)
+    seals = [tuple(row) for row in await day_seals_store.every(db)]
+    walk = await _walked(db, [Range(business_id, 0, seq) for business_id, seq in known.items() if seq], seals, newest, workers)
+    walk.findings += gaps(seals)
     async with db.transaction(readonly=True):
         tx = db.connection()
         for row in await verify_store.chains(tx):
@@ -43,27 +45,29 @@ async def verify(db: Database, now: datetime, *, workers: int = 1) -> list[Findi
     return walk.findings[:LIMIT]
 
 
-async def _walked(db: Database, ranges: Sequence[Range], newest: tuple[int, int], workers: int) -> Walk:
+async def _walked(db: Database, ranges: Sequence[Range], seals: Sequence[Any], newest: tuple[int, int], workers: int) -> Walk:
     walk = Walk(*newest)
     if workers > 1 and sum(part.upto - part.after for part in ranges) > WORTH_A_PROCESS:
         loop, url = asyncio.get_running_loop(), str(db.url)
         # Not forked: this process has threads and open connections.
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
             for part in asyncio.as_completed([
-                    loop.run_in_executor(pool, _walk_elsewhere, url, share, newest) for share in shares(ranges, workers)]):
+                    loop.run_in_executor(pool, _walk_elsewhere, url, share, seals[number::workers], newest)
+                    for number, share in enumerate(shares(ranges, workers))]):
                 walk.join(await part)
     elif ranges:
-        await _walk(db, walk, ranges)
+        await _walk(db, walk, ranges, seals)
     return walk
 
 
-async def _walk(db: Database, walk: Walk, ranges: Sequence[Range]) -> None:
+async def _walk(db: Database, walk: Walk, ranges: Sequence[Range], seals: Sequence[Any]) -> None:
     async with db.transaction(readonly=True):
         for one in ranges:
             await walk.links(db.connection(), one)
+        await walk.days(db.connection(), seals)
 
 
-def _walk_elsewhere(url: str, ranges: Sequence[Range], newest: tuple[int, int]) -> Walk:
+def _walk_elsewhere(url: str, ranges: Sequence[Range], seals: Sequence[Any], newest: tuple[int, int]) -> Walk:
     """A process of its own: it only reads, and what it makes is freed by count, so that looking for cycles is time lost."""
     gc.disable()
 
@@ -72,7 +76,7 @@ def _walk_elsewhere(url: str, ranges: Sequence[Range], newest: tuple[int, int]) 
         db = open_database(url, readonly=True, report_seconds=FAR_SECONDS, plain_rows=True)
         await db.connect()
         try:
-            await _walk(db, walk, ranges)
+            await _walk(db, walk, ranges, seals)
         finally:
             await db.disconnect()
         return walk

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.db import Transaction
-from app.ledger import chain, verify_store
+from app.ledger import chain, day_seals_store, proofs, verify_store
 
 LIMIT = 1_000                  # findings; a ledger with more is beyond reading them
 
@@ -103,6 +103,13 @@ class Walk:
         if seq < part.upto:
             self._found("chain", part.business_id, f"Links {seq + 1} to {part.upto} of the chain are missing.")
 
+    async def days(self, tx: Transaction, seals: Sequence[Any]) -> None:
+        """Each seal of a day (`day_seals_store.every`) against the links that it covers."""
+        for business_id, day, first, last, head, root in seals:
+            hashes = await day_seals_store.hashes(tx, business_id, first, last)
+            if len(hashes) != last - first + 1 or hashes[-1] != bytes(head) or proofs.root(hashes) != bytes(root):
+                self._found("day", business_id, f"The seal of {day} does not fit the links {first} to {last} that it covers.")
+
     def _page(self, business_id: int, seq: int, before: bytes, links: Sequence[Any], moves: Sequence[Any]) -> tuple[int, bytes]:
         """The number and hash of the last link that was seen."""
         at, end = 0, len(moves)
@@ -168,6 +175,15 @@ class Walk:
 
     def _found(self, kind: str, business_id: int, sentence: str) -> None:
         self.findings.append(Finding(kind, business_id, sentence))
+
+
+def gaps(seals: Sequence[Any]) -> Iterator[Finding]:
+    """Links between two seals of a business that no day covers."""
+    after: dict[int, int] = {}
+    for business_id, day, first, last, *_ in seals:
+        if first != after.get(business_id, 0) + 1:
+            yield Finding("day", business_id, f"The seal of {day} begins with link {first}, not with {after.get(business_id, 0) + 1}.")
+        after[business_id] = last
 
 
 def shares(ranges: Iterable[Range], workers: int) -> list[list[Range]]:

@@ -7,7 +7,9 @@ import pytest
 
 from app.ledger import day_seals, proofs, sealing
 from app.ledger.proofs import Broken
+from app.ledger.verify import verify
 from app.programs import service as programs
+from tests.ledger.conftest import tamper
 from tests.ledger.test_service import move
 from tests.money import NOON, make_bed
 
@@ -73,6 +75,17 @@ async def test_a_receipt_fits_and_one_changed_value_does_not(day, bed):
         assert file.count(before)
         with pytest.raises(Broken):
             proofs.check(proofs.parse(file.replace(before, after)))
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE day_seals SET root = head WHERE business_id = 1", "UPDATE day_seals SET head = root WHERE business_id = 1",
+    "UPDATE day_seals SET last_seq = 4 WHERE business_id = 1", "UPDATE day_seals SET first_seq = 2 WHERE business_id = 1",
+    "UPDATE chain SET seq = -seq WHERE business_id = 1 AND seq = 3"])
+async def test_a_seal_that_was_changed_or_lost_its_links_is_found(day, statement):
+    await day_seals.seal_days(day, NEXT_DAY)
+    assert await verify(day, NEXT_DAY) == []
+    await tamper(day, statement)
+    assert "day" in {finding.kind for finding in await verify(day, NEXT_DAY)}
 
 
 async def test_a_receipt_of_today_fits_its_hash_and_names_no_day_yet(day, bed):
