@@ -32,8 +32,8 @@ def test_where_the_browser_says_nothing_we_know_the_businesss_language_is_used()
 
 def test_russian_counts_in_three_forms():
     words = i18n.translations("ru")
-    said = [words.ngettext("%(num)s point", "%(num)s points", abs(count)) % {"num": count} for count in (1, 2, 5, 11, 21, 22, 111, -1)]
-    assert said == ["1 балл", "2 балла", "5 баллов", "11 баллов", "21 балл", "22 балла", "111 баллов", "-1 балл"]
+    said = [words.ngettext("%(num)s day", "%(num)s days", abs(count)) % {"num": count} for count in (1, 2, 5, 11, 21, 22, 111, -1)]
+    assert said == ["1 день", "2 дня", "5 дней", "11 дней", "21 день", "22 дня", "111 дней", "-1 день"]
 
 
 def test_a_sentence_takes_its_parameters_in_either_language():
