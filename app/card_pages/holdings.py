@@ -30,12 +30,12 @@ async def shown(here: Context, opened: Opened, language: str, now: datetime) -> 
     """The parts of the page; `mine` holds what only the card link shows, None through the pass link."""
     card, program = opened.card, opened.program
     held = await ledger.shown(here.db, card.account_id, now)
-    soon = await ledger.expiring(here.db, card.account_id, now, within=SOON, limit=1)
+    soon = await ledger.next_end(here.db, card.account_id, now, program.rules.unit, within=SOON)
     until = await ledger.member_until(here.db, card.account_id, now) if program.rules.membership else None
     return {
         "figures": _figures(program, held, language), "owes": any(amount < 0 for amount in held.available.values()),
         "pending": [words.amount(amount, unit, program.currency, language) for unit, amount in held.pending.items() if unit in FIGURES],
-        "expiring": {"text": words.amount(soon[0].amount, soon[0].unit, program.currency, language), "at": soon[0].at} if soon else None,
+        "expiring": {"text": words.amount(soon.amount, soon.unit, program.currency, language), "at": soon.at} if soon else None,
         "member_until": until, "is_membership": program.rules.membership is not None,
         "level": await _level(here, opened, language, now),
         "mine": await _mine(here, opened, held, language, now) if opened.strength == "card" and card.status == "active" else None}

@@ -104,7 +104,7 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
     here, now = context(request), context(request).clock.now()
     person = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
     program = await programs.get_program(here.db, card.business_id, card.program_id)
-    soon = await ledger.expiring(here.db, card.account_id, now, within=SOON, limit=1)
+    soon = await ledger.next_end(here.db, card.account_id, now, program.rules.unit, within=SOON)
     history = await sales.list_operations(here.db, principal(request), account_id=card.account_id, limit=SHOWN_OPERATIONS)
     successor = await cards.get_card(here.db, card.business_id, card.replaced_by) if card.replaced_by else None
     return await frame.page(request, "card", {
@@ -114,7 +114,7 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
                  "wallets": await registrations.count_devices(here.db, card.business_id, card.id),
                  "successor": _link_of(request, successor) if successor else None,
                  **await _balances(request, card, program)},
-        "expiring": {"text": program_words.amount(soon[0].amount, soon[0].unit, program.currency, language(request)), "at": soon[0].at}
+        "expiring": {"text": program_words.amount(soon.amount, soon.unit, program.currency, language(request)), "at": soon.at}
         if soon else None, "page_link": page_link,
         "consents": await customers.consents_of(here.db, card.business_id, card.customer_id) if card.customer_id else [],
         "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",

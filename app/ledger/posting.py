@@ -121,14 +121,17 @@ async def _move(tx: Transaction, values: dict[str, Any],
 async def _make_lots(tx: Transaction, values: dict[str, Any], purse: Purse, moved: dict[int, int],
                      lots: list[tuple[Any, ...]]) -> dict[int, int]:
     """Write a purse's grants, take them out of `moved` and add them to `lots`; gives their ids by their numbers."""
+    rows = [{
+        "business_id": values["business_id"], "account_id": values["account_id"], "unit": purse.unit, "operation_id": values["id"],
+        "granted": grant.amount, "remaining": moved.pop(-number), "expires_at": grant.expires_at,
+        "created_at": values["at"] if grant.created_at is None else grant.created_at,
+        "available_at": grant.available_at, "moved_from": grant.moved_from, "rule": grant.rule}
+        for number, grant in enumerate(purse.grants, 1)]
     made: dict[int, int] = {}
-    for number, grant in enumerate(purse.grants, 1):
-        created_at = values["at"] if grant.created_at is None else grant.created_at
-        lot_id = made[-number] = await store.insert_lot(tx, {
-            "business_id": values["business_id"], "account_id": values["account_id"], "unit": purse.unit, "operation_id": values["id"],
-            "granted": grant.amount, "remaining": moved.pop(-number), "expires_at": grant.expires_at, "created_at": created_at,
-            "available_at": grant.available_at, "moved_from": grant.moved_from, "rule": grant.rule})
-        lots.append(chain.lot_row(lot_id, purse.unit, grant.amount, grant.expires_at, created_at, grant.available_at, grant.moved_from))
+    for number, (row, lot_id) in enumerate(zip(rows, await store.insert_lots(tx, rows), strict=True), 1):
+        made[-number] = lot_id
+        lots.append(chain.lot_row(lot_id, purse.unit, row["granted"], row["expires_at"], row["created_at"], row["available_at"],
+                                  row["moved_from"]))
     return made
 
 

@@ -93,6 +93,14 @@ async def expiring(reader: Reader, account_id: int, now: datetime, *, within: ti
     return [Expiring(row["unit"], row["amount"], from_ms(row["expires_at"])) for row in rows]
 
 
+async def next_end(reader: Reader, account_id: int, now: datetime, unit: str, *, within: timedelta) -> Expiring | None:
+    """What ends next of `unit`, the programme's own; where nothing of it ends within the time, of anything that can be spent."""
+    for each in (unit, None):
+        if soon := await expiring(reader, account_id, now, within=within, limit=1, unit=each):
+            return soon[0]
+    return None
+
+
 async def progress_of(reader: Reader, account_id: int, at: datetime, now: datetime) -> int:
     """What counts towards the levels at `at`: all that was recorded until `now`, less what ended by `at` and no expiry took yet.
 

@@ -53,14 +53,14 @@ class Seen(msgspec.Struct, frozen=True):
 async def around(reader: Reader, program: programs.Program, rules: ProgramRules, card: Card, now: datetime, *,
                  has_vouchers: bool = False, receipt: Receipt | None = None) -> Around:
     """has_vouchers: some are open, so their rewards' names are needed too."""
-    soon = await ledger.expiring(reader, card.account_id, now, within=SOON, limit=1)
+    soon = await ledger.next_end(reader, card.account_id, now, rules.unit, within=SOON)
     following = await standings.next_level(reader, rules, card.account_id, now) if rules.levels else None
     until = await ledger.member_until(reader, card.account_id, now) if rules.membership else None
     names = {}
     if has_vouchers or names_rewards(rules):
         known = await benefits.list_rewards(reader, program.business_id, program.id, open_only=False)
         names = {reward.key: reward.names for reward in known}
-    return Around(now, program.time_zone, soon[0] if soon else None, following, until, names, receipt)
+    return Around(now, program.time_zone, soon, following, until, names, receipt)
 
 
 def names_rewards(rules: ProgramRules) -> bool:

@@ -217,3 +217,18 @@ async def test_an_account_that_was_merged_away_needs_no_card_and_says_in_one_ste
     await db.execute("UPDATE cards SET account_id = :kept WHERE account_id = :left", {"kept": bed.account_id, "left": other.account_id})
     assert await service.merged_into(db, bed.business_id, bed.account_id) == [other.account_id, third.account_id]
     assert await agrees(db, NOON)
+
+
+async def test_hundreds_of_lots_that_live_on_from_the_last_purchase_keep_their_points_and_where_they_came_from(db, bed):
+    count = 73
+    for number in range(count):
+        await give(db, bed, points=number + 1, end=NOON + 9 * DAY)
+    before = {row["id"]: row["remaining"] for row in await db.fetch_all("SELECT id, remaining FROM lots")}
+
+    def live_on(purses):
+        purse = purses["points"]
+        purse.move({lot.id: (to_ms(NOON + 30 * DAY), None) for lot in purse.lots})
+    await act_on(db, bed, live_on)
+    rows = await db.fetch_all("SELECT moved_from, remaining FROM lots WHERE moved_from IS NOT NULL ORDER BY id")
+    assert [(row["moved_from"], row["remaining"]) for row in rows] == sorted(before.items())
+    assert await agrees(db)

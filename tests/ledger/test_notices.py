@@ -154,3 +154,13 @@ async def test_a_clock_that_goes_back_tells_nothing_again(db, bed):
         assert (await service.warn_due(db, at), await service.mature_due(db, at)) == (0, 0)
     await write_transaction(db, lambda tx: tx.execute("SELECT 1"))
     assert len(await events(db)) == 1
+
+
+async def test_what_ends_next_is_told_of_the_programmes_own_unit_first(db, bed):
+    await give(db, bed, stamps=2, end=NOON + 3 * DAY)
+    month = timedelta(days=30)
+    assert (await service.next_end(db, bed.account_id, NOON, "points", within=month)).unit == "stamps"
+    await give(db, bed, points=30, end=NOON + 9 * DAY)
+    found = await service.next_end(db, bed.account_id, NOON, "points", within=month)
+    assert (found.unit, found.amount, found.at) == ("points", 30, NOON + 9 * DAY)
+    assert await service.next_end(db, bed.account_id, NOON, "points", within=DAY) is None
