@@ -40,7 +40,7 @@ async def test_a_large_correction_waits_and_is_told_on_the_first_page(here, clie
     manager, _ = asked
     assert await balance(here, card) == 0
     assert "1 correction waits for a second pair of eyes" in await manager.page("/console")
-    assert "1 исправление ждёт второго менеджера" in await manager.page("/console", "ru")
+    assert "1 исправление ждёт второй подписи" in await manager.page("/console", "ru")
     page = await manager.page(APPROVALS)
     assert "a lost receipt" in page and "somebody else decides" in page
 

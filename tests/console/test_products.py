@@ -10,7 +10,7 @@ LATTE = {"sku": "C1", "name": "Latte", "category": "coffee", "can_be_favourite":
 
 async def test_an_empty_list_says_how_it_fills(manager):
     assert "No product yet" in await manager.page(PRODUCTS)
-    assert "Пока нет товаров" in await manager.page(PRODUCTS, "ru")
+    assert "Товаров пока нет" in await manager.page(PRODUCTS, "ru")
 
 
 async def test_a_product_is_kept_changed_and_offered_as_a_favourite(here, shop, manager):

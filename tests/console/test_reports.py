@@ -20,7 +20,7 @@ async def test_the_share_that_is_spent_is_spent_over_given_with_returns_taken_of
     page = (await manager.page(REPORTS)).replace("\u202f", " ")
     assert "Spent in the month ÷ given in the month" in page
     assert "2026-11 503 25 0 100 4.97%" in page
-    assert "На всех картах вместе" in await manager.page(REPORTS, "ru")
+    assert "Сейчас на всех картах вместе" in await manager.page(REPORTS, "ru")
     table = (await manager.get(f"{REPORTS}/redemption")).text.splitlines()
     assert table[:3] == ['\ufeff"Month","Given","Spent","Ended","By hand","Spent ÷ given"', '"2026-11","503","25","0","100","4.97"',
                          '"2026-10","0","0","0","0",""']

@@ -20,7 +20,7 @@ async def card(here, shop):
 
 async def test_without_a_group_the_page_says_what_they_are_for(manager):
     assert "No group yet" in await manager.page(SEGMENTS)
-    assert "Пока нет групп" in await manager.page(SEGMENTS, "ru")
+    assert "Групп пока нет" in await manager.page(SEGMENTS, "ru")
 
 
 async def test_a_group_is_made_says_itself_and_shows_its_members(here, shop, manager, card):
