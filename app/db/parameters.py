@@ -1,4 +1,4 @@
-"""`:name` parameters for PostgreSQL, which counts them: `$1`, `$2`.
+"""`:name` parameters for PostgreSQL, which counts them, `$1`, `$2`, and for SQLite, which binds `?1`, `?2` faster than names.
 
 Left alone: casts (`::bigint`), string literals (also `E'…\\''` and `$tag$…$tag$`), quoted names, comments, array slices
 (`[1:2]`), and `:=`.
@@ -19,13 +19,13 @@ _PIECE = re.compile(r"""
 
 
 @functools.lru_cache(4096)
-def numbered(query: str) -> tuple[str, tuple[str, ...]]:
-    """The text with `$n` and the names in their order; a name used twice has one number."""
+def numbered(query: str, mark: str = "$") -> tuple[str, tuple[str, ...]]:
+    """The text with `$n` (SQLite: `?n`) and the names in their order; a name used twice has one number."""
     numbers: dict[str, int] = {}
 
     def replace(match: re.Match[str]) -> str:
         name = match["name"]
-        return match[0] if name is None else f"${numbers.setdefault(name, len(numbers) + 1)}"
+        return match[0] if name is None else f"{mark}{numbers.setdefault(name, len(numbers) + 1)}"
 
     return _PIECE.sub(replace, query), tuple(numbers)
 

@@ -51,6 +51,17 @@ async def test_pragmas_hold_for_every_connection_and_every_statement(lite: Open)
     assert [await write_transaction(db, lambda tx: tx.fetch_val("PRAGMA query_only")), await db.fetch_val("PRAGMA query_only")] == [0, 1]
 
 
+async def test_values_go_in_by_their_names_and_come_back_as_they_were(lite: Open):
+    db = await lite()
+
+    async def act(tx: Transaction) -> list[object]:
+        row = await tx.fetch_one("SELECT :b, ':a', :a, :none, :bytes, :a + 1", {"a": 1, "b": "б", "none": None, "bytes": b"\0:a"})
+        await tx.execute_many("CREATE TABLE IF NOT EXISTS pairs(a, b)", [{}])
+        await tx.execute_many("INSERT INTO pairs VALUES (:a, :b)", [{"b": 2, "a": 1}, {"a": None, "b": b"\1"}])
+        return [*row, *[tuple(pair) for pair in await tx.fetch_all("SELECT a, b FROM pairs")]]
+    assert await write_transaction(db, act) == ["б", ":a", 1, None, b"\0:a", 2, (1, 2), (None, b"\1")]
+
+
 async def test_statements_open_no_connections_and_one_thread_serves_all_commits(lite: Open, monkeypatch: pytest.MonkeyPatch):
     db = await lite()
     threads = threading.active_count()
