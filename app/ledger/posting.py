@@ -52,7 +52,7 @@ async def post(tx: Transaction, who: Principal, draft: Draft, purse: Purse | Pur
 
     Lots and entries stand in the order of the purses: the programme's unit first, then the others by name. Raises ReceiptUsed.
     """
-    purses = [purse] if isinstance(purse, Purse) else list(purse.values())
+    purses = [purse] if isinstance(purse, Purse) else purse.in_order
     # The server's own acts need no name: their actor_kind says it, and an expiry writes a million of them.
     texts = {**(draft.texts or {}), **({"actor": who.name} if who.name and who.kind != "system" else {})}
     content = _encode(texts).decode() if texts else None
@@ -66,10 +66,10 @@ async def post(tx: Transaction, who: Principal, draft: Draft, purse: Purse | Pur
         await store.insert_texts(tx, operation_id, who.business_id, salt, content)
     lots, entries = await _move(tx, values, purses)
     sealed = await _seal(tx, values, hash_of_texts, entries, lots)
-    for card in await store.cards_of(tx, who.business_id, draft.account_id):
+    for card_id, status in await store.cards_of(tx, who.business_id, draft.account_id):
         # In the same commit: a balance that changes without an update leaves a stale pass in a pocket.
-        if card["status"] in LIVE:
-            await updates.append(tx, who.business_id, card["id"], now)
+        if status in LIVE:
+            await updates.append(tx, who.business_id, card_id, now)
     await updates.emit(tx, who.business_id, OPERATION_CREATED, now, card_id=draft.card_id, operation_id=operation_id)
     balances = {**purse.stored, purse.unit: purse.balance} if isinstance(purse, Purse) else purse.balances
     return _operation(values, texts, changes_of(draft.kind, purses), balances, sealed)

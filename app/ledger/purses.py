@@ -31,7 +31,7 @@ async def purse_of(reader: Reader, account_id: int, at: datetime, now: datetime,
 async def settle(tx: Transaction, who: Principal, purse: Purse | Purses, program: Program, account_id: int, card_id: int,
                  now: datetime) -> None:
     """Take from a locked account what ended before the purses' moment, as an operation of its own, whether or not the job ran."""
-    each = [purse] if isinstance(purse, Purse) else list(purse.values())
+    each = [purse] if isinstance(purse, Purse) else purse.in_order
     if sum([one.expire() for one in each]):
         draft = Draft("expiry", program.id, account_id, card_id, purse.at_ms, program.rules_version)
         await post(tx, system(who.business_id), draft, purse, now)

@@ -308,20 +308,26 @@ class Purses(Mapping[str, Purse]):
         self.primary = purses[0].unit
         self._purses = {purse.unit: purse for purse in purses}
 
+    @property
+    def in_order(self) -> list[Purse]:
+        """The purses themselves, in the order of the units."""
+        return [self._purses[unit] for unit in self]
+
     def __getitem__(self, unit: str) -> Purse:
         """Of a unit whose lots were not read: a purse that can be put into. One that could be owed must have been read first."""
-        if unit not in self._purses:
+        purse = self._purses.get(unit)
+        if purse is None:
             if unit not in UNITS:
                 raise KeyError(unit)
             assert unit in READ_ONLY or not self.stored.get(unit), f"the lots of {unit} were not read"
-            self._purses[unit] = Purse((), self.at_ms, unit=unit, stored=self.stored)
-        return self._purses[unit]
+            purse = self._purses[unit] = Purse((), self.at_ms, unit=unit, stored=self.stored)
+        return purse
 
     def __contains__(self, unit: object) -> bool:
         return unit in self._purses
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._purses, key=lambda unit: (unit != self.primary, unit)))
+        return iter((self.primary, *sorted([unit for unit in self._purses if unit != self.primary])))
 
     def __len__(self) -> int:
         return len(self._purses)

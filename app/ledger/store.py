@@ -98,7 +98,7 @@ def in_units(query: str, units: tuple[str, ...]) -> tuple[str, dict[str, str]]:
 
 
 async def insert_operation(tx: Transaction, values: dict[str, Any]) -> int:
-    return (await tx.fetch_one(_OPERATION, values))["id"]
+    return await tx.fetch_val(_OPERATION, values)
 
 
 async def insert_texts(tx: Transaction, operation_id: int, business_id: int, salt: bytes, content: str) -> None:

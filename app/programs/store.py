@@ -105,7 +105,7 @@ SELECT p.id, p.business_id, p.slug, p.kind, p.name, p.texts, p.number_prefix, p.
 FROM programs p JOIN businesses b ON b.id = p.business_id JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"""
 
 
-# The same few texts are read with every sale; parsed by content, so that nothing has to be forgotten when a row changes.
+# The same few texts and programmes are read with every sale; kept by content, so that nothing has to be forgotten when a row changes.
 @lru_cache(256)
 def _parsed(text: str) -> Any:
     return msgspec.json.decode(text)
@@ -124,9 +124,14 @@ def _location(row: Any) -> Location:
     return Location(**{**dict(row), "texts": _parsed(row["texts"])})
 
 
-def _program(row: Any) -> Program:
+@lru_cache(256)
+def _made(row: tuple[Any, ...]) -> Program:
     return Program(row[0], row[1], row[2], row[3], row[4], _parsed(row[5]), row[6], row[7], _parsed_rules(row[8]), row[9], row[10],
                    row[11], row[12], _parsed(row[13]), row[14], row[15], row[16], row[17], row[18], row[19], row[20])
+
+
+def _program(row: Any) -> Program:
+    return _made(tuple(row))
 
 
 async def find_business(reader: Reader, business_id: int) -> Business | None:
