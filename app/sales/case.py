@@ -16,6 +16,7 @@ from app.errors import FieldError, Invalid, NotFound
 from app.ledger import service as ledger
 from app.ledger.rules import SPENDABLE, Purses
 from app.programs import service as programs
+from app.programs.remembered import remembered
 from app.programs.rules import ProgramRules
 from app.programs.terms import Earn, GiveReward
 from app.sales import acts, judging, rules
@@ -119,23 +120,17 @@ def lines_of(lines: Sequence[object]) -> tuple[Line, ...]:
         raise Invalid(fields=[FieldError("lines", "line", WRONG_LINE)]) from error
 
 
-_UNITS: dict[int, tuple[ProgramRules, tuple[str, ...]]] = {}
-_MOST_KNOWN = 256
-
-
 def units_of(in_force: ProgramRules, more: Sequence[str] = ()) -> tuple[str, ...]:
-    """The units whose lots a purchase may move, the programme's first.
+    """The units whose lots a purchase may move, the programme's first. more: what rewards of the catalogue cost."""
+    known = _units_of(in_force)
+    return (*known, *sorted(set(more) - set(known))) if more else known
 
-    Rules are parsed once a version, so the very object stands for the version: hashing ten rules for each sale would cost more.
-    """
-    known = _UNITS.get(id(in_force))
-    if known is None or known[0] is not in_force:
-        if len(_UNITS) >= _MOST_KNOWN:
-            _UNITS.clear()
-        wanted = {rule.effect.unit for rule in in_force.rules if isinstance(rule.effect, Earn)}
-        wanted |= {unit for unit in ("stamps", "visits") if getattr(in_force, unit)}
-        known = _UNITS[id(in_force)] = in_force, (in_force.unit, *sorted(wanted - {in_force.unit}))
-    return known[1] if not more else (*known[1], *sorted(set(more) - set(known[1])))
+
+@remembered
+def _units_of(in_force: ProgramRules) -> tuple[str, ...]:
+    wanted = {rule.effect.unit for rule in in_force.rules if isinstance(rule.effect, Earn)}
+    wanted |= {unit for unit in ("stamps", "visits") if getattr(in_force, unit)}
+    return in_force.unit, *sorted(wanted - {in_force.unit})
 
 
 def _filled(standing: Standing, purses: Purses, card: cards.Card, allowed: Allowed) -> Standing:
@@ -144,7 +139,7 @@ def _filled(standing: Standing, purses: Purses, card: cards.Card, allowed: Allow
         standing = msgspec.structs.replace(standing, is_closed=True)
     if card.status == "provisional" or not allowed.spends:
         return standing
-    held = {unit: purse.spendable for unit, purse in purses.items() if unit != purses.primary and unit in SPENDABLE}
+    held = {purse.unit: purse.spendable for purse in purses.in_order[1:] if purse.unit in SPENDABLE}
     return msgspec.structs.replace(standing, spendable=purses[purses.primary].spendable, held=held)
 
 

@@ -1,6 +1,7 @@
 """Which questions about a person a programme's rules ask, so that a sale reads the answers to these and nothing else."""
 from typing import NamedTuple
 
+from app.programs.remembered import remembered
 from app.programs.rules import ProgramRules
 from app.programs.terms import Rule
 
@@ -21,21 +22,8 @@ class Needs(NamedTuple):
     segments: tuple[str, ...]
 
 
-_KNOWN: dict[int, tuple[ProgramRules, Needs]] = {}
-_MOST_KNOWN = 256
-
-
+@remembered
 def of(rules: ProgramRules) -> Needs:
-    """Remembered for the very object, which is parsed once a version: hashing ten rules for each sale would cost more."""
-    known = _KNOWN.get(id(rules))
-    if known is None or known[0] is not rules:
-        if len(_KNOWN) >= _MOST_KNOWN:
-            _KNOWN.clear()
-        known = _KNOWN[id(rules)] = rules, _read(rules)
-    return known[1]
-
-
-def _read(rules: ProgramRules) -> Needs:
     running = [rule for rule in rules.rules if not rule.paused]
     return Needs(
         level=rules.levels is not None,
