@@ -42,10 +42,11 @@ class Filter:
     before: tuple[int, int] | None = None
 
 
-async def find_operation(reader: Reader, business_id: int, operation_id: int) -> Operation | None:
+async def find_operation(reader: Reader, business_id: int, operation_id: int, *, has_balances: bool = True) -> Operation | None:
+    """has_balances False: without what the account had after it, which is summed over all that came later."""
     row = await reader.fetch_one(f"{_SELECT} WHERE o.id = :id AND o.business_id = :business_id",
                                  {"id": operation_id, "business_id": business_id})
-    return (await _complete(reader, [row]))[0] if row else None
+    return (await _complete(reader, [row], has_balances=has_balances))[0] if row else None
 
 
 async def list_operations(reader: Reader, wanted: Filter, limit: int) -> list[Operation]:
@@ -69,10 +70,10 @@ async def list_operations(reader: Reader, wanted: Filter, limit: int) -> list[Op
 
 
 async def list_refunds(reader: Reader, business_id: int, operation_id: int) -> list[Operation]:
-    """What took an operation back already, oldest first."""
+    """What took an operation back already, oldest first; without balances."""
     rows = await reader.fetch_all(f"{_SELECT} WHERE o.of_operation_id = :id AND o.business_id = :business_id ORDER BY o.id",
                                   {"id": operation_id, "business_id": business_id})
-    return await _complete(reader, rows)
+    return await _complete(reader, rows, has_balances=False)
 
 
 async def count_receipts(reader: Reader, card_id: int, actor: tuple[str, int | None], since_ms: int) -> tuple[int, int]:
@@ -86,7 +87,7 @@ async def count_receipts(reader: Reader, card_id: int, actor: tuple[str, int | N
     return int(row["total"]), int(row["recent"])
 
 
-async def _complete(reader: Reader, rows: Sequence[Any]) -> list[Operation]:
+async def _complete(reader: Reader, rows: Sequence[Any], *, has_balances: bool = True) -> list[Operation]:
     """Operations with their changes and balances, in the order of `rows`."""
     if not rows:
         return []
@@ -95,7 +96,7 @@ async def _complete(reader: Reader, rows: Sequence[Any]) -> list[Operation]:
     for entry in await reader.fetch_all(_ENTRIES.format(ids=names), values):
         entries[entry["operation_id"]].append(entry)
     balances: dict[int, dict[str, int]] = defaultdict(dict)
-    for row in await reader.fetch_all(_BALANCES_AFTER.format(ids=names), values):
+    for row in await reader.fetch_all(_BALANCES_AFTER.format(ids=names), values) if has_balances else ():
         balances[row["id"]][row["unit"]] = int(row["amount"])
     return [_operation(row, entries[row["id"]], balances[row["id"]]) for row in rows]
 

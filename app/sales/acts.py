@@ -40,7 +40,7 @@ async def once(db: Database, who: Principal, key: Key | None, act: Callable[[Tra
             if "operation" not in kept.answer:
                 # A twin that was faster made something else of it (an approval): the repeat finds that.
                 raise KeyInUse(retry_after=1)
-            first = await operations_store.find_operation(tx, who.business_id, kept.answer["operation"])
+            first = await operations_store.find_operation(tx, who.business_id, kept.answer["operation"], has_balances=False)
             if first is None:
                 raise NotFound()
             return Outcome(msgspec.structs.replace(first, balances=kept.answer["balances"]), True)
@@ -87,8 +87,10 @@ async def check_not_own(tx: Transaction, who: Principal, card: Card) -> None:
 async def again(db: Database, who: Principal, key: Key | None, now: datetime) -> Outcome | None:
     """What this very request made before, or None: for a repeat that names a card by a code which no longer leads to it."""
     kept = await idempotency.look(db, who.business_id, key, now)
-    first = await operations_store.find_operation(db, who.business_id, kept.answer["operation"]) if kept else None
-    return Outcome(msgspec.structs.replace(first, balances=kept.answer["balances"]), True) if kept and first else None
+    if kept is None:
+        return None
+    first = await operations_store.find_operation(db, who.business_id, kept.answer["operation"], has_balances=False)
+    return Outcome(msgspec.structs.replace(first, balances=kept.answer["balances"]), True) if first else None
 
 
 async def where(reader: Database | Transaction, who: Principal, program: programs.Program,

@@ -61,7 +61,7 @@ async def refund(db: Database, who: Principal, request: RefundRequest, key: Key 
 
 async def _open(tx: Transaction, who: Principal, kind: str, request: RefundRequest) -> Back:
     """An operation whose account is locked from here on, wherever its points are now, and what took it back before."""
-    of = await operations_store.find_operation(tx, who.business_id, request.operation_id)
+    of = await operations_store.find_operation(tx, who.business_id, request.operation_id, has_balances=False)
     # In a coalition a member takes back what it sold itself; what others did is not there for it.
     if of is None or who.acting_business_id not in (who.business_id, of.acting_business_id):
         raise NotFound()
