@@ -162,6 +162,9 @@ async def _reverse_conversions(tx: Transaction, back: Back, purses: Purses, done
         for voucher in vouchers:
             if voucher.source != source_of(unit) or not (done.is_whole or need > max(0, purse.balance)):
                 continue
+            # One that ended unused is gone, whether or not the job has noted it.
+            if voucher.status == "open" and voucher.ends_at is not None and voucher.ends_at <= now:
+                continue
             if await benefits.void(tx, back.of.business_id, voucher.id):
                 # The rest that ended with the vouchers comes back with the first that is reversed.
                 part = size if before + amount else size + spent - count * size
