@@ -33,7 +33,7 @@ class Forms(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: list[tuple[str, str, dict[str, str], list[str]]] = []
-        self.area = ""
+        self.select = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -41,9 +41,16 @@ class Forms(HTMLParser):
         if tag == "form":
             self.found.append((at.get("method", "get").lower(), at.get("action", ""), {}, []))
         elif tag in ("input", "textarea", "button") and at.get("name") and self.found:
-            _, _, values, typed = self.found[-1]
+            values = self.found[-1][2]
             if at.get("type") not in ("radio", "checkbox") or "checked" in at:
                 values.setdefault(at["name"], at.get("value", ""))
+        elif tag == "select":
+            self.select = at.get("name", "")
+        elif tag == "option" and self.select and self.found:
+            values = self.found[-1][2]
+            values[self.select] = at.get("value", "") if "selected" in at else values.get(self.select, at.get("value", ""))
+        if tag in ("input", "textarea") and at.get("name") and self.found:
+            typed = self.found[-1][3]
             if tag == "textarea" or (tag == "input" and at.get("type", "text") in TYPED):
                 typed.append(at["name"])
 
