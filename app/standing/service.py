@@ -68,6 +68,9 @@ async def standing_of(reader: Reader, program: programs.Program, rules: ProgramR
     rules: the version that judges, which may be older than the programme's. Reads only what these rules ask for.
     """
     wanted = needs.of(rules)
+    is_closed = program.earns_until_at is not None and to_ms(at) >= program.earns_until_at
+    if not any(wanted):
+        return Standing(is_closed=is_closed)
     found = await store.facts(reader, wanted, {
         "account_id": card.account_id, "business_id": program.business_id, "program_id": program.id, "customer_id": card.customer_id,
         "at": to_ms(at), **(_day(at, program.time_zone) if wanted.day_caps or wanted.visits_today else {})})
@@ -85,7 +88,7 @@ async def standing_of(reader: Reader, program: programs.Program, rules: ProgramR
         offers={word: number for what, word, number in found if what == "offer"},
         uses={(word, what): number for what, word, number in found if what in ("day", "person", "campaign")},
         visits_today=numbers.get("visits", 0),
-        is_closed=program.earns_until_at is not None and to_ms(at) >= program.earns_until_at)
+        is_closed=is_closed)
 
 
 def _day(at: datetime, zone: str) -> dict[str, Any]:
@@ -159,7 +162,10 @@ async def _review(tx: Transaction, who: Principal, program: programs.Program, ru
 
 async def _write(tx: Transaction, who: Principal, rules: ProgramRules, account_id: int, held: Held | None, change: Change, now: datetime, *,
                  operation_id: int | None = None, note: str | None = None) -> None:
-    """A row of the history; where the level differs, also its event and the update of the cards that show it."""
+    """A row of the history; where the level differs, also its event and the update of the cards that show it.
+
+    operation_id: of an operation of this very transaction, which has told the cards already.
+    """
     # A clock that was set back must not hide the new row behind older ones.
     at = max(to_ms(now), held.at if held else 0)
     await store.append_level(tx, who.business_id, account_id, change, at=at, actor_kind=who.kind, actor_id=who.id,
@@ -168,7 +174,7 @@ async def _write(tx: Transaction, who: Principal, rules: ProgramRules, account_i
     if was == change.level:
         return
     shown = [card["id"] for card in await ledger_store.cards_of(tx, who.business_id, account_id) if card["status"] in ledger.LIVE]
-    for card_id in shown:
+    for card_id in shown if operation_id is None else ():
         await updates.append(tx, who.business_id, card_id, now)
     await updates.emit(tx, who.business_id, TIER_CHANGED, now, card_id=shown[0] if shown else None, operation_id=operation_id,
                        details={"from": was, "to": change.level})
