@@ -27,6 +27,7 @@ class Database(databases.Database):
     def __init__(self, url: str, options: Options | None = None) -> None:
         super().__init__(url, options=options or Options())
         self.engine = "sqlite" if self.url.dialect == "sqlite" else "postgresql"
+        self.written = 0                               # write transactions of this process so far: work that can wait sees others by it
         self._alone = self.new_transaction()           # for single statements; never begun, so all tasks share it
 
     def new_transaction(self) -> Transaction:

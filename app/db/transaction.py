@@ -247,6 +247,7 @@ async def write_transaction(db: "Database", act: Callable[[Transaction], Awaitab
         raise RuntimeError("write_transaction inside a transaction: hand the open one on as `tx`")
     tx = db.new_transaction()
     db._connection = tx  # type: ignore[assignment]
+    db.written += 1
     try:
         return await tx.run(act)
     finally:

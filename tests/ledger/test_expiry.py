@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from app.clock import to_ms
+from app.db import write_transaction
 from app.ledger import expiry, operations_store, service
 from app.ledger.ends import end_of_lot
 from app.ledger.rules import NotEnoughPoints
@@ -73,6 +74,28 @@ async def test_accounts_of_several_businesses_are_taken_page_by_page_each_once(d
     assert await db.fetch_val("SELECT COUNT(DISTINCT account_id) FROM operations WHERE kind = 'expiry'") == 8
     assert await service.expire_due(db, NOON + 3 * DAY) == 0
     assert await agrees(db, NOON + 3 * DAY)
+
+
+async def test_the_run_rests_as_long_as_a_page_took_while_others_write_and_only_then(db, bed, monkeypatch):
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr(expiry, "CHUNK", 1)
+    monkeypatch.setattr(expiry, "sleep", rest)
+    for _ in range(6):
+        account, card = await add_card(db, bed.business_id, bed.program_id)
+        await give(db, bed, end=NOON + DAY, points=1, account_id=account, card_id=card)
+    run = asyncio.create_task(service.expire_due(db, NOON + DAY))
+    while not run.done():
+        await write_transaction(db, lambda tx: tx.fetch_val("SELECT 1"))
+    assert await run == 6
+    assert rests and all(seconds > 0 for seconds in rests)
+    rests.clear()
+    await give(db, bed, end=NOON + DAY, points=1)
+    assert await service.expire_due(db, NOON + DAY) == 1
+    assert rests == []
 
 
 async def test_a_blocked_card_is_told_and_a_replaced_one_is_not(db, bed):
