@@ -141,7 +141,8 @@ def card(language: str) -> dict[str, Any]:
             "favourite": {"products": [("tea", "Tea")] * 20, "chosen": "Tea", "sku": "tea", "until": NOW, "again": None}}
     return {**enrol(language), "zone": "Europe/Moscow", "now": NOW, "csrf_token": "t", "name": "Анна", "status": "active",
             "currency": "RUB", "figures": [("320", "points"), ("3 / 6", "stamps")], "pending": ["12 ₽"], "owes": False,
-            "is_membership": False, "level": {"name": "Silver", "next": "Gold", "missing": "1 000 ₽", "perks": ""}, "member_until": None, "mine": mine,
+            "is_membership": False, "level": {"name": "Silver", "next": "Gold", "missing": "1 000 ₽", "perks": ""}, "member_until": None,
+            "mine": mine,
             "claimed": False, "once": "k", "favourite_action": "/c/x/favourite", "claim_action": "/c/x/claim", "friends": None,
             "wallets": [("apple", "/c/x/card.pkpass"), ("google", "/c/x/google")], "google_action": "/c/x/google",
             "handover_url": "https://cards.example/c/abcdefghjkmn", "page_url": "/c/x", "events_url": "/c/x/events",
