@@ -6,25 +6,22 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.benefits.rules import in_groups
 from app.clock import local_day
+from app.web.paper import BOLD, INK, MM, REGULAR, fitting, register_fonts, wrapped
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
 
-MM = 72 / 25.4
 PAGE_WIDTH, PAGE_HEIGHT = 210.0, 297.0
 COLUMNS, ROWS = 2, 5
 MARGIN_X, MARGIN_Y = 11.0, 11.0
 WIDTH, HEIGHT = (PAGE_WIDTH - 2 * MARGIN_X) / COLUMNS, (PAGE_HEIGHT - 2 * MARGIN_Y) / ROWS
 PADDING, CODE_SIDE, CUT = 5.0, 33.0, 4.0
 MOST = 200              # of one file: a second of one core, and twenty pages
-INK, SOFT, LINE = "#161614", "#55554f", "#9a9a92"
-REGULAR, BOLD = "PT Sans", "PT Sans Bold"
+SOFT, LINE = "#55554f", "#9a9a92"
 WORDS = {
     "en": {"coupon": "Coupon", "until": "Good until {day}.", "between": "Good from {first} to {day}.", "always": "No end date.",
            "once": "Works once. Show it at the till, or open the code with your phone's camera."},
@@ -55,7 +52,7 @@ def draw(sheet: Sheet) -> bytes:
     from reportlab.pdfgen.canvas import Canvas
 
     assert 0 < len(sheet.slips) <= MOST
-    _register_fonts()
+    register_fonts()
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(PAGE_WIDTH * MM, PAGE_HEIGHT * MM), invariant=1)
     canvas.setTitle(f"{sheet.business_name}: {sheet.gift}")
@@ -91,17 +88,6 @@ def _day(day: object, language: str) -> str:
     return f"{day:%d.%m.%Y}" if language == "ru" else f"{day:%d %b %Y}"
 
 
-@lru_cache(maxsize=1)
-def _register_fonts() -> None:
-    import fontpkg_pt_sans
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    folder = Path(fontpkg_pt_sans.__file__).parent / "files"
-    pdfmetrics.registerFont(TTFont(REGULAR, str(folder / "PT_Sans-Web-Regular.ttf")))
-    pdfmetrics.registerFont(TTFont(BOLD, str(folder / "PT_Sans-Web-Bold.ttf")))
-
-
 def _cut_marks(canvas: "Canvas") -> None:
     """Ticks in the margins and small crosses where four slips meet: enough for a guillotine, and no frame to miss."""
     canvas.setStrokeColor(LINE)
@@ -127,12 +113,12 @@ def _slip(canvas: "Canvas", sheet: Sheet, valid: str, code: str, address: str, l
     at, wide = left + PADDING + 4, WIDTH - 3 * PADDING - CODE_SIDE - 4
     baseline = bottom + HEIGHT - PADDING - 3.2
     baseline = _lines(canvas, f"{sheet.business_name} · {words['coupon']}", REGULAR, 3.0, SOFT, at, baseline, wide, 2)
-    size = next((size for size in (5.4, 4.6) if len(_wrapped(sheet.gift, BOLD, size, wide)) <= 3), 3.9)
+    size = next((size for size in (5.4, 4.6) if len(wrapped(sheet.gift, BOLD, size, wide)) <= 3), 3.9)
     baseline = _lines(canvas, sheet.gift, BOLD, size, INK, at, baseline - 3.2, wide, 3)
     if sheet.note and sheet.note != sheet.gift:
         baseline = _lines(canvas, sheet.note, REGULAR, 3.0, INK, at, baseline - 0.4, wide, 2)
-    foot = [*_wrapped(valid, BOLD, 2.9, wide), *_wrapped(words["once"], REGULAR, 2.7, wide)][:5]
-    bold = len(_wrapped(valid, BOLD, 2.9, wide))
+    foot = [*wrapped(valid, BOLD, 2.9, wide), *wrapped(words["once"], REGULAR, 2.7, wide)][:5]
+    bold = len(wrapped(valid, BOLD, 2.9, wide))
     for number, line in enumerate(foot):
         canvas.setFillColor(INK)
         canvas.setFont(BOLD if number < bold else REGULAR, 2.9 if number < bold else 2.7)
@@ -140,18 +126,18 @@ def _slip(canvas: "Canvas", sheet: Sheet, valid: str, code: str, address: str, l
     _code(canvas, address, right - CODE_SIDE, bottom + HEIGHT - PADDING - CODE_SIDE)
     canvas.setFillColor(INK)
     shown = in_groups(code)
-    canvas.setFont(BOLD, _fitting(shown, BOLD, 4.2, CODE_SIDE))
+    canvas.setFont(BOLD, fitting(shown, BOLD, 4.2, CODE_SIDE))
     canvas.drawCentredString(right - CODE_SIDE / 2, bottom + PADDING, shown)
 
 
 def _lines(canvas: "Canvas", text: str, font: str, size: float, colour: str, at: float, baseline: float, wide: float, most: int) -> float:
     """Sets at most `most` lines, the last one shortened where words are left; returns the next baseline."""
-    lines = _wrapped(text, font, size, wide)
+    lines = wrapped(text, font, size, wide)
     if len(lines) > most:
         lines = [*lines[:most - 1], lines[most - 1].rstrip(".,;") + " …"]
     canvas.setFillColor(colour)
     for line in lines:
-        canvas.setFont(font, _fitting(line, font, size, wide))
+        canvas.setFont(font, fitting(line, font, size, wide))
         canvas.drawString(at, baseline, line)
         baseline -= size * 1.12
     return baseline
@@ -180,25 +166,3 @@ def _runs(row: Sequence[int]) -> Iterator[tuple[int, int]]:
         elif not dark and start is not None:
             yield start, x
             start = None
-
-
-def _width(text: str, font: str, size: float) -> float:
-    from reportlab.pdfbase import pdfmetrics
-
-    return pdfmetrics.stringWidth(text, font, size)
-
-
-def _fitting(text: str, font: str, size: float, wide: float) -> float:
-    """`size`, or the smaller one at which `text` is as wide as `wide`."""
-    return min(size, size * wide / max(_width(text, font, size), 1.0))
-
-
-def _wrapped(text: str, font: str, size: float, wide: float) -> list[str]:
-    """The words of `text` in lines no wider than `wide`; a single longer word stays whole."""
-    lines: list[str] = []
-    for word in text.split():
-        if lines and _width(f"{lines[-1]} {word}", font, size) <= wide:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines

@@ -5,23 +5,20 @@ One sheet, drawn on a grid of 210 × 297 units whatever its real size: art above
 import io
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.designs.colours import BrandColours
 from app.designs.strip import HEIGHT, WIDTH, shades, strip_stones
+from app.web.paper import BOLD, INK, MM, REGULAR, fitting, register_fonts, wrapped
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
 
 SIZES = {"a4": (210.0, 297.0), "a5": (148.0, 210.0), "table": (105.0, 148.5)}      # millimetres; `table` stands on a counter
-MM = 72 / 25.4
 GRID_WIDTH, GRID_HEIGHT = 210.0, 297.0
 ART_HEIGHT = 104.0
 MARGIN = 18.0
 CODE_SIDE = 74.0
-INK = "#161614"
-REGULAR, BOLD = "PT Sans", "PT Sans Bold"
 WORDS = {
     "en": {"steps": ("Point your camera at the code.", "Type your number; we text you a link.", "Your card is in your phone. No app."),
            "foot": "We text you once. More only if you ask."},
@@ -48,7 +45,7 @@ def draw(poster: Poster) -> bytes:
     # Imported here: 60 ms that only a download of a poster needs.
     from reportlab.pdfgen.canvas import Canvas
 
-    _register_fonts()
+    register_fonts()
     width, height = SIZES[poster.size]
     out = io.BytesIO()
     # invariant: the same poster is the same file, byte for byte
@@ -79,17 +76,6 @@ def code_reads(address: str) -> bool:
     return [code.text for code in found] == [address]
 
 
-@lru_cache(maxsize=1)
-def _register_fonts() -> None:
-    import fontpkg_pt_sans
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    folder = Path(fontpkg_pt_sans.__file__).parent / "files"
-    pdfmetrics.registerFont(TTFont(REGULAR, str(folder / "PT_Sans-Web-Regular.ttf")))
-    pdfmetrics.registerFont(TTFont(BOLD, str(folder / "PT_Sans-Web-Bold.ttf")))
-
-
 def _art(canvas: "Canvas", colours: BrandColours) -> None:
     """The card's own stones, enlarged until they fill the band, the rosette in sight at the right."""
     known, scale = shades(colours), max(GRID_WIDTH / WIDTH, ART_HEIGHT / HEIGHT)
@@ -116,7 +102,7 @@ def _headline(canvas: "Canvas", text: str) -> float:
     """Sets the headline as large as fits in three lines; returns where the words below begin."""
     wide = GRID_WIDTH - 2 * MARGIN
     size, lines = next((size, lines) for size in (20.0, 17.0, 14.0, 11.5, 9.0, 7.0)
-                       if len(lines := _wrapped(text, BOLD, size, wide)) <= (2 if size > 12 else 3) or size == 7.0)
+                       if len(lines := wrapped(text, BOLD, size, wide)) <= (2 if size > 12 else 3) or size == 7.0)
     canvas.setFillColor(INK)
     baseline = GRID_HEIGHT - ART_HEIGHT - 11 - size
     for line in lines[:4]:
@@ -135,7 +121,7 @@ def _steps(canvas: "Canvas", poster: Poster, top: float) -> None:
         canvas.drawString(MARGIN, baseline, str(number))
         canvas.setFont(REGULAR, size)
         canvas.setFillColor(INK)
-        for line in _wrapped(step, REGULAR, size, wide - 9):
+        for line in wrapped(step, REGULAR, size, wide - 9):
             canvas.drawString(MARGIN + 9, baseline, line)
             baseline -= size * 1.28
         baseline -= size * 0.7
@@ -160,36 +146,14 @@ def _code(canvas: "Canvas", poster: Poster, top: float) -> None:
                 canvas.rect(left + x * step, upper - (y + 1) * step, (run - x) * step, step * 1.01, stroke=0, fill=1)
             x = max(run, x + 1)
     canvas.setFillColor(INK)
-    canvas.setFont(BOLD, _fitting(poster.shown, BOLD, 5.0, CODE_SIDE))
+    canvas.setFont(BOLD, fitting(poster.shown, BOLD, 5.0, CODE_SIDE))
     canvas.drawCentredString(left + CODE_SIDE / 2, upper - CODE_SIDE - 8, poster.shown)
 
 
 def _foot(canvas: "Canvas", poster: Poster) -> None:
     canvas.setFillColor(INK)
-    canvas.setFont(BOLD, _fitting(poster.business_name, BOLD, 6.4, 74))
+    canvas.setFont(BOLD, fitting(poster.business_name, BOLD, 6.4, 74))
     canvas.drawString(MARGIN, 13, poster.business_name)
     foot = str(WORDS[poster.language]["foot"])
-    canvas.setFont(REGULAR, _fitting(foot, REGULAR, 4.8, 92))
+    canvas.setFont(REGULAR, fitting(foot, REGULAR, 4.8, 92))
     canvas.drawRightString(GRID_WIDTH - MARGIN, 13, foot)
-
-
-def _width(text: str, font: str, size: float) -> float:
-    from reportlab.pdfbase import pdfmetrics
-
-    return pdfmetrics.stringWidth(text, font, size)
-
-
-def _fitting(text: str, font: str, size: float, wide: float) -> float:
-    """`size`, or the smaller one at which `text` is as wide as `wide`."""
-    return min(size, size * wide / max(_width(text, font, size), 1.0))
-
-
-def _wrapped(text: str, font: str, size: float, wide: float) -> list[str]:
-    """The words of `text` in lines no wider than `wide`; a single longer word stays whole."""
-    lines: list[str] = []
-    for word in text.split():
-        if lines and _width(f"{lines[-1]} {word}", font, size) <= wide:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines

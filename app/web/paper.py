@@ -1,0 +1,40 @@
+"""Words on paper: the fonts of a PDF, and how wide its text is. ReportLab is loaded where a sheet is drawn, not when the server starts."""
+from functools import lru_cache
+from pathlib import Path
+
+MM = 72 / 25.4
+INK = "#161614"
+REGULAR, BOLD = "PT Sans", "PT Sans Bold"
+
+
+@lru_cache(maxsize=1)
+def register_fonts() -> None:
+    import fontpkg_pt_sans
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont
+
+    folder = Path(fontpkg_pt_sans.__file__).parent / "files"
+    pdfmetrics.registerFont(TTFont(REGULAR, str(folder / "PT_Sans-Web-Regular.ttf")))
+    pdfmetrics.registerFont(TTFont(BOLD, str(folder / "PT_Sans-Web-Bold.ttf")))
+
+
+def width(text: str, font: str, size: float) -> float:
+    from reportlab.pdfbase import pdfmetrics
+
+    return pdfmetrics.stringWidth(text, font, size)
+
+
+def fitting(text: str, font: str, size: float, wide: float) -> float:
+    """`size`, or the smaller one at which `text` is as wide as `wide`."""
+    return min(size, size * wide / max(width(text, font, size), 1.0))
+
+
+def wrapped(text: str, font: str, size: float, wide: float) -> list[str]:
+    """The words of `text` in lines no wider than `wide`; a single longer word stays whole."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and width(f"{lines[-1]} {word}", font, size) <= wide:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
