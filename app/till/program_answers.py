@@ -12,6 +12,7 @@ from app.context import Context
 from app.errors import FieldError, Invalid
 from app.programs import rules as program_rules
 from app.programs import service as programs
+from app.programs.explain_parts import Called
 from app.programs.kinds import Kind
 from app.programs.rules import ProgramRules
 from app.programs.terms import Said
@@ -82,15 +83,15 @@ def kind(here: Context, drawn: Kind, currency: str, language: str) -> shapes.Kin
                        program_rules.explain(rules, currency, language, names))
 
 
-def program(here: Context, drawn: programs.Program, business_slug: str, language: str, rewards: Names) -> shapes.Program:
-    """rewards: key → name, as its sentences call them."""
+def program(here: Context, drawn: programs.Program, business_slug: str, language: str, rewards: Names, called: Called) -> shapes.Program:
+    """rewards: key → name, as its sentences call them; called: the places that they name."""
     closing = None
     if drawn.earns_until_at is not None and drawn.spends_until_at is not None:
         closing = shapes.Closing(rfc3339(from_ms(drawn.earns_until_at)), rfc3339(from_ms(drawn.spends_until_at)))
     return shapes.Program(
         id=here.ids.encode("program", drawn.id), slug=drawn.slug, name=drawn.name_in(language), kind=drawn.kind, currency=drawn.currency,
         rules_version=drawn.rules_version, rules=rules_out(here, drawn.rules),
-        explained=program_rules.explain(drawn.rules, drawn.currency, language, rewards),
+        explained=program_rules.explain(drawn.rules, drawn.currency, language, rewards, called),
         enrol=here.settings.address(f"/e/{business_slug}/{drawn.slug}"), closing=closing,
         closed_at=None if drawn.closed_at is None else rfc3339(from_ms(drawn.closed_at)))
 

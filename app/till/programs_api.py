@@ -19,6 +19,7 @@ from app.programs.rules import ProgramRules
 from app.programs.store import Program
 from app.sales import case, closing, judging
 from app.sales.judgement import Line, Receipt, UsedReward
+from app.segments import known
 from app.segments import service as segments
 from app.simulator import service as simulator
 from app.standing.rules import Standing
@@ -72,7 +73,8 @@ async def get_program(request: Request) -> Response:
 async def _drawn(request: Request, program: Program) -> program_shapes.Program:
     here = context(request)
     business = await programs.get_business(here.db, program.business_id)
-    return program_answers.program(here, program, business.slug, language(request), await passes.reward_names(here.db, program))
+    names, called = await passes.reward_names(here.db, program), await known.places(here.db, program, program.rules)
+    return program_answers.program(here, program, business.slug, language(request), names, called)
 
 
 async def open_one(request: Request) -> Response:
@@ -96,7 +98,7 @@ async def open_one(request: Request) -> Response:
     return asking.answered(await _drawn(request, program), 201, asked.key)
 
 
-async def _checked(request: Request, who: Principal, asked: program_shapes.Rules, known: dict[str, Any]) -> ProgramRules:
+async def _checked(request: Request, who: Principal, asked: program_shapes.Rules, there: dict[str, Any]) -> ProgramRules:
     """The rules that a shop could mean. Raises Invalid by paths of the body."""
     here = context(request)
     program_answers.check_numbers(msgspec.to_builtins(asked), "rules")
@@ -107,7 +109,7 @@ async def _checked(request: Request, who: Principal, asked: program_shapes.Rules
             if row_id not in places:
                 raise Invalid(fields=[FieldError(f"rules.{number}.when.locations.{at}", "unknown", program_answers.UNKNOWN)])
         groups = {each.key for each in await segments.list_segments(here.db, who.business_id)}
-        program_rules.validate(rules, **known, known_segments=groups)
+        program_rules.validate(rules, **there, known_segments=groups)
     except Invalid as failure:
         raise program_answers.in_body(failure, "rules") from failure
     return rules
@@ -161,7 +163,8 @@ async def check_rules(request: Request) -> Response:
     body: program_shapes.CheckBody = (await asking.asked(request, program_shapes.CheckBody)).body
     rules = await _checked(request, who, body.rules, await _known(request, program))
     names = await passes.reward_names(here.db, program)
-    said = program_shapes.Sentences(*[program_rules.explain(rules, program.currency, each, names) for each in ("en", "ru")])
+    called = await known.places(here.db, program, rules)
+    said = program_shapes.Sentences(*[program_rules.explain(rules, program.currency, each, names, called) for each in ("en", "ru")])
     made = None if body.simulate is None else await _simulated(request, program, rules, body.simulate)
     tried = None if body.receipt is None else _tried(
         request, program, rules, body.receipt, await case.catalogue_of(context(request).db, program, rules))
