@@ -1,13 +1,18 @@
 """Tables as files: cells that no spreadsheet takes for a formula."""
 from collections.abc import Sequence
+from decimal import Decimal
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Full-width forms count as well: some spreadsheets read them as the plain ones.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def csv_cell(value: object) -> str:
-    """A value as a cell of a CSV file, quoted; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """A value as a cell of a CSV file, quoted; a text that a spreadsheet would take for a formula gets an apostrophe in front.
+
+    A number below zero stays one, so that a column can be added up.
+    """
     text = "" if value is None else str(value)
-    if text.startswith(_FORMULA):
+    if text.startswith(_FORMULA) and not isinstance(value, int | Decimal):
         text = "'" + text
     return '"' + text.replace('"', '""') + '"'
 
