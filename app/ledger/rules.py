@@ -73,6 +73,12 @@ def why(kind: str, book: str) -> str:
     return "revived" if book == "expired" and kind not in ("expiry", "closing") else _WHY[book]
 
 
+def _turn(source: tuple[int, int, int]) -> tuple[int, bool, int]:
+    """(end, lot, left) by its end; of one end the older lot first, and the operation's own, numbered -1, -2, …, last."""
+    end, lot, _ = source
+    return end, lot < 0, abs(lot)
+
+
 class Purse:
     """An account's lots of one unit in memory, and the legs of the one operation that changes them."""
 
@@ -132,7 +138,7 @@ class Purse:
             raise NotEnoughPoints(params={"available": available, "needed": points})
         # Soonest first, so that a shopper never loses points they could have spent; the id breaks ties, so that a replay
         # of the day draws the same lots.
-        sources.sort()
+        sources.sort(key=_turn)
         leg, revived = _Parts(self._left), _Parts(self._left)
         for _, lot, left in sources:
             taken = min(points, left)
@@ -187,7 +193,7 @@ class Purse:
         leg = _Parts(self._left)
         points = self._take(points, [lot for lot in own_lots if self._left.get(lot, 0) > 0], leg)
         points -= min(points, expired)
-        points = self._take(points, [lot for _, lot, _ in sorted(self._alive())], leg)
+        points = self._take(points, [lot for _, lot, _ in sorted(self._alive(), key=_turn)], leg)
         if points:
             points = self._take(points, self._pending(), leg)
         owe = owe and self.unit not in READ_ONLY
@@ -237,7 +243,7 @@ class Purse:
             if lot.remaining > 0:
                 rest = self._repay(lot.remaining, leg)
             else:
-                owed = self._take(-lot.remaining, [lot for _, lot, _ in sorted(self._alive())], leg)
+                owed = self._take(-lot.remaining, [lot for _, lot, _ in sorted(self._alive(), key=_turn)], leg)
                 rest = -self._take(owed, self._pending(), leg)
             self._grant(Grant(rest, lot.expires_at, lot.available_at, lot.id, created_at=lot.created_at), leg)
         self._record("moved", leg)

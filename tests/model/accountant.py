@@ -314,7 +314,7 @@ class Accountant:
             if not made:
                 continue
             spent = made * size if carry else there
-            drawn = purse.spend(spent, at, now, deal)
+            drawn = purse.spend(spent, at, now)
             rest, units = spent - made * size, [lot for lot, some in drawn for _ in range(some)]
             # Given back from the end: the first voucher that is reversed brings the rest that was lost with it.
             units.reverse()

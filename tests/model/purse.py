@@ -84,12 +84,11 @@ class Purse:
         if lot.left:
             self.lots.append(lot)
 
-    def spend(self, number, at, now, deal=None):
-        """Soonest end first, and of one end what this very deal brought first; gives [(lot, how many)]."""
+    def spend(self, number, at, now):
+        """Soonest end first; gives [(lot, how many)]."""
         assert number <= self.spendable(at, now)
         drawn = []
-        fresh = {lot for lot in self.lots if deal is not None and lot.deal is deal}
-        for lot in sorted((lot for lot in self.lots if lot.pays(at)), key=lambda lot: (lot.end, -lot.age if lot in fresh else lot.age)):
+        for lot in soonest(lot for lot in self.lots if lot.pays(at)):
             some = min(number, lot.left + self._revivable(lot, at, now))
             if some:
                 alive = min(some, lot.left)
