@@ -201,6 +201,9 @@ async def change_rules(db: Database, who: Principal, program_id: int, rules: Pro
         raise Invalid(fields=[FieldError("starts_at", "out_of_range", N_("Announce rules for a moment within the next two years."))])
 
     async def act(tx: Transaction) -> int:
+        if await store.unit_in_use(tx, who.business_id, program_id) not in (None, rules.unit):
+            raise Invalid(fields=[FieldError("unit", "in_use", N_("What a programme counts stays as it is once it has cards: "
+                                                                  "balances would be lost. Open a new programme."))])
         version = await store.next_rules_version(tx, who.business_id, program_id)
         if version is None:
             raise NotFound()

@@ -253,6 +253,15 @@ async def delete_announced(tx: Transaction, business_id: int, program_id: int, v
         {"program_id": program_id, "business_id": business_id, "version": version, "now": now}) is not None
 
 
+async def unit_in_use(tx: Transaction, business_id: int, program_id: int) -> str | None:
+    """What the programme counts, where somebody has an account in it; None where nobody has."""
+    text = await tx.fetch_val(
+        "SELECT r.rules FROM programs p JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"
+        " WHERE p.id = :id AND p.business_id = :business_id AND EXISTS (SELECT 1 FROM accounts a WHERE a.program_id = p.id)",
+        {"id": program_id, "business_id": business_id})
+    return _parsed_rules(text).unit if text is not None else None
+
+
 async def next_rules_version(tx: Transaction, business_id: int, program_id: int) -> int | None:
     """The number of the next version, which nobody else gets before `tx` ends; None where the business has no such programme."""
     held = await tx.fetch_one(

@@ -75,3 +75,13 @@ async def test_announced_rules_can_be_called_off_until_they_hold(db: Database) -
     assert await at(bed, NOON + 2 * HOUR) == 1
     assert (await programs.get_program(db, bed.business_id, bed.program_id)).rules_until is None
     assert await programs.change_rules(db, bed.manager, bed.program_id, rules(8), NOON) == 2
+
+
+async def test_what_a_programme_counts_stays_once_somebody_has_a_card(db: Database) -> None:
+    bed = await make_bed(db)
+    money = msgspec.structs.replace(rules(500), unit="money", worth_minor=1)
+    for starts_at in (None, NOON + HOUR):
+        with pytest.raises(Invalid) as refusal:
+            await programs.change_rules(db, bed.manager, bed.program_id, money, NOON, starts_at=starts_at)
+        assert refusal.value.fields[0].field == "unit"
+    assert await at(bed, NOON + 2 * HOUR) == 1
