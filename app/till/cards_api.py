@@ -9,7 +9,7 @@ from app.cards import service as cards
 from app.clock import local_day
 from app.customers import phones
 from app.customers import rules as customer_rules
-from app.errors import FieldError, Invalid
+from app.errors import FieldError, Invalid, NotFound
 from app.idempotency.rules import Key
 from app.programs import service as programs
 from app.programs.store import Business
@@ -52,6 +52,14 @@ async def issue(request: Request) -> Response:
     who, body = principal(request), asked.body
     program_id = asking.id_of(request, "program", body.program)
     business = await programs.get_business(here.db, who.business_id)
+    if body.customer is None:
+        program = await programs.get_program(here.db, who.business_id, program_id)
+        if program.closed_at is not None:
+            raise NotFound()
+        bearer, _ = await cards.issue_bearer(here.db, here.ring, who, program, asked.key, now)
+        return await _card(request, bearer, asked, 201)
+    if body.consent is None:
+        raise Invalid(fields=[FieldError("consent.terms", "required", NO_TERMS)])
     shopper, agreed = _shopper(request, body.customer, business), _agreed(request, body.consent)
     try:
         made = await service.issue_card(here.db, here.ring, who, program_id, shopper, agreed, "api", asked.key, now)
@@ -132,7 +140,8 @@ def _change(verb: str, endpoint: object, summary: str, refusals: tuple[str, ...]
 CALLS = (
     Call("GET", "/cards", "api:find_cards", find, _READ, "Cards", "The cards that a till's text means; none is no mistake", shapes.CardList,
          query=(Query("code", "The barcode's text, a card number, an old card's number, or a phone.", required=True),)),
-    Call("POST", "/cards", "api:issue_card", issue, _WRITE, "Cards", "An active card for a shopper whose consent you have", shapes.Card,
+    Call("POST", "/cards", "api:issue_card", issue, _WRITE, "Cards",
+         "An active card for a shopper whose consent you have; without a customer, one for whoever holds it", shapes.Card,
          201, shapes.CardBody, KEY, refusals=("already_member",)),
     Call("GET", "/cards/{id}", "api:get_card", get, _READ, "Cards", "A card", shapes.Card, kind="card"),
     _change("block", block, "The card earns and spends nothing; its pass is voided until it is unblocked", ("card_blocked", "card_ended")),

@@ -60,11 +60,11 @@ class ConsentBody(Request):
 
 
 class CardBody(Request):
-    """A card for a shopper whose consent you have."""
+    """A card for a shopper whose consent you have; customer null: one that belongs to whoever holds it, handed over by its page."""
 
     program: Id
-    customer: CustomerBody
-    consent: ConsentBody
+    customer: CustomerBody | None
+    consent: ConsentBody | None = None
 
 
 # Answers.

@@ -302,3 +302,24 @@ async def test_a_provisional_card_has_no_page_and_is_not_replaced(till, here):
         answer = await till.post(f"/cards/{card}/{verb}")
         assert (answer.status_code, answer.json()["code"]) == (409, "card_provisional")
     assert await written(here) == before
+
+
+@pytest.mark.parametrize("sent", [{}, {"consent": {"terms": True}}])
+async def test_a_card_without_a_name_belongs_to_whoever_holds_it(till, here, sent):
+    body = {"program": till.program, "customer": None, **sent}
+    first = await till.post("/cards", body, key="bearer-1")
+    again = await till.post("/cards", body, key="bearer-1")
+    card = first.json()
+    assert (first.status_code, card["status"], card["customer"], again.json()["id"]) == (201, "active", None, card["id"])
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM customers") == 0
+    link = await till.post(f"/cards/{card['id']}/page-links")
+    assert link.status_code == 201 and "/c/" in link.json()["url"]
+    sale = await till.post("/sales", {"code": card["code"], "amount": 100_000})
+    assert sale.status_code == 201 and sale.json()["card"] == card["id"]
+
+
+async def test_a_card_for_a_shopper_needs_the_consent_that_one_without_a_name_does_not(till, here):
+    before = await written(here)
+    answer = await till.post("/cards", {"program": till.program, "customer": {"name": "Анна"}})
+    assert (answer.status_code, [wrong["field"] for wrong in answer.json()["errors"]]) == (422, ["consent.terms"])
+    assert await written(here) == before
