@@ -307,8 +307,8 @@ def test_places_groups_and_promo_codes_are_called_by_name_where_the_reader_may_k
         rules = replace(NOTHING, rules=(rule(t.Earn(20), **when),))
         return next(each for each in explain(rules, "RUB", language, None, called) if "20" in each)
 
-    assert said("en", locations=(1, 2)).startswith("At “Pushkin Street” or “Central station”, every purchase")
-    assert said("ru", locations=(1, 2)).startswith("В точках «Пушкинская» или «Вокзал», за каждую покупку")
+    assert said("en", locations=(1, 2)).startswith("At “Pushkin Street” or “Central station”, ")
+    assert said("ru", locations=(1, 2)).startswith("В точках «Пушкинская» или «Вокзал», за ")
     assert said("ru", locations=(2,)).startswith("В точке «Вокзал», ")
     assert said("en", segments=("vip",)).startswith("For “VIP”, ") and said("ru", segments=("vip",)).startswith("Для группы «VIP», ")
     assert said("en", promo="radio").startswith("With a promo code “Radio”, ")

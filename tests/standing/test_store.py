@@ -15,8 +15,8 @@ async def test_every_part_of_the_question_is_answered_by_an_index_of_the_account
     plan = await sqlite_db.fetch_all(f"EXPLAIN QUERY PLAN {text}", {**named, **dict.fromkeys(names, 1)})
     read = [row[3] for row in plan if "USING" in row[3]]
     assert {step.split(" USING ")[1].removeprefix("COVERING ").split(" (")[0] for step in read} == {
-        "INDEX level_changes_account", "INTEGER PRIMARY KEY", "INDEX operations_account", "INDEX operations_of", "INDEX favourites_account",
-        "INDEX personal_offers_account", "PRIMARY KEY", "INDEX rule_uses_account"}
+        "INDEX level_changes_account", "INTEGER PRIMARY KEY", "INDEX accounts_merged", "INDEX operations_account", "INDEX operations_of",
+        "INDEX favourites_account", "INDEX personal_offers_account", "PRIMARY KEY", "INDEX rule_uses_account"}
 
 
 async def test_a_rule_that_is_paused_asks_nothing() -> None:
