@@ -45,8 +45,9 @@ async def world(here, shop, other_shop):
 def filled(path, here, shop, card):
     """The path of a route with this business's own things in it."""
     known = {"card": ("card", card.id), "location": ("location", shop.location_id), "staff": ("staff", shop.cashier.id),
-             "key": ("api_key", shop.key_principal.id), "program": ("program", shop.program_id)}
-    path = path.replace("{act}", "block").replace("{kind}", "points").replace("{rule}", "new")
+             "key": ("api_key", shop.key_principal.id), "program": ("program", shop.program_id), "approval": ("approval", 1)}
+    path = path.replace("{act}", "block").replace("{kind}", "points").replace("{rule}", "new").replace("{report}", "gifts")
+    path = path.replace("{segment}", f"segment-{shop.business_id}")
     path = path.replace("{reward}", f"reward-{shop.business_id}").replace("{batch}", f"batch-{shop.business_id}")
     return re.sub(r"\{(\w+)\}", lambda found: here.ids.encode(*known[found[1]]), path)
 
