@@ -34,9 +34,9 @@ async def today_page(request: Request) -> Response:
                                                        "points_open")}
     return await frame.page(request, "today", {
         "numbers": {**numbers, "points_open_minor": worth_minor(found.points_open, program.rules), "redeemed_bp": redeemed},
-        "days": list(found.days),
-        "before": list(found.before) if any(found.before) else [], "best_day": found.best_day,
-        "suspicions": await suspicions.rows(request), "waiting": await approvals.count_waiting(request), "events": await rows_of(request, newest.items)})
+        "days": list(found.days), "before": list(found.before) if any(found.before) else [], "best_day": found.best_day,
+        "suspicions": await suspicions.rows(request), "waiting": await approvals.count_waiting(request),
+        "events": await rows_of(request, newest.items)})
 
 
 async def rows_of(request: Request, operations: list[Operation]) -> list[dict[str, Any]]:
