@@ -25,7 +25,8 @@ REASONS = {"reached": N_("reached"), "lost": N_("no longer reached"), "grace": N
            "by_hand_ended": N_("by hand, ended"), "merged": N_("from a merged card")}
 UNITS = {"points": N_("points"), "money": N_("money"), "stamps": N_("stamps"), "visits": N_("visits")}
 WRONG_DAY = N_("Choose a day from the calendar.")
-FIELDS = ("level", "level_reason", "level_until", "tag", "event", "event_key", "event_quantity", "freeze_days")
+FIELDS = ("level", "level_reason", "level_until", "tag", "event", "event_key", "event_quantity", "freeze_days",
+          "extend_days", "extend_reason")
 
 
 async def held(request: Request, card: Card) -> dict[str, Any]:
@@ -42,6 +43,8 @@ async def held(request: Request, card: Card) -> dict[str, Any]:
         "tags": await segments.tags_of(here.db, who.business_id, card.customer_id) if card.customer_id else None,
         "can_freeze": is_active and bool(program.rules.visits and program.rules.visits.freeze_days)
         and shown.available.get("visits", 0) > 0 and not shown.pending.get("visits"),
+        "can_extend": is_active and program.rules.visits is not None
+        and bool(shown.available.get("visits", 0) > 0 or shown.pending.get("visits")),
         "can_unfreeze": is_active and program.rules.visits is not None and bool(shown.pending.get("visits")),
         "events": sorted({rule.when.event for rule in program.rules.rules
                           if rule.when.event and rule.when.event not in happenings.INSIDE}) if is_active else []}
@@ -121,6 +124,15 @@ async def _unfreeze(request: Request, card: Card, form: FormData) -> None:
     await visits.unfreeze(context(request).db, principal(request), card.id, None, context(request).clock.now())
 
 
+async def _extend(request: Request, card: Card, form: FormData) -> None:
+    here, typed = context(request), frame.texts(form, *FIELDS)
+    try:
+        await visits.extend(here.db, principal(request), card.id, _count(typed["extend_days"]), typed["extend_reason"], None,
+                            here.clock.now())
+    except errors.Invalid as refused:
+        raise _renamed(refused, {"days": "extend_days", "reason": "extend_reason"}) from refused
+
+
 def _count(text: str) -> int:
     """A whole number; anything else is 0, which every act refuses with its own sentence."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
@@ -128,7 +140,8 @@ def _count(text: str) -> int:
 
 # The acts by the last word of their address, under /console/cards/{card}/.
 Act = Callable[[Request, Card, FormData], Awaitable[None]]
-ACTS: dict[str, Act] = {"level": _level, "tag": _tag, "untag": _untag, "event": _event, "freeze": _freeze, "unfreeze": _unfreeze}
+ACTS: dict[str, Act] = {"level": _level, "tag": _tag, "untag": _untag, "event": _event, "freeze": _freeze, "unfreeze": _unfreeze,
+                        "extend": _extend}
 DONE = {"level": N_("The level is set."), "tag": N_("The tag is kept."), "untag": N_("The tag is gone."),
         "event": N_("It is counted, and what the rules give for it is on the card."), "freeze": N_("The visits rest."),
-        "unfreeze": N_("The visits can be used again.")}
+        "unfreeze": N_("The visits can be used again."), "extend": N_("The visits live longer.")}

@@ -85,15 +85,42 @@ async def unfreeze(request: Request) -> Response:
         here.db, who, card_id, elsewhere.key_for(who, asked.key), here.clock.now()))
 
 
+async def extend(request: Request) -> Response:
+    """POST /cards/{id}/extend"""
+    here, asked = context(request), await asking.asked(request, sale_shapes.ExtendBody, key_required=True)
+    made = await visits.extend(here.db, principal(request), asking.id_in_path(request, "card"), asked.body.days, asked.body.reason,
+                               asked.key, here.clock.now())
+    return await operation_answer(request, made, asked)
+
+
+async def hand_over(request: Request) -> Response:
+    """POST /cards/{id}/vouchers/use"""
+    here, asked = context(request), await asking.asked(request, sale_shapes.UseBody, key_required=True)
+    voucher_id = asking.id_of(request, "voucher", asked.body.voucher)
+
+    async def act(who: Principal, card_id: int) -> Outcome:
+        return await claims.hand_over(here.db, who, card_id, voucher_id, await _reward_key(request, who, card_id, asked.body.reward),
+                                      elsewhere.key_for(who, asked.key), here.clock.now())
+
+    return await _act(request, asked, act)
+
+
+async def _reward_key(request: Request, who: Principal, card_id: int, named: str | None) -> str | None:
+    """The key of a reward by the id that the body names. Raises NotFound."""
+    if named is None:
+        return None
+    db = context(request).db
+    card = await cards.get_card(db, who.business_id, card_id)
+    return (await benefits.reward_by_id(db, who.business_id, card.program_id, asking.id_of(request, "reward", named))).key
+
+
 async def claim(request: Request) -> Response:
     """POST /cards/{id}/claims"""
     here, asked = context(request), await asking.asked(request, sale_shapes.ClaimBody, key_required=True)
 
     async def act(who: Principal, card_id: int) -> Outcome:
-        card = await cards.get_card(here.db, who.business_id, card_id)
-        reward_id = asking.id_of(request, "reward", asked.body.reward)
-        reward = await benefits.reward_by_id(here.db, who.business_id, card.program_id, reward_id)
-        return await claims.claim(here.db, who, card_id, reward.key, elsewhere.key_for(who, asked.key), here.clock.now())
+        reward = await _reward_key(request, who, card_id, asked.body.reward)
+        return await claims.claim(here.db, who, card_id, reward or "", elsewhere.key_for(who, asked.key), here.clock.now())
 
     return await _act(request, asked, act)
 
@@ -163,6 +190,12 @@ CALLS = (
     _on_card("freeze", freeze, "Prepaid visits rest and live longer", sale_shapes.FreezeBody,
              (*_CARD, "not_enough", "already_frozen", "freeze_limit"), key_=KEY),
     _on_card("unfreeze", unfreeze, "Frozen visits can be used again", shapes.Nothing, (*_CARD, "not_frozen"), key_=KEY),
+    _on_card("extend", extend, "What is left of prepaid visits lives longer, with a reason", sale_shapes.ExtendBody,
+             ("card_blocked", "card_provisional", "card_ended", "not_enough"), who=_ADMIN),
+    Call("POST", "/cards/{id}/vouchers/use", "api:use_voucher", hand_over, _SELL, "Account",
+         "A voucher is handed over without a receipt; an undo opens it again", sale_shapes.Operation, 201, sale_shapes.UseBody,
+         KEY_REQUIRED, "card", refusals=(*_CARD, "voucher_elsewhere", "voucher_used", "voucher_void", "voucher_ended", "voucher_not_yet",
+                                         "out_of_stock", "needs_receipt", "member_only_earns")),
     _on_card("claims", claim, "A reward of the catalogue is bought with what the card holds; it becomes a voucher", sale_shapes.ClaimBody,
              (*_CARD, "not_enough", "level_needed", "out_of_stock", "reward_closed", "member_only_earns")),
     Call("POST", "/cards/{id}/favourite", "api:favourite", choose_favourite, key("cards:write"), "Account",

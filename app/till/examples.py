@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from typing import Any
 
 CARD, PROGRAM, REWARD = "crd_0v6m2q8x4w1hk", "prg_5t9c3n7r1z6ej", "rwd_8h2k6p0s4y9bd"
+VOUCHER = "vch_3d7f1m5q9t2wx"
 _RULES: dict[str, Any] = {
     "earn_points": 5, "earn_per_minor": 10_000, "worth_minor": 100, "largest_share_bp": 3_000, "lot_days": 365,
     "rules": [{"key": "happy-hours", "name": {"en": "Happy hours", "ru": "Счастливые часы"}, "effect": {"do": "multiply", "by_bp": 20_000},
@@ -24,7 +25,9 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
     "api:purchases": {"package": "ten", "receipt": "P-7"},
     "api:visits": {"count": 1},
     "api:freeze": {"days": 14},
+    "api:extend": {"days": 14, "reason": "The pool was closed"},
     "api:claims": {"reward": REWARD},
+    "api:use_voucher": {"voucher": VOUCHER},
     "api:favourite": {"sku": "4601"},
     "api:level": {"level": "silver", "reason": "A regular of the old shop", "until": "2027-12-31T21:00:00Z"},
     "api:merge": {"card": CARD},

@@ -126,6 +126,20 @@ class FreezeBody(Request):
     days: Annotated[int, Meta(ge=1, le=365)]
 
 
+class ExtendBody(Request):
+    """What is left of prepaid visits lives so many days longer."""
+
+    days: Annotated[int, Meta(ge=1, le=365)]
+    reason: str
+
+
+class UseBody(Request):
+    """A voucher that is handed over without a receipt. reward: which, where the voucher becomes one of several."""
+
+    voucher: Id
+    reward: Id | None = None
+
+
 class ClaimBody(Request):
     """A reward of the catalogue, bought with what the card holds."""
 

@@ -88,6 +88,18 @@ async def test_visits_rest_and_wake(here, rich, manager, card):
     assert (await held(here, card))["visits"] == 10
 
 
+async def test_visits_live_longer_with_a_reason(here, rich, manager, card):
+    assert "Let the visits live longer" not in await manager.page(path_of(here, card))
+    await purchases.buy_package(here.db, rich.cashier, card.id, "ten", None, here.clock.now())
+    last = await here.db.fetch_val("SELECT MAX(expires_at) FROM lots WHERE unit = 'visits'")
+    wrong = await manager.post(path_of(here, card, "extend"), {"extend_days": "5", "extend_reason": ""})
+    assert wrong.status_code == 422 and value_of(wrong, "extend_days") == "5"
+    answer = await manager.post(path_of(here, card, "extend"), {"extend_days": "5", "extend_reason": "the pool was closed"})
+    assert "The visits live longer." in await manager.page(answer.headers["location"])
+    assert await here.db.fetch_val("SELECT MAX(expires_at) FROM lots WHERE unit = 'visits'") == last + 5 * 86_400_000
+    assert "Пусть визиты живут дольше" in await manager.page(path_of(here, card), "ru")
+
+
 @pytest.mark.parametrize(("unit", "typed", "after"), [("stamps", "4", 4), ("visits", "+2", 2), ("points", "15", 15)])
 async def test_any_balance_of_the_programme_is_corrected(here, rich, manager, card, unit, typed, after):
     answer = await manager.post(path_of(here, card, "adjust"), {"unit": unit, "points": typed, "reason": "why", "key": "k1"})

@@ -16,7 +16,7 @@ RULES = ProgramRules(
     visits=Visits((Package("ten", Said("Ten visits"), 10, 300_000, 90),), freeze_days=30),
     rules=(Rule("reviews", Said("Reviews"), Earn(20), When(event="review")),))
 # What an example needs to have been done before it.
-ORDER = ("api:set_product", "api:create_reward", "api:purchases", "api:visits", "api:freeze")
+ORDER = ("api:set_product", "api:create_reward", "api:purchases", "api:visits", "api:freeze", "api:claims")
 
 
 def test_every_body_with_fields_has_an_example_and_no_example_is_left_over():
@@ -54,6 +54,8 @@ async def test_every_example_does_what_its_call_promises(client, here):
         assert answer.status_code == call.status, (name, answer.text)
         if name == "api:sell":
             ids["op"] = answer.json()["id"]
+        if name == "api:claims":
+            ids["vch"] = answer.json()["vouchers"]["issued"][0]["id"]
         if name == "api:create_reward":
             ids["rwd"] = answer.json()["id"]
 
@@ -64,5 +66,5 @@ def filled(part, ids):
         return {name: filled(value, ids) for name, value in part.items()}
     if isinstance(part, list):
         return [filled(value, ids) for value in part]
-    found = re.fullmatch("(crd|prg|rwd)_[0-9a-z]{13}", part) if isinstance(part, str) else None
+    found = re.fullmatch("(crd|prg|rwd|vch)_[0-9a-z]{13}", part) if isinstance(part, str) else None
     return ids[found[1]] if found else part

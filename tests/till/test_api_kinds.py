@@ -261,3 +261,43 @@ async def test_a_large_correction_waits_for_a_second_manager(open_shop):
     assert (await till.get("/approvals")).json() == {"items": [asked.json()], "next_cursor": None}
     assert (await till.post(f"/cards/{card}/adjustments", {**body, "unit": "stamps", "amount": 2})).json()["balances"]["stamps"] == 2
     assert (await till.post(f"/cards/{card}/adjustments", {**body, "unit": "visits", "amount": 2})).json()["errors"][0]["field"] == "unit"
+
+
+async def test_a_voucher_is_handed_over_without_a_receipt_and_only_once(open_shop):
+    till, card = await open_shop(ProgramRules(stamps=Stamps(Conversion(2, ("tea", "cake")))), reward("tea"), reward("cake"))
+    await sold(till, card, 10_000)
+    [voucher] = (await sold(till, card, 10_000))["vouchers"]["issued"]
+    tea = voucher["rewards"][0]["id"]
+    none = await till.post(f"/cards/{card}/vouchers/use", {"voucher": voucher["id"]})
+    assert (none.status_code, none.json()["code"]) == (422, "reward_not_chosen")
+    used = await till.post(f"/cards/{card}/vouchers/use", {"voucher": voucher["id"], "reward": tea})
+    assert (used.status_code, used.json()["vouchers"]["used"][0]["id"]) == (201, voucher["id"])
+    again = await till.post(f"/cards/{card}/vouchers/use", {"voucher": voucher["id"], "reward": tea})
+    assert (again.status_code, again.json()["code"]) == (409, "voucher_used")
+    await till.post(f"/sales/{used.json()['id']}/undo")
+    assert [each["status"] for each in (await till.get(f"/cards/{card}")).json()["vouchers"]] == ["open"]
+
+
+async def test_what_takes_something_off_a_purchase_is_not_handed_over_without_one(open_shop, here):
+    till, card = await open_shop(ProgramRules(stamps=Stamps(Conversion(2, ("off",)))), reward("off", "money_off", value=5_000))
+    await sold(till, card, 10_000)
+    [voucher] = (await sold(till, card, 10_000))["vouchers"]["issued"]
+    before = await written(here)
+    refused = await till.post(f"/cards/{card}/vouchers/use", {"voucher": voucher["id"]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "needs_receipt")
+    assert await written(here) == before
+
+
+async def test_prepaid_visits_live_longer_by_a_manager_who_says_why(open_shop, here):
+    till, card = await open_shop(ProgramRules(visits=Visits((Package("ten", Said("Ten", "Десять"), 10, 500_000, 90),))))
+    nothing = await till.post(f"/cards/{card}/extend", {"days": 5, "reason": "The pool was closed"})
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "not_enough")
+    await till.post(f"/cards/{card}/purchases", {"package": "ten"})
+    before = await written(here)
+    for body, field in (({"days": 5, "reason": " "}, "reason"), ({"days": 366, "reason": "x"}, "days")):
+        wrong = await till.post(f"/cards/{card}/extend", body)
+        assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, field)
+    assert await written(here) == before
+    longer = await till.post(f"/cards/{card}/extend", {"days": 5, "reason": "The pool was closed"})
+    assert (longer.status_code, longer.json()["reason"]) == (201, "The pool was closed")
+    assert (await till.get(f"/cards/{card}")).json()["balances"]["visits"] == 10
