@@ -18,6 +18,7 @@ from app.console import frame
 from app.console.founding import slug_of
 from app.console.program import program_of
 from app.console.program_fields import Typed
+from app.console.program_frame import switch_of
 from app.designs import service as designs
 from app.errors import Invalid, NotFound
 from app.programs.store import Program
@@ -54,6 +55,7 @@ async def _promos(request: Request, program: Program, typed: dict[str, str] | No
     batches = await promo.list_batches(here.db, program.business_id, program.id)
     return await frame.page(request, "promos", {
         "batches": [_facts(request, program, each, names) for each in batches], "now": now, "action": address(request, program),
+        "other_programs": await switch_of(request, program, PROMOS),
         "kinds": [(key, frame.said(request, word)) for key, word in KINDS.items()], "program_name": program.name_in(said),
         "rewards": [("", frame.said(request, N_("what the rules say"))),
                     *((each.key, names[each.key]) for each in rewards if not each.is_closed)],

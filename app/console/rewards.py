@@ -12,6 +12,7 @@ from app.console import frame
 from app.console.founding import slug_of
 from app.console.program import program_of
 from app.console.program_fields import Typed, amount_text, share_text
+from app.console.program_frame import switch_of
 from app.errors import Invalid
 from app.programs import words
 from app.programs.store import Program
@@ -65,7 +66,8 @@ async def _rewards(request: Request, program: Program, chosen: Reward | None, ty
         "kinds": [(key, frame.said(request, word)) for key, word in KINDS.items()],
         "units": [(key, frame.said(request, word)) for key, word in UNITS.items()],
         "levels": [("", frame.said(request, N_("everybody"))), *level_names.items()] if levels else [],
-        "program_name": program.name_in(said), "values": typed or _values(chosen, program)}, done=done, wrong=wrong, status=status)
+        "program_name": program.name_in(said), "other_programs": await switch_of(request, program, REWARDS),
+        "values": typed or _values(chosen, program)}, done=done, wrong=wrong, status=status)
 
 
 def _row(request: Request, program: Program, reward: Reward, waiting: int, levels: dict[str, str]) -> dict[str, Any]:

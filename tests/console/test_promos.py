@@ -7,7 +7,10 @@ import pytest
 
 from app.benefits import coupons, promo
 from app.benefits import service as benefits
+from app.benefits.opening import open_program
 from app.benefits.rules import RewardWish, Terms
+from app.programs import service as programs
+from app.programs.kinds import KINDS
 from app.programs.terms import Said
 from tests.console.visiting import audited, rows, value_of, words_of
 
@@ -121,3 +124,16 @@ async def test_another_businesss_batches_do_not_exist_here(here, shop, other_sho
         assert (await manager.get(f"{PROMOS}/theirs{path}{theirs}")).status_code == 404
     assert (await manager.post(f"{PROMOS}/theirs/close{theirs}")).status_code == 404
     assert await rows(here) == before
+
+
+async def test_the_programme_is_chosen_on_the_page_where_there_are_several(here, shop, manager):
+    assert 'aria-label="Programme"' not in (await manager.get(PROMOS)).text
+    business = await programs.get_business(here.db, shop.business_id)
+    kind = KINDS["stamps"]
+    second = await open_program(here.db, shop.who, business, kind, Said("Coffee club", "Кофейный клуб"), "second", kind.rules("RUB"),
+                                here.clock.now())
+    url = f"{PROMOS}?program={here.ids.encode('program', second)}"
+    first = (await manager.get(PROMOS)).text
+    assert f'href="{url}"' in first
+    assert 'aria-current="true"><bdi>Coffee club</bdi>' not in first
+    assert 'aria-current="true"><bdi>Coffee club</bdi>' in (await manager.get(url)).text

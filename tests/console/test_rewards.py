@@ -2,7 +2,10 @@
 import pytest
 
 from app.benefits import service as benefits
+from app.benefits.opening import open_program
 from app.benefits.rules import RewardWish
+from app.programs import service as programs
+from app.programs.kinds import KINDS
 from app.programs.terms import Said
 from tests.console.visiting import audited, rows, sign_in, value_of, words_of
 
@@ -109,3 +112,16 @@ async def test_a_form_without_its_token_changes_nothing(here, manager):
     before = await rows(here)
     assert (await manager.post(REWARDS, COFFEE, token="0" * 32)).status_code == 403
     assert await rows(here) == before
+
+
+async def test_the_programme_is_chosen_on_the_page_where_there_are_several(here, shop, manager):
+    assert 'aria-label="Programme"' not in (await manager.get(REWARDS)).text
+    business = await programs.get_business(here.db, shop.business_id)
+    kind = KINDS["stamps"]
+    second = await open_program(here.db, shop.who, business, kind, Said("Coffee club", "Кофейный клуб"), "second", kind.rules("RUB"),
+                                here.clock.now())
+    url = f"{REWARDS}?program={here.ids.encode('program', second)}"
+    first = (await manager.get(REWARDS)).text
+    assert f'href="{url}"' in first
+    assert 'aria-current="true"><bdi>Coffee club</bdi>' not in first
+    assert 'aria-current="true"><bdi>Coffee club</bdi>' in (await manager.get(url)).text
