@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from app.cards.service import Card
 from app.clock import local_day, midnight_after
 from app.context import Context
+from app.enrolment.rules import is_closing
 from app.ledger.operations import Operation
 from app.programs import service as programs
 from app.programs.store import Program
@@ -30,6 +31,13 @@ async def desk_of(here: Context, who: Principal, language: str) -> Desk:
     if who.location_id is not None:
         place = (await programs.get_location(here.db, who.business_id, who.location_id)).name_in(language)
     return Desk(who, program, place, await programs.location_zone(here.db, who.business_id, who.location_id))
+
+
+async def joinable(here: Context, who: Principal, now: datetime) -> list[Program]:
+    """The programmes that a till may give a card of, the business's first one first: clubs by invitation and closing ones not."""
+    return [program for program in await programs.list_programs(here.db, who.business_id)
+            if program.closed_at is None and not is_closing(program.earns_until_at, now)
+            and not (program.rules.club and program.rules.club.by == "invitation")]
 
 
 async def desk_at(here: Context, desk: Desk, card: Card, who: Principal) -> Desk:

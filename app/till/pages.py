@@ -1,5 +1,6 @@
 """The cashier's pages around the card: sign in, scan, a new card for a phone number. The card itself is in selling.py, what was rung
 up in receipts.py."""
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from app.idempotency.rules import Key
 from app.money import parse_major
 from app.programs import service as programs
 from app.programs import words
+from app.programs.store import Program
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.staff import rules as staff_rules
@@ -139,11 +141,14 @@ async def enrol_page(request: Request) -> Response:
     return await _enrol(request)
 
 
-async def _enrol(request: Request, *, phone: str = "", amount: str = "", wrong: dict[str, str] | None = None,
+async def _enrol(request: Request, *, phone: str = "", amount: str = "", chosen: str = "", wrong: dict[str, str] | None = None,
                  sent: dict[str, Any] | None = None, key: str = "", status: int = 200) -> Response:
     here = context(request)
     desk = await desks.desk_of(here, principal(request), language(request))
+    offered = [(here.ids.encode("program", each.id), each.name_in(language(request)))
+               for each in await desks.joinable(here, desk.who, here.clock.now())]
     return templating.render(request, "till/enrol.html", {
+        "programs": offered if len(offered) > 1 else [], "program": chosen,
         "place": desk.place, "who": desk.who.name, "till_url": TILL, "action": ENROL, "phone": phone, "amount": amount,
         "prefix": phones.prefix(desk.program.country), "errors": wrong or {}, "currency": desk.program.currency,
         "csrf_token": csrf_token(request, KIND), "key": key or secrets.new_token(22), "sent": sent}, status=status)
@@ -154,19 +159,34 @@ async def enrol(request: Request) -> Response:
     form = await read_form(request)
     check_forgery(request, form, KIND)
     phone, amount, key = text_field(form, "phone", 300), text_field(form, "amount", 40), text_field(form, "key", 64)
+    chosen = text_field(form, "program", 40)
     try:
-        return await _start(request, phone, amount, typed.key_of(request, form, phone, amount))
+        return await _start(request, phone, amount, chosen, typed.key_of(request, form, phone, amount, chosen))
     except errors.TesseraError as refused:
-        answer = await _enrol(request, phone=phone, amount=amount, wrong=typed.wrong_of(request, refused), key=key,
+        answer = await _enrol(request, phone=phone, amount=amount, chosen=chosen, wrong=typed.wrong_of(request, refused), key=key,
                               status=status_of(refused))
         if refused.retry_after:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
 
 
-async def _start(request: Request, phone: str, amount: str, key: Key | None) -> Response:
+async def _program(request: Request, desk: Desk, chosen: str) -> Program:
+    """The programme that the form chose; with nothing to choose from, the only one that gives cards. Raises NotFound."""
+    here = context(request)
+    offered = await desks.joinable(here, desk.who, here.clock.now())
+    if not chosen:
+        return offered[0] if offered else desk.program
+    program_id = here.ids.decode("program", chosen)
+    for program in offered:
+        if program.id == program_id:
+            return program
+    raise errors.NotFound()
+
+
+async def _start(request: Request, phone: str, amount: str, chosen: str, key: Key | None) -> Response:
     here, who = context(request), principal(request)
     desk = await desks.desk_of(here, who, language(request))
+    desk = replace(desk, program=await _program(request, desk, chosen))
     e164 = phones.parse_phone(phone, desk.program.country, {desk.program.country, *here.settings.sms_countries})
     minor = parse_major(amount, desk.program.currency) if amount else None
     told = await enrolment.start(here.db, here.ring, here.settings, who, Wish(

@@ -2,11 +2,16 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
+from app.benefits.opening import open_program
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.enrolment import activation
 from app.ledger import verify
+from app.programs import service as programs
+from app.programs.kinds import KINDS
+from app.programs.terms import Club, Said
 from tests.shops import PASSWORD, make_card
 
 ORIGIN = {"Origin": "https://cards.example.com", "Accept-Language": "en"}
@@ -154,6 +159,25 @@ async def test_a_new_card_for_a_number_waits_with_its_first_purchase(till, here,
     [row] = await here.db.fetch_all("SELECT status, source FROM cards")
     assert (row["status"], row["source"]) == ("provisional", "till")
     assert await here.db.fetch_val("SELECT COUNT(*) FROM messages") == 1
+
+
+async def test_the_cashier_chooses_the_card_where_there_are_several_but_no_club_by_invitation(till, here, shop) -> None:
+    assert 'name="program"' not in (await till.get("/till/enrol")).text
+    business = await programs.get_business(here.db, shop.business_id)
+    made = {}
+    for slug, kind, rules in (("stamps", "stamps", KINDS["stamps"].rules("RUB")),
+                              ("club", "club", replace(KINDS["club"].rules("RUB"), club=Club(by="invitation")))):
+        made[slug] = await open_program(here.db, shop.who, business, KINDS[kind], Said(f"The {slug}"), slug, rules, here.clock.now())
+    page = (await till.get("/till/enrol")).text
+    assert "The stamps" in page and "The club" not in page
+    ids = {slug: here.ids.encode("program", program_id) for slug, program_id in made.items()}
+    refused = await till.post("/till/enrol", data={**hidden(page), "phone": "8 916 000-00-07", "program": ids["club"]})
+    assert refused.status_code == 404 and await here.db.fetch_val("SELECT COUNT(*) FROM enrolments") == 0
+    mistyped = await till.post("/till/enrol", data={**hidden(page), "phone": "8 916", "program": ids["stamps"]})
+    assert f'value="{ids["stamps"]}" selected' in mistyped.text
+    sent = await till.post("/till/enrol", data={**hidden(page), "phone": "8 916 000-00-07", "program": ids["stamps"]})
+    assert "A message is on its way" in sent.text
+    assert await here.db.fetch_val("SELECT program_id FROM cards") == made["stamps"]
 
 
 async def test_a_mistyped_number_comes_back_with_the_sentence_and_the_text(till, here, shop) -> None:
