@@ -22,7 +22,8 @@ SOON = timedelta(days=30)
 
 class Around(msgspec.Struct, frozen=True):
     """at, zone: the moment and the business's time zone; expiring: what ends first within a month; next_level: the level above and
-    what is missing to it before this purchase; member_until: the end of a membership; rewards: key → name; receipt: of a quote."""
+    what is missing to it before this purchase; member_until: the end of a membership; rewards: key → name; receipt: of a quote;
+    goods: what the favourite product and personal offers are called, by SKU."""
 
     at: datetime
     zone: str
@@ -31,6 +32,7 @@ class Around(msgspec.Struct, frozen=True):
     member_until: datetime | None = None
     rewards: Mapping[str, Said] = {}
     receipt: Receipt | None = None
+    goods: Mapping[str, str] = {}
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -60,7 +62,16 @@ async def around(reader: Reader, program: programs.Program, rules: ProgramRules,
     if has_vouchers or names_rewards(rules):
         known = await benefits.list_rewards(reader, program.business_id, program.id, open_only=False)
         names = {reward.key: reward.names for reward in known}
-    return Around(now, program.time_zone, soon, following, until, names, receipt)
+    goods = await _goods(reader, program, rules, card, now)
+    return Around(now, program.time_zone, soon, following, until, names, receipt, goods)
+
+
+async def _goods(reader: Reader, program: programs.Program, rules: ProgramRules, card: Card, now: datetime) -> dict[str, str]:
+    """What products are called that a hint may name, by SKU; those without a name are left out."""
+    offers = await standings.offers_of(reader, card.account_id, now) if rules.offers else []
+    favourite = await standings.favourite_of(reader, program, card.account_id, now) if rules.favourite else None
+    known = [(each.sku, each.name) for each in offers] + ([(favourite.sku, favourite.name)] if favourite else [])
+    return {sku: name for sku, name in known if name}
 
 
 def names_rewards(rules: ProgramRules) -> bool:

@@ -202,14 +202,15 @@ def _to_next_level(seen: Quote | Seen, names: Names) -> list[str]:
 
 def _to_name(seen: Quote | Seen, names: Names) -> list[str]:
     """What to offer: the favourite product, personal offers."""
-    said, standing = [], seen.standing
+    said, standing, called = [], seen.standing, seen.around.goods if seen.around else {}
     if standing.favourite:
-        said.append(names.say(f"Offer the favourite product: {standing.favourite}.", f"Предложите любимый товар: {standing.favourite}."))
+        product = called.get(standing.favourite, standing.favourite)
+        said.append(names.say(f"Offer the favourite product: {product}.", f"Предложите любимый товар: {product}."))
     elif seen.rules.favourite is not None:
         said.append(names.say("No favourite product is chosen yet: offer to choose one.",
                               "Любимый товар ещё не выбран: предложите выбрать."))
     if standing.offers:
-        goods = ", ".join(f"{sku} −{names.percent(share)}" for sku, share in list(standing.offers.items())[:NAMED])
+        goods = ", ".join(f"{called.get(sku, sku)} −{names.percent(share)}" for sku, share in list(standing.offers.items())[:NAMED])
         said.append(names.say(f"Personal offers: {goods}.", f"Личные предложения: {goods}."))
     return said
 

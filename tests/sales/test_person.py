@@ -7,6 +7,7 @@ import msgspec
 from app.ledger.rules import NotEnoughPoints
 from app.ledger.verify import verify
 from app.programs.terms import Caps, Discount, Earn, Favourite, Level, Levels, Offers, Rule, Said, When
+from app.sales.words import hints
 from app.segments import service as segments
 from app.standing import service as standing
 from app.standing.service import CampaignUsedUp
@@ -46,6 +47,8 @@ async def test_a_chosen_favourite_and_a_basket_of_offers_take_off_their_lines(ti
     till.later(minutes=1)
     quoted = (await till.quote(15_000, lines=[TEA, BUN])).judgement
     assert [line.discount for line in quoted.lines] == [1_000 + 2_700, 500]       # the offer, then the favourite on what is left
+    said = hints(await till.quote(15_000, lines=[TEA, BUN]), "en")
+    assert "Offer the favourite product: Tea." in said and any("Tea −10" in each for each in said)
 
 
 async def test_a_purchase_that_was_undone_is_not_what_the_next_basket_is_made_of(till):

@@ -153,6 +153,11 @@ def test_offers_and_the_favourite_product_are_named():
     assert said(rules=rules, standing=Standing(offers={"tea": 1_000, "bun": 500})) == [
         "No favourite product is chosen yet: offer to choose one.", "Personal offers: tea −10%, bun −5%."]
     assert said("ru", rules=rules, standing=Standing(favourite="tea")) == ["Предложите любимый товар: tea."]
+    goods = {"tea": "Чай с мятой"}
+    assert said("ru", rules=rules, standing=Standing(favourite="tea"), goods=goods) == ["Предложите любимый товар: Чай с мятой."]
+    offers = with_rules(offers=t.Offers(), earn_points=0)
+    assert said("ru", rules=offers, standing=Standing(offers={"tea": 1_000, "bun": 500}), goods=goods) == [
+        "Личные предложения: Чай с мятой −10 %, bun −5 %."]
 
 
 def test_what_ends_soon_is_said_with_its_last_good_day():
