@@ -119,11 +119,13 @@ async def _confirm(request: Request, card: Card, who: Principal, program: Progra
     if not ask and over is not None and quote.judgement.points > over:
         ask = i18n.translate(said, ConfirmationNeeded.detail)
     shown = await showing.card_context(here, desk.program, card, said, now)
+    pressed = [chip for chip in shown["chips"] if chip["use"] in typed.uses_of(form)]
     return templating.render(request, "till/confirm.html", {
         "business_name": desk.program.business_name_in(said), "place": desk.place, "till_url": TILL, "action": card_path(request, card),
         "csrf_token": csrf_token(request, KIND), "key": text_field(form, "key", 64) or secrets.new_token(22), "act": act,
         "typed": typed.texts_of(form), "used": typed.uses_of(form), "error": error, "ask": ask, "zone": desk.zone, "now": now,
-        "chips": [chip["name"] for chip in shown["chips"] if chip["use"] in typed.uses_of(form)],
+        "chips": [chip["name"] for chip in pressed],
+        "unpriced": [chip["name"] for chip in pressed if chip["is_line"]] if not text_field(form, "price", 40) else [],
         **{name: shown[name] for name in ("brand", "name", "phone", "number_end", "currency")},
         **results.told(quote, program, said)}, status=status)
 

@@ -159,14 +159,21 @@ def _is_for_sale(reward: Reward, seen: Seen, held: Mapping[str, int]) -> bool:
 def _voucher_chips(here: Context, vouchers: Sequence[Voucher], rewards: Mapping[str, Reward], language: str) -> list[dict[str, Any]]:
     """One for each reward that a voucher may become; `use` as the form sends it."""
     return [{"use": f"{here.ids.encode('voucher', each.id)}/{key}", "name": rewards[key].names.in_(language), "cost": "",
-             "code": in_groups(each.code), "until": each.ends_at, "by_hand": rewards[key].kind in BY_HAND}
+             "code": in_groups(each.code), "until": each.ends_at, "by_hand": rewards[key].kind in BY_HAND,
+             "is_line": _is_line(rewards[key])}
             for each in vouchers for key in each.rewards if key in rewards]
 
 
 def _reward_chip(here: Context, reward: Reward, program: Program, language: str) -> dict[str, Any]:
     assert reward.unit is not None
     return {"use": here.ids.encode("reward", reward.id), "name": reward.names.in_(language), "code": "", "until": None,
-            "cost": words.amount(reward.cost, reward.unit, program.currency, language), "by_hand": reward.kind in BY_HAND}
+            "cost": words.amount(reward.cost, reward.unit, program.currency, language), "by_hand": reward.kind in BY_HAND,
+            "is_line": _is_line(reward)}
+
+
+def _is_line(reward: Reward) -> bool:
+    """Whether it takes the price of one of the receipt's lines off."""
+    return reward.kind == "product" and bool(reward.sku)
 
 
 def _priced(reward: Reward, program: Program, language: str) -> str:

@@ -1,5 +1,6 @@
 """What a cashier typed and pressed, read as the till's acts ask for it; and what is refused, said beside the field it is about."""
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -17,9 +18,11 @@ from app.web import i18n
 from app.web.forms import text_field
 from app.web.requests import language
 
-FIELDS = ("amount", "points", "promo", "receipt", "tender", "visits", "load", "giver", "words")
+FIELDS = ("amount", "price", "points", "promo", "receipt", "tender", "visits", "load", "giver", "words")
 SHOWN_AT = {"amount": "amount", "points": "points", "redeem.points": "points", "phone": "phone", "promo_code": "promo",
-            "receipt": "receipt", "visits": "visits", "load": "load", "lines": "lines", "name": "giver", "words": "words"}
+            "receipt": "receipt", "visits": "visits", "load": "load", "lines": "price", "name": "giver", "words": "words"}
+DEARER = N_("The product cannot cost more than the receipt.")
+ONE_PRODUCT = N_("Choose the one product that this price is of, or leave the field empty.")
 ONE_EACH = N_("A voucher becomes one reward: choose one of them.")
 
 
@@ -37,11 +40,32 @@ async def wish_of(here: Context, program: Program, card: Card, act: str, typed: 
                   expect: str = "", confirmed: bool = False) -> SaleRequest:
     """The purchase that a form describes. act: redeem, to spend as well, or anything else. Raises Invalid and NotFound."""
     vouchers, catalogue = await _used(here, program, uses)
+    amount = parse_major(typed["amount"], program.currency)
     return SaleRequest(
-        card.id, parse_major(typed["amount"], program.currency), redeem=_points(typed["points"], program) if act == "redeem" else 0,
+        card.id, amount, lines=await _lines(here, program, vouchers, catalogue, typed["price"], amount),
+        redeem=_points(typed["points"], program) if act == "redeem" else 0,
         receipt=typed["receipt"] or None, expect_to_pay=int(expect) if expect.isascii() and expect.isdigit() and len(expect) < 14 else None,
         promo_code=typed["promo"] or None, vouchers=vouchers, catalogue=catalogue, tenders=(typed["tender"],) if typed["tender"] else (),
         confirmed=confirmed)
+
+
+async def _lines(here: Context, program: Program, vouchers: list[tuple[int, str | None]], catalogue: list[str], text: str,
+                 amount: int) -> list[dict[str, Any]]:
+    """The one line that a product which becomes free needs: with the price that was typed for it, under the product's number.
+
+    Several products at once are taken off by hand: which of them the price was would be a guess. Raises Invalid (field price).
+    """
+    if not text:
+        return []
+    price = within("price", lambda: parse_major(text, program.currency))
+    if price > amount:
+        raise errors.Invalid(fields=[errors.FieldError("price", "price", DEARER)])
+    chosen = {*catalogue, *(key for _, key in vouchers if key)}
+    rewards = await benefits.list_rewards(here.db, program.business_id, program.id, open_only=False)
+    goods = [each for each in rewards if each.key in chosen and each.kind == "product" and each.sku]
+    if len(goods) != 1:
+        raise errors.Invalid(fields=[errors.FieldError("price", "price", ONE_PRODUCT)])
+    return [{"amount": price, "sku": goods[0].sku, "name": goods[0].names.in_(program.language), "quantity": 1}]
 
 
 def _points(text: str, program: Program) -> int | None:

@@ -109,6 +109,25 @@ async def test_a_voucher_in_a_purchase_is_shown_before_it_is_done(counter) -> No
     assert "Use with this purchase" not in await till.page()
 
 
+async def test_a_free_product_takes_off_the_price_that_the_cashier_types_for_it(counter) -> None:
+    till = await counter(KINDS["stamps"].rules("RUB"), RewardWish("gift", "product", Said("A latte", "Латте"), sku="L1"))
+    for _ in range(6):
+        await till.done("earn", amount="250")
+    page = (await till.client.get(till.url)).text
+    use = re.search(r'name="use" value="([^"]+)"', page)[1]
+    assert "Price of the product that is free" in page
+    without = await till.press("earn", amount="490", use=use)
+    assert "Nothing is taken off for “A latte”" in words_of(without)
+    dearer = await till.press("earn", amount="490", price="491", use=use)
+    assert dearer.status_code == 422 and "cannot cost more" in dearer.text and 'value="491"' in dearer.text
+    unchosen = await till.press("earn", amount="490", price="190")
+    assert unchosen.status_code == 422 and "Choose the one product" in unchosen.text
+    seen = await till.press("earn", amount="490", price="190", use=use)
+    assert "300 ₽ to pay" in words_of(seen).replace("\u00a0", " ") and "Nothing is taken off" not in seen.text
+    done = await till.client.post(till.url, data={**hidden(seen.text), "act": "earn"})
+    assert done.status_code == 303 and "Done. To pay 300 ₽" in await till.page(done.headers["location"])
+
+
 async def test_what_changed_since_it_was_shown_is_shown_again_and_nothing_is_sold(counter) -> None:
     till = await counter(RULES, points=100)
     answer = await till.press("redeem", amount="100", points="", expect="9900")
