@@ -11,6 +11,7 @@ from app.benefits import service as benefits
 from app.benefits.rules import Reward, Voucher, in_groups
 from app.card_pages import service
 from app.card_pages.service import Opened
+from app.clock import from_ms, to_ms
 from app.context import Context
 from app.ledger import service as ledger
 from app.ledger.service import Shown
@@ -23,6 +24,7 @@ from app.web.requests import context
 from app.web.routing import link, route
 
 SOON = timedelta(days=30)
+LOADS = 20
 FIGURES = ("points", "money", "stamps", "visits", "donated")
 
 
@@ -36,9 +38,26 @@ async def shown(here: Context, opened: Opened, language: str, now: datetime) -> 
         "figures": _figures(program, held, language), "owes": any(amount < 0 for amount in held.available.values()),
         "pending": [words.amount(amount, unit, program.currency, language) for unit, amount in held.pending.items() if unit in FIGURES],
         "expiring": {"text": words.amount(soon.amount, soon.unit, program.currency, language), "at": soon.at} if soon else None,
+        **_closing(program, now), "gift": await _gift(here, opened) if opened.strength == "card" and program.rules.gift else None,
+        "member_ended": await ledger.member_ended(here.db, card.account_id, now) if program.rules.membership and until is None else None,
         "member_until": until, "is_membership": program.rules.membership is not None,
         "level": await _level(here, opened, language, now),
         "mine": await _mine(here, opened, held, language, now) if opened.strength == "card" and card.status == "active" else None}
+
+
+def _closing(program: Program, now: datetime) -> dict[str, Any]:
+    """The two moments of a programme whose end was announced: from when it gives nothing more, from when nothing can be spent."""
+    ends = {"earns_until": program.earns_until_at, "spends_until": program.spends_until_at}
+    return {**{name: from_ms(end) if end else None for name, end in ends.items()},
+            "has_stopped": program.earns_until_at is not None and program.earns_until_at <= to_ms(now)}
+
+
+async def _gift(here: Context, opened: Opened) -> dict[str, str] | None:
+    """Who gave what is on a gift card, and what they wrote: of the newest load that says so."""
+    loaded = await service.history(here.db, opened, LOADS, kind="purchase")
+    back = {each.of_operation_id for kind in ("undo", "refund") for each in await service.history(here.db, opened, LOADS, kind=kind)}
+    said = (operation.texts.get("gift") for operation in loaded if operation.id not in back)
+    return next(({"name": each.get("from", ""), "words": each.get("words", "")} for each in said if each), None)
 
 
 def _figures(program: Program, held: Shown, language: str) -> list[tuple[str, str]]:

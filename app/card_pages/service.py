@@ -73,9 +73,9 @@ async def invite(db: Database, opened: Opened, code: str, now: datetime) -> None
     await write_transaction(db, lambda tx: referrals.invitation_of(tx, opened.program, opened.card.account_id, code, now))
 
 
-async def history(db: Database, opened: Opened, limit: int) -> list[Operation]:
-    """What happened on the card's account, newest first."""
-    return await operations_store.list_operations(db, Filter(opened.card.business_id, account_id=opened.card.account_id), limit)
+async def history(db: Database, opened: Opened, limit: int, *, kind: str | None = None) -> list[Operation]:
+    """What happened on the card's account, newest first. kind: of operations; None: all."""
+    return await operations_store.list_operations(db, Filter(opened.card.business_id, account_id=opened.card.account_id, kind=kind), limit)
 
 
 async def remember(tx: Transaction, ring: KeyRing, business_id: int, card_id: int, secret: str, strength: str, now: datetime) -> None:

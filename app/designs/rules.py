@@ -60,8 +60,8 @@ class CardFace(msgspec.Struct, frozen=True):
 
     What only some kinds have is None elsewhere: money_minor, expiring_minor, pending_minor: a balance in money; pending: points that
     wait; rate_bp: what comes back; discount_bp; level: its key; next_minor or next_count: what is missing to the next level, by what
-    levels measure; stamps of stamps_size; visits; valid_until: a membership's last good day; donated_minor; vouchers: rewards ready
-    to be collected, and voucher_until, the last good day of the one that ends first.
+    levels measure; stamps of stamps_size; visits; valid_until: a membership's last good day, also of one that is over; donated_minor;
+    vouchers: rewards ready to be collected, and voucher_until, the last good day of the one that ends first.
     """
 
     barcode_message: str

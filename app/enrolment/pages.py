@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import errors
+from app.clock import from_ms
 from app.customers import phones
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
@@ -85,7 +86,8 @@ async def _enrol_page(request: Request, program: Program, phone: str = "", error
     return templating.render(request, "enrolment/enrol.html", {
         "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,
         "action": _address(request), "phone": phone, "prefix": phones.prefix(program.country), "error": error,
-        "closed": i18n.translate(language, closed) if closed else "",
+        "closed": i18n.translate(language, closed) if closed else "", "zone": program.time_zone,
+        "earns_until": from_ms(program.earns_until_at) if program.earns_until_at and not closed else None,
     }, status=403 if closed else 422 if error else 200, default_language=program.language)
 
 

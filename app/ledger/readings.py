@@ -128,3 +128,9 @@ async def member_until(reader: Reader, account_id: int, at: datetime) -> datetim
         if (lot.available_at or 0) <= (to_ms(at) if end is None else end):
             end = max(end or 0, lot.expires_at or FOREVER)
     return None if end is None or end >= FOREVER else from_ms(end)
+
+
+async def member_ended(reader: Reader, account_id: int, at: datetime) -> datetime | None:
+    """When the last membership ended that is over at `at`; None where there was none, or it was taken back."""
+    end = await store.membership_ended(reader, account_id, to_ms(at))
+    return None if end is None else from_ms(end)

@@ -183,6 +183,11 @@ SELECT 1 FROM lots WHERE account_id = :account_id AND unit = :unit AND remaining
 _MEMBERSHIPS = """
 SELECT id, remaining, expires_at, created_at, available_at FROM lots
 WHERE account_id = :account_id AND unit = 'membership' AND remaining <> 0 AND (expires_at IS NULL OR expires_at > :at)"""
+# A membership that was taken back did not end: what ended is still there, or an expiry took it.
+_MEMBERSHIP_ENDED = """
+SELECT MAX(l.expires_at) FROM lots l WHERE l.account_id = :account_id AND l.unit = 'membership' AND l.expires_at <= :at
+  AND (l.remaining > 0 OR EXISTS (SELECT 1 FROM operations o JOIN entries e ON e.operation_id = o.id
+                                  WHERE o.account_id = :account_id AND o.kind = 'expiry' AND e.lot_id = l.id))"""
 _SET_MERGED = """
 UPDATE accounts SET merged_into = :into WHERE id = :id AND business_id = :business_id AND merged_into IS NULL RETURNING id"""
 _LEAD_ON = "UPDATE accounts SET merged_into = :into WHERE merged_into = :id AND business_id = :business_id"
@@ -235,6 +240,12 @@ async def memberships(reader: Reader, account_id: int, at_ms: int) -> list[Lot]:
     """Those that did not end by a moment, by when they begin."""
     lots = [Lot(*row) for row in await reader.fetch_all(_MEMBERSHIPS, {"account_id": account_id, "at": at_ms})]
     return sorted(lots, key=lambda lot: (lot.available_at or 0, lot.id))
+
+
+async def membership_ended(reader: Reader, account_id: int, at_ms: int) -> int | None:
+    """The newest end (ms) of a membership that lies behind a moment."""
+    end = await reader.fetch_val(_MEMBERSHIP_ENDED, {"account_id": account_id, "at": at_ms})
+    return None if end is None else int(end)
 
 
 async def find_merged(reader: Reader, business_id: int, account_id: int) -> tuple[int | None] | None:

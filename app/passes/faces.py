@@ -81,7 +81,9 @@ async def face_of(reader: Reader, ring: KeyRing, card: Card, program: Program, n
     if rules.membership is not None:
         until = await ledger.member_until(reader, card.account_id, now)
         is_member = until is not None or await ledger.alive(reader, card.account_id, "membership", now)
-        more["valid_until"] = last_day(until, program.time_zone) if until else None
+        # A membership that is over shows the day on which it was: an empty field says nothing.
+        end = until or (None if is_member else await ledger.member_ended(reader, card.account_id, now))
+        more["valid_until"] = last_day(end, program.time_zone) if end else None
     if rules.levels is not None:
         level = await standing.level_now(reader, rules, card.account_id, now)
         more |= await _level(reader, card, rules, level, now)

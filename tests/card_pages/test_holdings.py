@@ -1,18 +1,25 @@
 """What a shopper has and can get stands on the card's page, and can be taken there."""
+import functools
 import json
 
 import pytest
 
 from app.benefits import service as benefits
 from app.benefits.rules import RewardWish
+from app.cards import service as cards
+from app.clock import to_ms
 from app.db import write_transaction
 from app.ledger import day_seals, proofs
 from app.ledger import service as ledger
+from app.passes import faces
 from app.programs import service as programs
 from app.programs.rules import ProgramRules
-from app.programs.terms import Conversion, Favourite, Level, Levels, Said, Stamps
+from app.programs.terms import Conversion, Favourite, Gift, Level, Levels, Membership, Plan, Said, Stamps
+from app.sales import purchases, refunds
 from app.standing import service as standings
+from tests.shops import make_card, make_shop
 
+DAY = 86_400_000
 EN = {"accept-language": "en"}
 RULES = ProgramRules(
     earn_points=5, earn_per_minor=10_000, worth_minor=100, stamps=Stamps(card=Conversion(6, ("coffee",))),
@@ -98,3 +105,46 @@ async def test_receipts_that_are_not_there_are_not_found(client, joining, card, 
     await joining.credit(card)
     assert (await client.get(f"{links['card']}/receipts/{number}")).status_code == 404
     assert (await client.get(f"{links['pass']}/receipts/1")).status_code == 404
+
+
+async def test_a_gift_says_who_gave_it_and_hides_what_nobody_agreed_to(client, here):
+    shop = await make_shop(here, "gifts", rules=ProgramRules(unit="money", worth_minor=1, gift=Gift()))
+    card, now = await make_card(here, shop), here.clock.now()
+    await here.db.execute("UPDATE accounts SET customer_id = NULL")         # whoever holds it
+    links = {strength: await write_transaction(here.db, functools.partial(link_of, here, card, strength)) for strength in ("card", "pass")}
+    page = (await client.get(links["card"], headers=EN)).text
+    assert "What you agreed to" not in page and "A gift from" not in page
+    made = await purchases.load_gift(here.db, shop.cashier, card.id, 100_000, None, now, giver=purchases.Giver("Vera <b>", "Be happy!"))
+    page = (await client.get(links["card"], headers=EN)).text
+    assert "A gift from Vera &lt;b&gt;" in page and "Be happy!" in page
+    assert "Be happy!" not in (await client.get(links["pass"], headers=EN)).text
+    await refunds.undo(here.db, shop.cashier, made.operation.id, None, now)
+    assert "A gift from" not in (await client.get(links["card"], headers=EN)).text
+
+
+async def link_of(here, card, strength, tx):
+    return f"/c/{await cards.page_link(tx, here.ring, card, strength, here.clock.now())}"
+
+
+async def test_a_closing_programme_says_both_days(client, here, shop, card, links):
+    assert "is closing" not in (await client.get(links["card"], headers=EN)).text
+    await here.db.execute("UPDATE programs SET earns_until_at = :first, spends_until_at = :last", {
+        "first": to_ms(here.clock.now()) + 10 * DAY, "last": to_ms(here.clock.now()) + 40 * DAY})
+    page = (await client.get(links["card"], headers=EN)).text
+    assert "purchases count until 2 December" in page and "can be used until 1 January 2027" in page
+    here.clock.advance(days=11)
+    page = (await client.get(links["card"], headers=EN)).text
+    assert "purchases bring nothing more" in page and "can be used until 1 January" in page
+
+
+async def test_a_membership_that_is_over_says_when_it_ended(client, here, shop, card, links):
+    rules = ProgramRules(discount_bp=1_000, membership=Membership((Plan("month", Said("Month"), 30, 100_000),)))
+    await programs.change_rules(here.db, shop.who, shop.program_id, rules, here.clock.now())
+    made = await purchases.buy_plan(here.db, shop.cashier, card.id, "month", None, here.clock.now())
+    assert "Member until 22 December" in (await client.get(links["card"], headers=EN)).text
+    here.clock.advance(days=40)
+    assert "The membership ended on 22 December" in (await client.get(links["card"], headers=EN)).text
+    program = await programs.get_program(here.db, shop.business_id, shop.program_id)
+    face = await faces.face_of(here.db, here.ring, card, program, here.clock.now())
+    assert face.valid_until.isoformat() == "2026-12-22"
+    assert made.operation.kind == "purchase"

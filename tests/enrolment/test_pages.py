@@ -281,7 +281,8 @@ async def test_a_closing_programme_takes_nobody_new_and_says_so(client, joining)
     here, shop = joining.here, joining.shop
     now = here.clock.now()
     await closing.announce(here.db, shop.who, shop.program_id, now + timedelta(days=1), now + timedelta(days=30), now)
-    assert (await client.get("/e/coffee/points", headers={"accept-language": "en"})).status_code == 200
+    page = await client.get("/e/coffee/points", headers={"accept-language": "en"})
+    assert page.status_code == 200 and "purchases count until 23 November" in page.text
     here.clock.advance(days=2)
     page = await client.get("/e/coffee/points", headers={"accept-language": "en"})
     assert page.status_code == 403 and "takes nobody new" in page.text and "<form" not in page.text.split("</main>")[0]
