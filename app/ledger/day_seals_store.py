@@ -21,7 +21,7 @@ _HASHES = "SELECT hash FROM chain WHERE business_id = :business_id AND seq >= :f
 _LINK = "SELECT seq, hash FROM chain WHERE business_id = :business_id AND operation_id = :operation_id"
 _WAITING = """
 SELECT 1 FROM operations o LEFT JOIN chain c ON c.operation_id = o.id
-WHERE o.business_id = :business_id AND o.id > :low AND c.operation_id IS NULL LIMIT 1"""
+WHERE +o.business_id = :business_id AND o.id > :low AND c.operation_id IS NULL LIMIT 1"""
 _NUMBERED = "SELECT id FROM operations WHERE account_id = :account_id AND +business_id = :business_id ORDER BY id LIMIT 1 OFFSET :skip"
 # The plus keeps SQLite from reading all operations of the business instead of the account's.
 _COUNT = "SELECT COUNT(*) FROM operations WHERE account_id = :account_id AND +business_id = :business_id"
