@@ -39,6 +39,7 @@ class Books(RuleBasedStateMachine):
     """Steps that tills, a manager, a shopper, the jobs and the clock can take, in any order."""
 
     db = None
+    only = None             # the kind of programme; else it is drawn
 
     def run(self, work):
         return self.loop.run_until_complete(work)
@@ -52,7 +53,8 @@ class Books(RuleBasedStateMachine):
 
     @initialize(drawn=programmes())
     def open(self, drawn):
-        self.name, self.terms = drawn[0], terms_of(*drawn)
+        self.name = self.only or drawn[0]
+        self.terms = terms_of(self.name, drawn[1])
         self.begin()
         self.now, self.steps = START, 0
         self.bed = self.run(make_bed(self.db, self.slug(), rules=rules_of(self.terms), zone=ZONE))
@@ -164,6 +166,12 @@ class Books(RuleBasedStateMachine):
         deal = found[-1 - which % len(found)]
         self.refund(deal, None, [(1 + line % len(deal.lines), pieces)])
 
+    @precondition(lambda self: any(deal.converted and not deal.is_whole() for deal in self.deals))
+    @rule(which=st.integers(0, 5))
+    def refund_what_became_a_voucher(self, which):
+        found = [deal for deal in self.deals if deal.converted and not deal.is_whole()]
+        self.refund(found[-1 - which % len(found)], None)
+
     def refund(self, deal, amount, lines=()):
         if deal.kind not in ("sale", "purchase"):
             amount, lines = None, ()
@@ -217,16 +225,20 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.terms["visits"])
     @rule(who=WHO)
     def buy_visits(self, who):
+        self.buy_package(who)
+
+    def buy_package(self, who):
         count, price, days = self.terms["visits"]["package"]
         act = purchases.buy_package(self.db, self.bed.key, self.cards[who], "six", None, self.now)
         self.keep_if(self.both(act, lambda: self.books.load(self.accounts[who], "visits", count, price, days, self.ms)))
 
     @precondition(lambda self: self.terms["membership"])
-    @rule(who=WHO)
-    def buy_membership(self, who):
+    @rule(who=WHO, times=st.integers(1, 2))
+    def buy_membership(self, who, times):
         days, price = self.terms["membership"]["plan"]
-        act = purchases.buy_plan(self.db, self.bed.key, self.cards[who], "week", None, self.now)
-        self.keep_if(self.both(act, lambda: self.books.load(self.accounts[who], "membership", 1, price, days, self.ms)))
+        for _ in range(times):
+            act = purchases.buy_plan(self.db, self.bed.key, self.cards[who], "week", None, self.now)
+            self.keep_if(self.both(act, lambda: self.books.load(self.accounts[who], "membership", 1, price, days, self.ms)))
 
     @precondition(lambda self: self.terms["gift"])
     @rule(who=WHO, amount=AMOUNTS)
@@ -242,8 +254,10 @@ class Books(RuleBasedStateMachine):
         self.keep_if(self.both(act, lambda: self.books.visit(self.accounts[who], count, to_ms(at), self.ms)))
 
     @precondition(lambda self: self.terms["visits"])
-    @rule(who=WHO, days=st.integers(1, 3))
-    def freeze(self, who, days):
+    @rule(who=WHO, days=st.integers(1, 3), buys=st.booleans())
+    def freeze(self, who, days, buys):
+        if buys:
+            self.buy_package(who)
         act = visits.freeze(self.db, self.bed.key, self.cards[who], days, None, self.now)
         self.both(act, lambda: self.books.freeze(self.accounts[who], days, self.ms))
 
@@ -263,7 +277,20 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.steps > 8 and not self.announced)
     @rule(way=st.booleans())
     def merge(self, way):
-        keep, lose = (0, 1) if way else (1, 0)
+        self.merge_into(0 if way else 1)
+
+    @precondition(lambda self: self.steps > 8 and not self.announced)
+    @rule(amount=AMOUNTS, debtor_stays=st.booleans())
+    def merge_a_debtor(self, amount, debtor_stays):
+        """Who spends what a purchase brought and then returns it owes it, while the other card may have something."""
+        self.sale(0, amount, 0, 0, 0)
+        bought = self.deals[-1]
+        self.sale(0, 12_000, None, 0, 0)
+        self.refund(bought, None)
+        self.merge_into(0 if debtor_stays else 1)
+
+    def merge_into(self, keep):
+        lose = 1 - keep
         act = merging.merge(self.db, self.bed.manager, self.cards[keep], self.cards[lose], None, self.now)
         self.both(act, lambda: self.books.merge(self.accounts[keep], self.accounts[lose], self.ms))
         self.accounts, self.ids, self.cards = [self.accounts[keep]], [self.ids[keep]], [self.cards[keep]]

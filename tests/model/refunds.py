@@ -53,7 +53,9 @@ class Refunds(Sheet):
         if deal.is_whole():
             self.came_not(account, deal)
             for voucher in deal.used:
-                voucher.status = "open" if voucher.status == "used" else voucher.status
+                if voucher.status == "used":
+                    voucher.status = "open"
+                    voucher.ends = grace_end if voucher.ends <= now else voucher.ends
         for use in deal.uses.values():
             part = use[2] if deal.is_whole() else use[2] * (deal.by_sum + deal.back_net()) // deal.total
             use[1] = use[2] - part
