@@ -242,6 +242,8 @@ class World:
             "/api/v1/cards/{id}/purchases": {"package": "ten"},
             "/api/v1/cards/{id}/visits": {"count": 1},
             "/api/v1/cards/{id}/freeze": {"days": 7},
+            "/api/v1/cards/{id}/extend": {"days": 7, "reason": "a test"},
+            "/api/v1/cards/{id}/vouchers/use": {"voucher": "1234567897"},
             "/api/v1/cards/{id}/claims": {"reward": ids["reward"]},
             "/api/v1/cards/{id}/favourite": {"sku": "1"},
             "/api/v1/cards/{id}/level": {"level": "gold", "reason": "a test"},

@@ -33,7 +33,8 @@ def view(language: str) -> PassView:
 
 def enrol(language: str) -> dict[str, Any]:
     return {"business_name": "Coffee <corner>", "brand": view(language).css, "view": view(language), "headline": "Five points",
-            "action": "/e/coffee", "phone": "", "prefix": "+7 ", "error": "", "closed": "", "promise": FIVE_LINES}
+            "action": "/e/coffee", "phone": "", "prefix": "+7 ", "error": "", "closed": "", "promise": FIVE_LINES,
+            "earns_until": None, "spends_until": None, "zone": "Europe/Moscow", "now": NOW}
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -139,7 +140,8 @@ def card(language: str) -> dict[str, Any]:
     voucher = {"name": "A coffee of your choice", "code": "3799-8586-20", "piece": None, "since": NOW, "until": NOW}
     mine = {"vouchers": [voucher] * 3, "catalogue": [], "offers": [{"name": "Cocoa", "share": "10%", "until": NOW}] * 5,
             "favourite": {"products": [("tea", "Tea")] * 20, "chosen": "Tea", "sku": "tea", "until": NOW, "again": None}}
-    return {**enrol(language), "zone": "Europe/Moscow", "now": NOW, "csrf_token": "t", "name": "Анна", "status": "active",
+    return {**enrol(language), "has_stopped": False, "member_ended": None, "gift": None,
+            "csrf_token": "t", "name": "Анна", "status": "active",
             "currency": "RUB", "figures": [("320", "points"), ("3 / 6", "stamps")], "pending": ["12 ₽"], "owes": False,
             "is_membership": False, "level": {"name": "Silver", "next": "Gold", "missing": "1 000 ₽", "perks": ""}, "member_until": None,
             "mine": mine,
