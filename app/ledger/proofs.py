@@ -67,10 +67,11 @@ def path(hashes: Sequence[bytes], index: int) -> tuple[tuple[str, str], ...]:
 
 def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
     assert hashes
-    levels = [[_leaf(each) for each in hashes]]
+    sha256 = hashlib.sha256                  # a day of a large business is a hundred thousand of these, and `verify` makes every day anew
+    levels = [[sha256(b"\x00" + each).digest() for each in hashes]]
     while len(levels[-1]) > 1:
         below = levels[-1]
-        knots = [_knot(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)]
+        knots = [sha256(b"\x01" + left + right).digest() for left, right in zip(below[::2], below[1::2], strict=False)]
         levels.append(knots + below[len(below) & ~1:])
     return levels
 
