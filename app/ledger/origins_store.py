@@ -12,17 +12,19 @@ _HEIRS = """
 WITH RECURSIVE heirs(origin, id) AS (
   SELECT l.moved_from, l.id FROM lots l WHERE l.moved_from IN ({ids})
   UNION ALL SELECT h.origin, l.id FROM lots l JOIN heirs h ON l.moved_from = h.id)
-SELECT h.origin, l.id, l.expires_at, l.created_at, l.available_at, l.account_id FROM heirs h JOIN lots l ON l.id = h.id ORDER BY l.id"""
+SELECT h.origin, l.id, l.expires_at, l.created_at, l.available_at, l.account_id FROM heirs h CROSS JOIN lots l
+WHERE l.id = h.id ORDER BY l.id"""
 _OWN = """
 WITH RECURSIVE own(id) AS (
   SELECT l.id FROM entries e JOIN lots l ON l.id = e.lot_id
   WHERE e.operation_id = :operation_id AND l.operation_id = :operation_id AND l.unit = :unit AND l.granted > 0 AND l.moved_from IS NULL
   UNION SELECT l.id FROM lots l JOIN own ON l.moved_from = own.id)"""
 _MADE = f"""{_OWN}
-SELECT l.id, l.remaining, l.expires_at, l.created_at, l.available_at FROM own JOIN lots l ON l.id = own.id ORDER BY l.id"""
+SELECT l.id, l.remaining, l.expires_at, l.created_at, l.available_at FROM own CROSS JOIN lots l
+WHERE l.id = own.id ORDER BY l.id"""
 _EXPIRED_OF = f"""{_OWN}
 SELECT COALESCE(SUM(-e.amount), 0) FROM operations o JOIN entries e ON e.operation_id = o.id
-WHERE o.account_id IN (SELECT l.account_id FROM own JOIN lots l ON l.id = own.id) AND o.id > :operation_id AND o.kind = 'expiry'
+WHERE o.account_id IN (SELECT l.account_id FROM own CROSS JOIN lots l WHERE l.id = own.id) AND o.id > :operation_id AND o.kind = 'expiry'
   AND e.lot_id IN (SELECT id FROM own)"""
 MOST = 201
 

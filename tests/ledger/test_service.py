@@ -1,4 +1,5 @@
 import asyncio
+import re
 from datetime import timedelta
 
 import msgspec
@@ -6,7 +7,7 @@ import pytest
 
 from app.clock import local_day, to_ms
 from app.db import write_transaction
-from app.ledger import operations_store, sealing, service
+from app.ledger import operations_store, origins_store, sealing, service
 from app.ledger.rules import NotEnoughPoints
 from app.ledger.service import Draft, Receipt, ReceiptUsed
 from app.ledger.verify import verify
@@ -189,3 +190,13 @@ async def test_the_ledger_refuses_to_change_or_delete_what_is_written(db, bed, t
         with pytest.raises(Exception, match="append-only"):
             await db.execute(statement)
     assert [tuple(row) for row in await db.fetch_all(f"SELECT * FROM {table}")] == before
+
+
+@pytest.mark.parametrize("query", [name for name, text in vars(origins_store).items() if isinstance(text, str) and "RECURSIVE" in text
+                                   and ("SELECT l.id, l." in text or "SELECT h.origin" in text or "SUM" in text)])
+async def test_what_a_refund_looks_up_reads_its_own_lots_and_not_everybodys(sqlite_db, query):
+    """SQLite walked all lots in the order of their ids to save itself a sort of three."""
+    text = getattr(origins_store, query).format(ids=":id0")
+    names = dict.fromkeys(re.findall(r":(\w+)", text), 1)
+    plan = [row["detail"] for row in await sqlite_db.fetch_all(f"EXPLAIN QUERY PLAN {text}", names)]
+    assert plan and not [line for line in plan if re.match(r"SCAN (l|e|o|lots|entries|operations)\b", line)], plan
