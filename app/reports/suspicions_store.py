@@ -34,8 +34,10 @@ async def returns_of(reader: Reader, business_id: int, account_ids: Sequence[int
     names, values = in_list(account_ids)
     rows = await reader.fetch_all(
         f"SELECT o.account_id, COUNT(*) AS n FROM operations o WHERE o.account_id IN ({names}) AND o.business_id = :business_id "
-        "AND o.recorded_at >= :since AND o.kind IN ('refund', 'undo') AND (o.shortfall > 0 OR EXISTS (SELECT 1 FROM lots l "
-        "WHERE l.operation_id = o.id AND l.account_id = o.account_id AND l.granted < 0)) GROUP BY o.account_id",
+        "AND o.recorded_at >= :since AND o.kind IN ('refund', 'undo') AND (o.shortfall > 0 OR EXISTS (SELECT 1 FROM entries e "
+        # By its entries: lots have no index of the operation that made them.
+        "CROSS JOIN lots l WHERE e.operation_id = o.id AND l.id = e.lot_id AND l.operation_id = o.id AND l.granted < 0)) "
+        "GROUP BY o.account_id",
         {**values, "business_id": business_id, "since": since})
     return [(row["account_id"], row["n"]) for row in rows]
 
