@@ -65,8 +65,8 @@ class Findings:
             if key in keys[:number]:
                 self.say(f"{field}.{number}.key", "taken", N_("This short name is taken already. Choose another one."))
 
-    def said(self, field: str, said: Said, *, needed: bool = True) -> None:
-        if needed and not said.en.strip() and not said.ru.strip():
+    def said(self, field: str, said: Said) -> None:
+        if not said.en.strip() and not said.ru.strip():
             self.say(field, "required", N_("Write a name in one language at least."))
         for language, text in (("en", said.en), ("ru", said.ru)):
             if len(text) > LONGEST_NAME or not text.isprintable():
@@ -78,12 +78,12 @@ class Findings:
             if len(text) > LONGEST_PERKS or not text.replace("\n", "").isprintable():
                 self.say(f"{field}.{language}", "text", N_("Write at most 1,000 characters, without control characters."))
 
-    def words(self, field: str, words: Sequence[str], longest: int = LONGEST_NAME) -> None:
+    def words(self, field: str, words: Sequence[str]) -> None:
         """Categories, goods, channels: as tills name them."""
         if len(words) > MOST_WORDS:
             self.say(field, "too_many", N_("Name 100 of them at most."))
         for number, word in enumerate(words[:MOST_WORDS]):
-            if not 1 <= len(word) <= longest or not word.isprintable() or word != word.strip():
+            if not 1 <= len(word) <= LONGEST_NAME or not word.isprintable() or word != word.strip():
                 self.say(f"{field}.{number}", "text", N_("Write it as the till sends it: 1 to 100 characters, no spaces around it."))
 
     def known(self, field: str, key: str, known: Collection[str] | None, sentence: str) -> None:
