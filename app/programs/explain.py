@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from app.programs import explain_parts as parts
 from app.programs import explain_rules, words
+from app.programs.checks_parts import earns_base
 from app.programs.explain_parts import Called, Names
+from app.programs.findings import WHOLE_BP
 from app.programs.terms import Said
 
 if TYPE_CHECKING:
     from app.programs.rules import ProgramRules
 
-WHOLE_BP = 10_000
 SHORT = 3
 WARNED = (30, 7, 1)
 GRACE_DAYS = 14
@@ -95,9 +96,7 @@ def cashback_bp(rules: "ProgramRules") -> int:
 
 def has_balance(rules: "ProgramRules") -> bool:
     """Whether a card of these rules ever holds points (or money) to spend."""
-    if rules.earn_points or rules.welcome_points or rules.gift is not None:
-        return True
-    if rules.levels is not None and any(level.earn_points for level in rules.levels.levels):
+    if earns_base(rules) or rules.welcome_points or rules.gift is not None:
         return True
     if rules.referral is not None and rules.referral.unit == rules.unit:
         return True
@@ -111,7 +110,7 @@ def _balance(rules: "ProgramRules", names: Names) -> list[str]:
     said = []
     if rules.earn_points:
         said.append(_earning(rules, names))
-    elif rules.gift is None and not (rules.levels and any(level.earn_points for level in rules.levels.levels)):
+    elif rules.gift is None and not earns_base(rules):
         said.append(_no_earning(rules, names))
     if rules.unit == "points" or rules.worth_minor != rules.worth_points:
         said.append(_worth(rules, names))

@@ -8,11 +8,10 @@ from app.errors import FieldError, Invalid
 from app.programs import terms
 from app.programs.checks import LIMITS, validate
 from app.programs.explain import explain
+from app.programs.findings import WHOLE_BP
 from app.text import N_
 
 __all__ = ["LIMITS", "WHOLE_BP", "ProgramRules", "dump", "explain", "parse", "validate"]
-
-WHOLE_BP = 10_000
 
 
 class ProgramRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):

@@ -28,12 +28,12 @@ def number(count: int) -> str:
 
 def points(count: int, language: str) -> str:
     """"1 point", "5 points"; «1 балл», «2 балла», «5 баллов»."""
-    return f"{number(count)}{SPACE}{plural(language, count, ('point', 'points'), ('балл', 'балла', 'баллов'))}"
+    return counted(count, language, ("point", "points"), ("балл", "балла", "баллов"))
 
 
 def days(count: int, language: str) -> str:
     """"1 day", "365 days"; «1 день», «365 дней»."""
-    return f"{number(count)}{SPACE}{plural(language, count, ('day', 'days'), ('день', 'дня', 'дней'))}"
+    return counted(count, language, ("day", "days"), ("день", "дня", "дней"))
 
 
 def stamps(count: int, language: str) -> str:
