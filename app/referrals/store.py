@@ -87,9 +87,11 @@ async def append(tx: Transaction, values: dict[str, Any]) -> int | None:
 
 async def is_known(reader: Reader, business_id: int, customer_id: int, card_id: int) -> bool:
     """Whether the person had a working card of this business before."""
+    # By the programmes of the business, as the index of accounts begins with them: SQLite would walk all cards otherwise.
     return await reader.fetch_one(
-        "SELECT c.id FROM cards c JOIN accounts a ON a.id = c.account_id WHERE a.business_id = :business_id "
-        "AND a.customer_id = :customer_id AND c.id <> :card_id AND c.activated_at IS NOT NULL LIMIT 1",
+        "SELECT c.id FROM accounts a CROSS JOIN cards c WHERE a.customer_id = :customer_id "
+        "AND a.program_id IN (SELECT id FROM programs WHERE business_id = :business_id) AND c.account_id = a.id "
+        "AND c.id <> :card_id AND c.activated_at IS NOT NULL LIMIT 1",
         {"business_id": business_id, "customer_id": customer_id, "card_id": card_id}) is not None
 
 
@@ -154,8 +156,9 @@ async def first_sale(reader: Reader, business_id: int, accounts: tuple[int, int]
 
     accounts: the friend's, and the one that it was merged into (the same where it was not).
     """
+    # +o.business_id: SQLite would look through all operations of the business instead of the two accounts' own.
     return await reader.fetch_one(
-        "SELECT o.id, o.recorded_at FROM operations o WHERE o.account_id IN (:account, :home) AND o.business_id = :business_id "
+        "SELECT o.id, o.recorded_at FROM operations o WHERE o.account_id IN (:account, :home) AND +o.business_id = :business_id "
         "AND o.kind = 'sale' AND o.to_pay_minor >= :least AND NOT EXISTS (SELECT 1 FROM operations r WHERE r.of_operation_id = o.id "
         "AND r.kind = 'undo') ORDER BY o.id LIMIT 1",
         {"business_id": business_id, "account": accounts[0], "home": accounts[1], "least": least})

@@ -8,10 +8,11 @@ from app.db import write_transaction
 from app.ledger import service as ledger
 from app.programs import service as programs
 from app.programs.terms import Referral
-from app.referrals import rules, service
+from app.referrals import rules, service, store
 from app.sales import service as sales
 from app.sales.rules import RefundRequest
 from tests.conftest import Shop
+from tests.plans import steps_of
 from tests.referrals.conftest import TERMS, Friends
 from tests.shops import RULES
 from tests.till.calling import on_sqlite
@@ -152,3 +153,9 @@ async def test_rewards_may_be_of_one_side_and_wait_for_nothing(friends: Friends)
     assert await friends.given() == [(friend.account_id, 70)]
     assert (await ledger.balances(here.db, giver.account_id)).get("points", 0) == 0
     assert rules.GIVES_UP.days == 180
+
+
+async def test_a_friend_is_looked_up_by_what_is_their_own(sqlite_db):
+    for ask in (lambda tx: store.is_known(tx, 1, 2, 3), lambda tx: store.first_sale(tx, 1, (2, 3), 1)):
+        steps = await steps_of(sqlite_db, ask)
+        assert not any(step.startswith("SCAN") or "operations_business" in step or "cards_business" in step for step in steps), steps
