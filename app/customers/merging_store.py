@@ -1,6 +1,9 @@
 """SQL of a merge of two customers: their rows, consents, accounts of other programmes, and staff whose card it is."""
 from app.db import Row, Transaction
 
+# By the programmes of the business, as the index of accounts begins with them; neither engine would find a customer's otherwise.
+_OURS = "program_id IN (SELECT id FROM programs WHERE business_id = :business_id)"
+
 
 async def find(tx: Transaction, business_id: int, customer_id: int) -> Row | None:
     return await tx.fetch_one("SELECT * FROM customers WHERE id = :id AND business_id = :business_id",
@@ -10,7 +13,7 @@ async def find(tx: Transaction, business_id: int, customer_id: int) -> Row | Non
 async def move_accounts(tx: Transaction, business_id: int, keep_id: int, lose_id: int) -> None:
     """Accounts of programmes that the kept customer has none of; and those that were merged away, which show nothing any more."""
     await tx.execute(
-        "UPDATE accounts SET customer_id = :keep WHERE customer_id = :lose AND business_id = :business_id AND merged_into IS NULL "
+        f"UPDATE accounts SET customer_id = :keep WHERE customer_id = :lose AND {_OURS} AND merged_into IS NULL "
         "AND NOT EXISTS (SELECT 1 FROM accounts k WHERE k.customer_id = :keep AND k.program_id = accounts.program_id)",
         {"keep": keep_id, "lose": lose_id, "business_id": business_id})
     await tx.execute("UPDATE staff SET customer_id = :keep WHERE customer_id = :lose AND business_id = :business_id",
@@ -18,7 +21,7 @@ async def move_accounts(tx: Transaction, business_id: int, keep_id: int, lose_id
 
 
 async def has_accounts(tx: Transaction, business_id: int, customer_id: int) -> bool:
-    return await tx.fetch_one("SELECT id FROM accounts WHERE customer_id = :id AND business_id = :business_id "
+    return await tx.fetch_one(f"SELECT id FROM accounts WHERE customer_id = :id AND {_OURS} "
                               "AND merged_into IS NULL LIMIT 1", {"id": customer_id, "business_id": business_id}) is not None
 
 
