@@ -7,6 +7,7 @@ from app.ledger.store import in_list
 from app.reports.suspicions_rules import Act
 
 Reader = Database | Transaction
+# +business_id: SQLite would look through all operations of the business instead of those of some accounts.
 _ACT = "id, account_id, location_id, kind, of_operation_id, at, recorded_at, actor_kind, actor_id"
 
 
@@ -24,7 +25,7 @@ async def since(reader: Reader, after: int, limit: int) -> list[Row]:
 async def acts_of(reader: Reader, business_id: int, account_ids: Sequence[int], since: int) -> list[Act]:
     names, values = in_list(account_ids)
     rows = await reader.fetch_all(
-        f"SELECT {_ACT} FROM operations WHERE account_id IN ({names}) AND business_id = :business_id AND recorded_at >= :since "
+        f"SELECT {_ACT} FROM operations WHERE account_id IN ({names}) AND +business_id = :business_id AND recorded_at >= :since "
         "AND kind IN ('sale', 'undo')", {**values, "business_id": business_id, "since": since})
     return [Act(*row) for row in rows]
 
@@ -33,7 +34,7 @@ async def returns_of(reader: Reader, business_id: int, account_ids: Sequence[int
     """(account, refunds that found the points spent: a debt was made, or what was missing was let go)"""
     names, values = in_list(account_ids)
     rows = await reader.fetch_all(
-        f"SELECT o.account_id, COUNT(*) AS n FROM operations o WHERE o.account_id IN ({names}) AND o.business_id = :business_id "
+        f"SELECT o.account_id, COUNT(*) AS n FROM operations o WHERE o.account_id IN ({names}) AND +o.business_id = :business_id "
         "AND o.recorded_at >= :since AND o.kind IN ('refund', 'undo') AND (o.shortfall > 0 OR EXISTS (SELECT 1 FROM entries e "
         # By its entries: lots have no index of the operation that made them.
         "CROSS JOIN lots l WHERE e.operation_id = o.id AND l.id = e.lot_id AND l.operation_id = o.id AND l.granted < 0)) "
@@ -48,9 +49,11 @@ async def issuers_of(reader: Reader, business_id: int, card_ids: Sequence[int], 
     rows = await reader.fetch_all(
         "SELECT c.issued_by_id AS staff, COUNT(*) AS issued, SUM(CASE WHEN EXISTS (SELECT 1 FROM operations s "
         "WHERE s.account_id = c.account_id AND s.kind = 'sale') THEN 0 ELSE 1 END) AS idle FROM cards c "
-        "WHERE c.business_id = :business_id AND c.issued_by_kind = 'staff' AND c.created_at >= :since "
+        # By the gifts since then, which no card was given before it was made: cards have no index of their issuers.
+        "WHERE c.account_id IN (SELECT w.account_id FROM operations w WHERE w.business_id = :business_id AND w.at >= :since "
+        "AND w.kind = 'welcome') AND +c.business_id = :business_id AND c.issued_by_kind = 'staff' AND c.created_at >= :since "
         f"AND c.issued_by_id IN (SELECT i.issued_by_id FROM cards i WHERE i.id IN ({names}) AND i.issued_by_kind = 'staff') "
-        "AND EXISTS (SELECT 1 FROM operations w WHERE w.account_id = c.account_id AND w.kind = 'welcome') GROUP BY c.issued_by_id",
+        "GROUP BY c.issued_by_id",
         {**values, "business_id": business_id, "since": since})
     return [(row["staff"], row["issued"], int(row["idle"])) for row in rows]
 

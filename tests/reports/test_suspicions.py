@@ -10,12 +10,13 @@ from app.clock import FixedClock, to_ms
 from app.context import Context
 from app.db import Database, write_transaction
 from app.errors import NotFound
-from app.reports import suspicions
+from app.reports import suspicions, suspicions_store
 from app.sales import service as sales
 from app.sales.rules import RefundRequest, SaleRequest
 from app.web.principal import Principal
 from tests.conftest import Shop
 from tests.money import NOON, Bed, make_bed
+from tests.plans import steps_of
 from tests.shops import make_card
 
 CASHIERS, LOCATIONS, CARDS = 50, 10, 1_600
@@ -250,3 +251,12 @@ async def test_corrections_and_issued_cards_are_counted_on_both_engines(here: Co
     await sales.adjust(here.db, shop.who, card.id, "points", -5, "because", None, here.clock.now())
     await suspicions.review_due(here.db, here.clock.now())
     assert await found(here.db, shop.business_id) == [("corrections", "staff", shop.who.id)]
+
+
+async def test_a_look_reads_what_is_new_and_not_all_that_the_business_has(sqlite_db: Database) -> None:
+    ids = list(range(1, suspicions.ACCOUNTS + 1))
+    for ask in (lambda reader: suspicions_store.acts_of(reader, 1, ids, 5), lambda reader: suspicions_store.returns_of(reader, 1, ids, 5),
+                lambda reader: suspicions_store.issuers_of(reader, 1, ids, 5),
+                lambda reader: suspicions_store.corrections_since(reader, 1, 5)):
+        steps = await steps_of(sqlite_db, ask)
+        assert not any(step.startswith("SCAN") or step.endswith("_business (business_id=?)") for step in steps), steps
