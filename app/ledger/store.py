@@ -186,9 +186,12 @@ SELECT id, remaining, expires_at, created_at, available_at FROM lots
 WHERE account_id = :account_id AND unit = 'membership' AND remaining <> 0 AND (expires_at IS NULL OR expires_at > :at)"""
 # A membership that was taken back did not end: what ended is still there, or an expiry took it.
 _MEMBERSHIP_ENDED = """
-SELECT MAX(l.expires_at) FROM lots l WHERE l.account_id = :account_id AND l.unit = 'membership' AND l.expires_at <= :at
-  AND (l.remaining > 0 OR EXISTS (SELECT 1 FROM operations o JOIN entries e ON e.operation_id = o.id
-                                  WHERE o.account_id = :account_id AND o.kind = 'expiry' AND e.lot_id = l.id))"""
+SELECT MAX(ended) FROM (
+  SELECT expires_at AS ended FROM lots
+  WHERE account_id = :account_id AND unit = 'membership' AND remaining <> 0 AND remaining > 0 AND expires_at <= :at
+  UNION ALL SELECT l.expires_at FROM operations o JOIN entries e ON e.operation_id = o.id JOIN lots l ON l.id = e.lot_id
+  WHERE o.account_id = :account_id AND o.kind = 'expiry' AND l.account_id = :account_id AND l.unit = 'membership' AND l.expires_at <= :at
+) ends"""
 _SET_MERGED = """
 UPDATE accounts SET merged_into = :into WHERE id = :id AND business_id = :business_id AND merged_into IS NULL RETURNING id"""
 _LEAD_ON = "UPDATE accounts SET merged_into = :into WHERE merged_into = :id AND business_id = :business_id"

@@ -1,17 +1,19 @@
 """Several balances on one account: one operation moves them together, and an answer tells them all."""
 import asyncio
+import re
 from datetime import UTC, datetime
 
 import pytest
 
 from app.clock import from_ms, to_ms
 from app.db import write_transaction
-from app.ledger import chain, operations_store, sealing, service
+from app.ledger import chain, operations_store, sealing, service, store
 from app.ledger.lives import freeze, unfreeze
 from app.ledger.rules import NotEnoughPoints, Purse
 from app.ledger.service import Draft, Shown
 from tests.ledger.moving import DAY, act_on, agrees, give, take
 from tests.money import NOON, RULES, make_bed
+from tests.plans import steps_of
 
 
 @pytest.fixture
@@ -151,6 +153,22 @@ async def test_a_membership_that_begins_after_a_gap_does_not_count_yet(db, bed):
     await give(db, bed, end=NOON + DAY, membership=1)
     await give(db, bed, available=NOON + 2 * DAY, end=NOON + 3 * DAY, membership=1)
     assert await service.member_until(db, bed.account_id, NOON) == NOON + DAY
+
+
+async def test_the_end_of_the_last_membership_is_known_before_and_after_the_job_took_it(db, bed):
+    await give(db, bed, end=NOON + DAY, membership=1)
+    await give(db, bed, end=NOON + 5 * DAY, membership=1)
+    await take(db, bed, at=NOON + 3 * DAY, membership=1)                    # given back, so that it did not end
+    for now in (NOON + 6 * DAY, NOON + 7 * DAY):
+        assert await service.member_ended(db, bed.account_id, NOON) is None
+        assert await service.member_ended(db, bed.account_id, now) == NOON + DAY
+        await service.expire_due(db, now)
+
+
+async def test_the_end_of_a_membership_is_looked_for_among_the_lots_of_its_account(sqlite_db):
+    steps = await steps_of(sqlite_db, lambda reader: store.membership_ended(reader, 1, 1))
+    tables = [step for step in steps if re.match(r"(SCAN|SEARCH) (l|lots|o|e)\b", step)]
+    assert len(tables) == 4 and all("USING" in step for step in tables), steps
 
 
 async def test_progress_is_the_balance_less_what_left_the_window(db, bed):
