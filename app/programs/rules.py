@@ -14,6 +14,7 @@ from app.text import N_
 __all__ = ["LIMITS", "WHOLE_BP", "ProgramRules", "dump", "explain", "parse", "validate"]
 
 
+# The hash is kept with the rules: every sale looks up what was read from them (lru_cache), and hashing ten rules costs more than that.
 class ProgramRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, cache_hash=True):
     """The rules of one version of a programme, of whatever kind. Amounts in minor units; every division rounds once a receipt.
 

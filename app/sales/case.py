@@ -1,6 +1,7 @@
 """What a purchase is judged by, read from the rooms that know it. What the rules do not ask for is not read."""
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -16,7 +17,6 @@ from app.errors import FieldError, Invalid, NotFound
 from app.ledger import service as ledger
 from app.ledger.rules import SPENDABLE, Purses
 from app.programs import service as programs
-from app.programs.remembered import remembered
 from app.programs.rules import ProgramRules
 from app.programs.terms import Earn, GiveReward
 from app.sales import acts, judging, rules
@@ -126,7 +126,7 @@ def units_of(in_force: ProgramRules, more: Sequence[str] = ()) -> tuple[str, ...
     return (*known, *sorted(set(more) - set(known))) if more else known
 
 
-@remembered
+@lru_cache(256)
 def _units_of(in_force: ProgramRules) -> tuple[str, ...]:
     wanted = {rule.effect.unit for rule in in_force.rules if isinstance(rule.effect, Earn)}
     wanted |= {unit for unit in ("stamps", "visits") if getattr(in_force, unit)}

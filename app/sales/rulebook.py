@@ -1,6 +1,7 @@
 """A programme's rules made ready for judging: sorted, their conditions read once, those of no use for a purchase left out."""
+from functools import lru_cache
+
 from app.programs import terms
-from app.programs.remembered import remembered
 from app.programs.rules import WHOLE_BP, ProgramRules
 from app.programs.terms import Level, Rule, When
 from app.sales.basket import Basket, Chosen
@@ -80,7 +81,7 @@ class Book:
         return self._levels.get(standing.level, self._first)
 
 
-@remembered
+@lru_cache(256)
 def book_of(rules: ProgramRules) -> Book:
     return Book(rules)
 

@@ -1,7 +1,7 @@
 """Which questions about a person a programme's rules ask, so that a sale reads the answers to these and nothing else."""
+from functools import lru_cache
 from typing import NamedTuple
 
-from app.programs.remembered import remembered
 from app.programs.rules import ProgramRules
 from app.programs.terms import Rule
 
@@ -22,7 +22,7 @@ class Needs(NamedTuple):
     segments: tuple[str, ...]
 
 
-@remembered
+@lru_cache(256)
 def of(rules: ProgramRules) -> Needs:
     running = [rule for rule in rules.rules if not rule.paused]
     return Needs(
