@@ -59,7 +59,10 @@ async def list_operations(reader: Reader, wanted: Filter, limit: int) -> list[Op
             conditions.append(f"{test} :{column}")
             values[column] = value
     if wanted.receipt is not None:
-        conditions.append("o.id IN (SELECT operation_id FROM receipts WHERE business_id = :business_id AND number = :receipt)")
+        # With neither the plus nor the range SQLite would walk all operations, and all receipts, of the business.
+        conditions[0] = "+o.business_id = :business_id"
+        conditions.append("o.id IN (SELECT operation_id FROM receipts"
+                          " WHERE business_id = :business_id AND number BETWEEN :receipt AND :receipt)")
         values["receipt"] = wanted.receipt
     order = "o.at DESC, o.id DESC" if wanted.account_id is None else "o.id DESC"
     if wanted.before is not None:

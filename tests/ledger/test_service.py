@@ -8,11 +8,13 @@ import pytest
 from app.clock import local_day, to_ms
 from app.db import write_transaction
 from app.ledger import operations_store, origins_store, sealing, service
+from app.ledger.operations_store import Filter
 from app.ledger.rules import NotEnoughPoints
 from app.ledger.service import Draft, Receipt, ReceiptUsed
 from app.ledger.verify import verify
 from app.programs import service as programs
 from tests.money import NOON, RULES, make_bed
+from tests.plans import steps_of
 
 
 async def move(db, bed, points, *, at=NOON, now=None, end=None, receipt=None, who=None):
@@ -200,3 +202,9 @@ async def test_what_a_refund_looks_up_reads_its_own_lots_and_not_everybodys(sqli
     names = dict.fromkeys(re.findall(r":(\w+)", text), 1)
     plan = [row["detail"] for row in await sqlite_db.fetch_all(f"EXPLAIN QUERY PLAN {text}", names)]
     assert plan and not [line for line in plan if re.match(r"SCAN (l|e|o|lots|entries|operations)\b", line)], plan
+
+
+async def test_the_operations_of_a_receipt_are_found_by_its_number(sqlite_db):
+    steps = await steps_of(sqlite_db, lambda reader: operations_store.list_operations(reader, Filter(1, receipt="A-1", since_ms=1), 50))
+    assert "SEARCH o USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    assert [step for step in steps if step.startswith("SEARCH receipts USING INDEX receipts_number (business_id=? AND number>?")], steps
