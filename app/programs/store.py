@@ -257,7 +257,10 @@ async def unit_in_use(tx: Transaction, business_id: int, program_id: int) -> str
     """What the programme counts, where somebody has an account in it; None where nobody has."""
     text = await tx.fetch_val(
         "SELECT r.rules FROM programs p JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"
-        " WHERE p.id = :id AND p.business_id = :business_id AND EXISTS (SELECT 1 FROM accounts a WHERE a.program_id = p.id)",
+        " WHERE p.id = :id AND p.business_id = :business_id AND ("
+        # Nobody's accounts are those of bearers' cards, which are active from the start.
+        " EXISTS (SELECT 1 FROM accounts a WHERE a.program_id = p.id AND a.customer_id IS NOT NULL)"
+        " OR EXISTS (SELECT 1 FROM cards c WHERE c.program_id = p.id AND c.activated_at IS NOT NULL))",
         {"id": program_id, "business_id": business_id})
     return _parsed_rules(text).unit if text is not None else None
 

@@ -4,11 +4,14 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from app.clock import to_ms
 from app.db import Database
 from app.errors import Invalid, NotFound
 from app.programs import service as programs
+from app.programs import store
 from app.programs.rules import ProgramRules
 from tests.money import NOON, RULES, Bed, make_bed
+from tests.plans import steps_of
 
 HOUR = timedelta(hours=1)
 
@@ -85,3 +88,18 @@ async def test_what_a_programme_counts_stays_once_somebody_has_a_card(db: Databa
             await programs.change_rules(db, bed.manager, bed.program_id, money, NOON, starts_at=starts_at)
         assert refusal.value.fields[0].field == "unit"
     assert await at(bed, NOON + 2 * HOUR) == 1
+
+
+async def test_a_bearers_card_keeps_what_a_programme_counts_too(db: Database) -> None:
+    bed = await make_bed(db)
+    await db.execute("UPDATE accounts SET customer_id = NULL WHERE id = :id", {"id": bed.account_id})
+    await db.execute("UPDATE cards SET activated_at = :now WHERE id = :id", {"now": to_ms(NOON), "id": bed.card_id})
+    money = msgspec.structs.replace(rules(500), unit="money", worth_minor=1)
+    with pytest.raises(Invalid):
+        await programs.change_rules(db, bed.manager, bed.program_id, money, NOON)
+    assert await at(bed, NOON) == 1
+
+
+async def test_whether_a_programme_has_cards_is_asked_of_indexes(sqlite_db: Database) -> None:
+    steps = await steps_of(sqlite_db, lambda reader: store.unit_in_use(reader, 1, 2))
+    assert not any(step.startswith("SCAN") for step in steps), steps
