@@ -72,6 +72,6 @@ async def made_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list
     return [Lot(*row) for row in await reader.fetch_all(_MADE, {"operation_id": operation_id, "unit": unit})]
 
 
-async def expired_of(reader: Reader, account_id: int, operation_id: int, unit: str = POINTS) -> int:
-    """How many points of the lots that an operation made ended unspent, wherever they were moved to. account_id: the operation's."""
+async def expired_of(reader: Reader, operation_id: int, unit: str = POINTS) -> int:
+    """How many points of the lots that an operation made ended unspent, wherever they were moved to."""
     return int(await reader.fetch_val(_EXPIRED_OF, {"operation_id": operation_id, "unit": unit}))

@@ -202,7 +202,7 @@ async def _take(tx: Transaction, back: Back, purse: Purse, taken: int, before: i
     expired = 0
     if any(lot.expires_at is not None and lot.expires_at <= purse.at_ms for lot in own):
         let_go = before + sum(one.gained("refund_taken", unit=unit) for one in back.earlier) - _shortfalls(back, unit)
-        expired = max(0, await ledger.expired_of(tx, of.account_id, of.id, unit) - let_go)
+        expired = max(0, await ledger.expired_of(tx, of.id, unit) - let_go)
     owe = unit in SPENDABLE and back.program.rules.refund_debt == "owed"
     short = purse.take_back(taken, [lot.id for lot in own], owe=owe, expired=expired)
     return short if unit in SPENDABLE else 0

@@ -138,10 +138,10 @@ async def test_points_spent_before_the_merge_come_back_where_their_lot_lives_on_
 
 async def test_nobody_owes_points_that_ended_after_they_were_moved(db, bed, other):
     sale = await give(db, bed, points=30, end=NOON + DAY, **on(other))
-    assert await service.expired_of(db, other.account_id, sale.id) == 0
+    assert await service.expired_of(db, sale.id) == 0
     await merge(db, bed, other)
     await service.expire_due(db, NOON + DAY)
-    assert await service.expired_of(db, other.account_id, sale.id) == 30
+    assert await service.expired_of(db, sale.id) == 30
     assert await agrees(db, NOON + DAY)
 
 
