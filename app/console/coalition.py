@@ -19,7 +19,7 @@ from app.text import N_
 from app.web import routing
 from app.web.forms import text_field
 from app.web.requests import context, language, principal
-from app.web.tables import csv_cell
+from app.web.tables import csv_answer, csv_cell
 
 COALITION = "/console/coalition"
 DONE = {"invite": N_("Invited. It holds as soon as its owner accepts."),
@@ -117,8 +117,7 @@ async def statement_csv(request: Request) -> Response:
     business = await programs.get_business(here.db, who.business_id)
     month = await _month(request, business.time_zone)
     found = await coalition.statement(here.db, who.business_id, month, business.time_zone)
-    return Response("\ufeff" + csv_of(found, business.currency), media_type="text/csv; charset=utf-8",
-                    headers={"Content-Disposition": f'attachment; filename="clearing-{month}.csv"'})
+    return csv_answer(f"clearing-{month}", csv_of(found, business.currency))
 
 
 def csv_of(found: Statement, currency: str) -> str:

@@ -25,6 +25,7 @@ from app.programs.store import Program
 from app.text import N_
 from app.web import routing
 from app.web.requests import context, language, principal, query_number
+from app.web.tables import csv_answer
 
 PROMOS = "/console/promos"
 KINDS = {"code": N_("Codes to tell or type"), "coupon": N_("Coupons to print")}
@@ -141,9 +142,7 @@ async def codes_csv(request: Request) -> Response:
     batch = await _batch(request, program)
     codes = await promo.codes_of(here.db, batch)
     lines = promo.export_lines(codes, _addresses(request, codes) if batch.kind == "coupon" else None)
-    # The mark tells spreadsheets that this is UTF-8.
-    return Response("\ufeff" + lines, media_type="text/csv; charset=utf-8",
-                    headers={"Content-Disposition": f'attachment; filename="{batch.key}.csv"'})
+    return csv_answer(batch.key, lines)
 
 
 def _addresses(request: Request, codes: list[tuple[int, str, int]]) -> Iterator[str]:

@@ -9,7 +9,6 @@ from app.benefits import promo
 from app.console import frame
 from app.console.program_frame import program_of, switch_of
 from app.console.promos import STATES
-from app.console.segments import csv_answer
 from app.money import to_major
 from app.programs import words
 from app.programs.store import Program
@@ -17,6 +16,7 @@ from app.reports.movements import Month, Movements, movements
 from app.text import N_
 from app.web import formats, routing
 from app.web.requests import context, language
+from app.web.tables import csv_answer, csv_rows
 
 REPORTS = "/console/reports"
 HEADS = {
@@ -96,7 +96,7 @@ async def report_csv(request: Request) -> Response:
         return to_major(value, program.currency) if _is_money(name, program) else value
 
     rows = [[month.month, *(plain(value, at) for at, value in enumerate(cells(name, month)))] for month in found.months]
-    return csv_answer(f"{name}-{program.slug}", [[frame.said(request, head) for head in HEADS[name]], *rows])
+    return csv_answer(f"{name}-{program.slug}", csv_rows([[frame.said(request, head) for head in HEADS[name]], *rows]))
 
 
 routes = [

@@ -20,7 +20,7 @@ from app.segments.service import Member
 from app.text import N_
 from app.web import routing
 from app.web.requests import context, language, principal
-from app.web.tables import csv_rows
+from app.web.tables import csv_answer, csv_rows
 
 SEGMENTS = "/console/segments"
 SHOWN, AT_ONCE, EXPORTED = 20, 200, 20_000
@@ -163,13 +163,7 @@ async def members_csv(request: Request) -> Response:
         rows += [[row["number"], row["name"], row["phone"]] for row in await _members(request, members)]
         after = members[-1].account_id
     zone = (await programs.get_business(here.db, who.business_id)).time_zone
-    return csv_answer(f"{found.key}-{local_day(now, zone).isoformat()}", rows)
-
-
-def csv_answer(name: str, rows: Sequence[Sequence[object]]) -> Response:
-    """A table as a file; the mark in front tells spreadsheets that it is UTF-8."""
-    return Response("\ufeff" + csv_rows(rows), media_type="text/csv; charset=utf-8",
-                    headers={"Content-Disposition": f'attachment; filename="{name}.csv"'})
+    return csv_answer(f"{found.key}-{local_day(now, zone).isoformat()}", csv_rows(rows))
 
 
 async def close(request: Request) -> Response:
