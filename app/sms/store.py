@@ -40,11 +40,15 @@ async def append(tx: Transaction, values: Mapping[str, Any]) -> int:
     return row["id"]
 
 
+# What the index of waiting messages says of itself: SQLite uses it only for a question that repeats it, and walks all messages else.
+_WAITS = "state IN ('queued', 'submitting')"
+
+
 async def claim(tx: Transaction, now: int, until: int) -> Message | None:
     """Takes the message that has waited longest, until `until`; None when nothing is due. It counts as a try."""
     row = await tx.fetch_one(
         "UPDATE messages SET state = 'submitting', claimed_until = :until, tries = tries + 1 WHERE state = 'queued' AND id = "
-        "(SELECT id FROM messages WHERE state = 'queued' AND due_at <= :now ORDER BY due_at, id LIMIT 1) "
+        f"(SELECT id FROM messages WHERE state = 'queued' AND {_WAITS} AND due_at <= :now ORDER BY due_at, id LIMIT 1) "
         "RETURNING id, business_id, phone_sealed, text_sealed, segments, reserved_minor, reason, tries, created_at",
         {"now": now, "until": until})
     return row and Message(row["id"], row["business_id"], bytes(row["phone_sealed"]), bytes(row["text_sealed"]), row["segments"],
@@ -58,7 +62,7 @@ async def give_back_lost(tx: Transaction, now: int) -> int:
         "phone_sealed = CASE WHEN reason = 'unknown' THEN NULL ELSE phone_sealed END, "
         "text_sealed = CASE WHEN reason = 'unknown' THEN NULL ELSE text_sealed END, "
         "final_at = CASE WHEN reason = 'unknown' THEN :now ELSE NULL END, reason = 'unknown', claimed_until = NULL, due_at = :now "
-        "WHERE state = 'submitting' AND claimed_until < :now RETURNING id", {"now": now})
+        f"WHERE state = 'submitting' AND {_WAITS} AND claimed_until < :now RETURNING id", {"now": now})
     return len(rows)
 
 

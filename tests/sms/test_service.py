@@ -11,11 +11,12 @@ from app.db import Database, write_transaction
 from app.errors import Invalid
 from app.limits.rules import LimitReached
 from app.programs import service as programs
-from app.sms import service
+from app.sms import service, store
 from app.sms.console import Console
 from app.sms.gateways import Gateways, Result
 from app.sms.service import Order
 from app.web.principal import Principal
+from tests.plans import steps_of
 
 LINK = "https://cards.example.com/a/123456789ABC"
 
@@ -348,3 +349,10 @@ async def test_an_alarm_is_recorded_once_an_hour(post):
     for _ in range(3):
         await service.note_refusal(post.db, post.settings, post.business_id, "+79161231234", "sms_paused", post.clock.now())
     assert await post.db.fetch_val("SELECT COUNT(*) FROM audit_entries WHERE action = 'sms.refused'") == 1
+
+
+async def test_the_sender_reads_the_messages_that_wait_and_not_all_that_were_ever_sent(sqlite_db: Database) -> None:
+    for ask in (lambda tx: store.claim(tx, 5, 6), lambda tx: store.give_back_lost(tx, 5)):
+        steps = await steps_of(sqlite_db, ask)
+        assert any("USING INDEX messages_due" in step for step in steps), steps
+        assert "SCAN messages" not in steps, steps
