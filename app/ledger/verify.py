@@ -85,7 +85,9 @@ def _walk_elsewhere(url: str, ranges: Sequence[Range], seals: Sequence[Any], new
 
 
 async def _unsealed(tx: Transaction, walk: Walk, now_ms: int) -> None:
-    """Operations that the chain does not hold yet, or does not hold any more."""
+    """Operations that the chain does not hold yet, or does not hold any more; none where the walk met as many as there are."""
+    if walk.operations == await verify_store.operations(tx):
+        return
     rows = await verify_store.unsealed(tx, LIMIT)
     young = [row for row in rows if tx.engine == "postgresql" and row["recorded_at"] > now_ms - SEALED_WITHIN_MS]
     if young:
@@ -110,11 +112,9 @@ async def _lots(tx: Transaction, walk: Walk) -> None:
     """Each lot's remainder against the sum of its entries."""
     after = 0
     while (lots := await verify_store.lots(tx, after)) and len(walk.findings) <= LIMIT:
-        of = walk.lots.of
-        for lot_id, account_id, _unit, remaining in lots:
-            if of(lot_id) != remaining:
-                walk.findings.append(Finding("lot", None, f"Lot {lot_id} of account {account_id} says that {remaining} are left; "
-                                             f"its entries say {of(lot_id)}."))
+        for lot_id, remaining, account_id in walk.lots.differing(lots):
+            walk.findings.append(Finding("lot", None, f"Lot {lot_id} of account {account_id} says that {remaining} are left; "
+                                         f"its entries say {walk.lots.of(lot_id)}."))
         after = lots[-1][0]
 
 

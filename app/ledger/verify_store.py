@@ -27,7 +27,7 @@ _UNSEALED = """
 SELECT o.id, o.business_id, o.recorded_at, CASE WHEN t.operation_id IS NULL THEN 0 ELSE 1 END AS has_texts
 FROM operations o LEFT JOIN chain c ON c.operation_id = o.id LEFT JOIN operation_texts t ON t.operation_id = o.id
 WHERE c.operation_id IS NULL ORDER BY o.id LIMIT :limit"""
-_LOTS = "SELECT id, account_id, unit, remaining FROM lots WHERE id > :after ORDER BY id LIMIT :limit"
+_LOTS = "SELECT id, remaining, account_id FROM lots WHERE id > :after ORDER BY id LIMIT :limit"
 _BALANCES = """
 SELECT account_id, unit, amount FROM balances WHERE account_id > :after AND account_id <= :last ORDER BY account_id, unit"""
 # Rows that belong to nothing: each gives an id that a person can look for.
@@ -97,12 +97,17 @@ async def moves_of(reader: Reader, operation_ids: Sequence[int]) -> list[Any]:
     return await reader.fetch_all(_MOVES_OF.format(ids=names), values)
 
 
+async def operations(reader: Reader) -> int:
+    """How many there are."""
+    return await reader.fetch_val("SELECT COUNT(*) FROM operations")
+
+
 async def unsealed(reader: Reader, limit: int) -> list[Any]:
     return await reader.fetch_all(_UNSEALED, {"limit": limit})
 
 
 async def lots(reader: Reader, after: int) -> list[Any]:
-    """A page: id, account_id, unit, remaining."""
+    """A page: id, remaining, account_id."""
     return await reader.fetch_all(_LOTS, {"after": after, "limit": ACCOUNTS})
 
 

@@ -3,6 +3,7 @@
 The rows of a link never change, so ranges of links are walked independently, by several processes where the ledger is large;
 each takes the stored hash of the link before its range as given.
 """
+import operator
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -54,11 +55,17 @@ class Sums:
         return self.inside[row_id] if 0 <= row_id < len(self.inside) else self.outside.get(row_id, 0)
 
     def join(self, other: "Sums") -> None:
-        for row_id, amount in enumerate(other.inside):
-            if amount:
-                self.add(row_id, amount)
+        """Add those of a walk over other links of the same ledger."""
+        self.inside = array("q", map(operator.add, self.inside, other.inside))
         for row_id, amount in other.outside.items():
             self.add(row_id, amount)
+
+    def differing(self, rows: Sequence[Any]) -> list[Any]:
+        """Those of `rows`, (id, amount, …) by id, that say something else. A page without gaps is compared as a whole."""
+        first, last = rows[0][0], rows[-1][0]
+        if last - first + 1 == len(rows) and [row[1] for row in rows] == self.inside[max(first, 0):last + 1].tolist():
+            return []
+        return [row for row in rows if self.of(row[0]) != row[1]]
 
     def ids(self) -> Iterator[int]:
         """Those with an amount."""
@@ -73,7 +80,7 @@ class Walk:
         self.findings: list[Finding] = []
         self.lots = Sums(newest_lot)
         self.accounts: dict[str, Sums] = {}            # by unit
-        self.entries = self.made = self.texts = 0
+        self.operations = self.entries = self.made = self.texts = 0
         self._newest_account = newest_account
 
     def _account(self, unit: str) -> Sums:
@@ -85,6 +92,7 @@ class Walk:
         self.lots.join(other.lots)
         for unit, sums in other.accounts.items():
             self._account(unit).join(sums)
+        self.operations += other.operations
         self.entries += other.entries
         self.made += other.made
         self.texts += other.texts
@@ -131,6 +139,7 @@ class Walk:
         if link[7] is None:
             self._found("missing", business_id, f"Operation {operation_id} is missing, though the chain holds its hash.")
             return
+        self.operations += 1
         made = self._sums(business_id, operation_id, moves)
         lots = [chain.lot_row(*made[lot][8:15]) for lot in (sorted(made) if len(made) > 1 else made)]
         if number == seq + 1 and chain.seal(before, number, link[7:], text_hash, [move[1:7] for move in moves], lots) != stored:
