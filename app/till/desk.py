@@ -27,10 +27,10 @@ async def desk_of(here: Context, who: Principal, language: str) -> Desk:
     """Raises NotFound where the business has no programme yet."""
     open_ones = [program for program in await programs.list_programs(here.db, who.business_id) if program.closed_at is None]
     program = open_ones[0] if open_ones else await programs.get_program(here.db, who.business_id, 0)
-    place = ""
-    if who.location_id is not None:
-        place = (await programs.get_location(here.db, who.business_id, who.location_id)).name_in(language)
-    return Desk(who, program, place, await programs.location_zone(here.db, who.business_id, who.location_id))
+    if who.location_id is None:
+        return Desk(who, program, "", program.time_zone)
+    place = await programs.get_location(here.db, who.business_id, who.location_id)
+    return Desk(who, program, place.name_in(language), place.time_zone)
 
 
 async def joinable(here: Context, who: Principal, now: datetime) -> list[Program]:

@@ -37,8 +37,8 @@ async def card_context(here: Context, known: Program, card: Card, language: str,
     """What the card's page shows whether or not anything was done. known: a programme at hand, which may be the card's."""
     program = known if card.program_id == known.id else await programs.get_program(here.db, card.business_id, card.program_id)
     customer = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
-    seen = await surroundings.look_up(here.db, program, card, now)
     held = await ledger.shown(here.db, card.account_id, now)
+    seen = await surroundings.look_up(here.db, program, card, now, held)
     soon, what = seen.around.expiring, program.rules
     in_use, is_active = card.status in ("active", "provisional"), card.status == "active"
     level = levels.find(what.levels, seen.standing.level)
