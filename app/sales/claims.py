@@ -3,7 +3,7 @@ from datetime import datetime
 
 from app.benefits import service as benefits
 from app.benefits.rules import VoucherElsewhere, chosen
-from app.cards.rules import CardBlocked, CardProvisional
+from app.cards.rules import check_can_change
 from app.clock import to_ms
 from app.db import Database, Transaction
 from app.errors import NotFound, Refused
@@ -36,10 +36,7 @@ async def claim(db: Database, who: Principal, card_id: int, reward_key: str, key
     async def act(tx: Transaction) -> Operation:
         codes.begin()
         card, program = await acts.open_card(tx, who, card_id)
-        if card.status == "blocked":
-            raise CardBlocked()
-        if card.status == "provisional":
-            raise CardProvisional()
+        check_can_change(card, allow=("active",))
         check_open(program, now)
         await check_spends(tx, who)
         reward = await benefits.get_reward(tx, who.business_id, program.id, reward_key)
@@ -71,10 +68,7 @@ async def hand_over(db: Database, who: Principal, card_id: int, voucher_id: int,
     """
     async def act(tx: Transaction) -> Operation:
         card, program = await acts.open_card(tx, who, card_id)
-        if card.status == "blocked":
-            raise CardBlocked()
-        if card.status == "provisional":
-            raise CardProvisional()
+        check_can_change(card, allow=("active",))
         check_open(program, now)
         await check_spends(tx, who)
         voucher = await benefits.get_voucher(tx, who.business_id, voucher_id)

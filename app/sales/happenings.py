@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from app.cards.rules import Card, CardBlocked, CardProvisional
+from app.cards.rules import Card, check_can_change
 from app.clock import to_ms
 from app.coalition import service as coalition
 from app.db import Database, Transaction
@@ -60,8 +60,7 @@ async def happen(db: Database, who: Principal, card_id: int, event: str, quantit
         codes.begin()
         card, program = await acts.open_card(tx, who, card_id)
         await acts.check_not_own(tx, who, card)
-        if card.status != "active":
-            raise CardBlocked() if card.status == "blocked" else CardProvisional()
+        check_can_change(card, allow=("active",))
         check_open(program, now)
         earlier = await store.find(tx, who.business_id, card.account_id, event, key_text)
         before[0] = earlier is not None

@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Any
 
 from app.audit import service as audit
-from app.cards.rules import CardBlocked, CardProvisional
+from app.cards.rules import check_can_change
 from app.clock import to_ms
 from app.db import Database, Transaction
 from app.errors import Forbidden, NotFound
@@ -114,10 +114,7 @@ async def extend(db: Database, who: Principal, card_id: int, days: int, reason: 
 async def _open(tx: Transaction, who: Principal, card_id: int) -> tuple[acts.Card, programs.Program]:
     """A card whose visits can be moved, its account locked."""
     card, program = await acts.open_card(tx, who, card_id)
-    if card.status == "blocked":
-        raise CardBlocked()
-    if card.status == "provisional":
-        raise CardProvisional()
+    check_can_change(card, allow=("active",))
     if program.rules.visits is None:
         raise NotFound()
     return card, program
