@@ -49,7 +49,7 @@ async def show(request: Request, program: Program, rules: ProgramRules, values: 
     """The page with `rules`' groups and, where something was typed, what was typed."""
     here, said = context(request), language(request)
     names = await program_frame.names_of(request, program, said)
-    versions = await _versions(request, program)
+    versions = await _versions(request, program, names)
     return await program_frame.page(request, program, "numbers", {
         **boxes(rules), "values": values or program_numbers.typed_of(rules, program.currency),
         "sentences": program_frame.sentences(rules, names),
@@ -84,10 +84,9 @@ def _rule_rows(request: Request, program: Program, names: Names) -> list[dict[st
              "url": program_frame.address(request, program, "rules", rule.key)} for rule in ordered]
 
 
-async def _versions(request: Request, program: Program) -> list[dict[str, Any]]:
+async def _versions(request: Request, program: Program, names: Names) -> list[dict[str, Any]]:
     """Newest first: when, by whom, and which sentences went and came."""
-    here, said = context(request), language(request)
-    names = await program_frame.names_of(request, program, said)
+    here = context(request)
     found = await programs.list_rules_versions(here.db, program.business_id, program.id)
     said_of = [program_frame.sentences(each["rules"], names) for each in found[:SHOWN_VERSIONS + 1]]
     return [{"number": each["version"], "at": from_ms(each["created_at"]), "who": each["created_by"],

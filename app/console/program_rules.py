@@ -47,7 +47,8 @@ async def _show(request: Request, program: Program, rule: Rule | None, values: V
     here, said = context(request), language(request)
     names = await program_frame.names_of(request, program, said)
     try:
-        sentence = await _sentence(request, program, rule, values)
+        _, made = await meant(request, program, rule, values)
+        sentence = program_frame.rule_sentence(made, program.rules, names)
     except Invalid:
         sentence = program_frame.rule_sentence(rule, program.rules, names) if rule else ""
     chosen = Typed(values, program.currency).several("conditions")
@@ -73,12 +74,6 @@ def _said(request: Request, words: dict[str, str]) -> list[tuple[str, str]]:
 def _cap_money(values: Values, rules: ProgramRules) -> bool:
     typed = Typed(values, "RUB")
     return rule_form.counts_money(typed.text("effect"), typed.text("unit") if typed.text("effect") == "earn" else rules.unit)
-
-
-async def _sentence(request: Request, program: Program, rule: Rule | None, values: Values) -> str:
-    """What shoppers would read of the typed rule. Raises Invalid."""
-    _, made = await meant(request, program, rule, values)
-    return program_frame.rule_sentence(made, program.rules, await program_frame.names_of(request, program, language(request)))
 
 
 async def meant(request: Request, program: Program, rule: Rule | None, values: Values) -> tuple[ProgramRules, Rule]:
@@ -149,10 +144,11 @@ async def preview_rule(request: Request) -> Response:
     """POST /console/programs/{program}/rules/{rule}/preview: the sentence of the form as it stands; keeps nothing."""
     form, program = await frame.form_of(request, program_frame.MOST_FIELDS), await program_of(request)
     try:
-        sentence = await _sentence(request, program, rule_named(request, program), values_of(form))
+        _, made = await meant(request, program, rule_named(request, program), values_of(form))
     except Invalid as refused:
         return JSONResponse({"errors": frame.sentences_of(request, refused)}, 422)
-    return JSONResponse({"sentences": [sentence]})
+    names = await program_frame.names_of(request, program, language(request))
+    return JSONResponse({"sentences": [program_frame.rule_sentence(made, program.rules, names)]})
 
 
 async def act_on_rule(request: Request) -> Response:

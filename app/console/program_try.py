@@ -74,10 +74,10 @@ async def _try(request: Request, program: Program, draft: ProgramRules | None, v
     except Refused as refused:
         refused_word = frame.said(request, refused.detail, **refused.params)
     names = await program_frame.names_of(request, program, said)
-    places = await _levels(rules, said)
     return await program_frame.page(request, program, "try", {
         "action": program_frame.address(request, program, "try"), "values": values, "is_draft": draft is not None,
-        "draft": program_rules.dump(draft) if draft else "", "levels": places, "batches": await program_frame.batches_of(request, program),
+        "draft": program_rules.dump(draft) if draft else "", "levels": _levels(rules, said),
+        "batches": await program_frame.batches_of(request, program),
         "lines": range(LINES), "has_birthday": _asks(rules, "birthday_before"), "refused": refused_word,
         "result": shown(result, rules, names) if result else None,
         "now": here.clock.now()}, wrong=wrong, status=422 if wrong else 200)
@@ -91,7 +91,7 @@ def _asks(rules: ProgramRules, condition: str) -> bool:
     return any(getattr(rule.when, condition) is not None for rule in rules.rules)
 
 
-async def _levels(rules: ProgramRules, language_: str) -> list[tuple[str, str]]:
+def _levels(rules: ProgramRules, language_: str) -> list[tuple[str, str]]:
     return [(level.key, level.name.in_(language_)) for level in rules.levels.levels] if rules.levels else []
 
 
@@ -175,12 +175,15 @@ async def _simulate(request: Request, program: Program, draft: ProgramRules | No
         boxes = dict.fromkeys(("redeemed", "margin", "average", "receipts", "members"), "")
         wrong = (wrong or {}) | program_frame.kept({**values, **boxes}, refused, request)
     catalogue = {each.key: each for each in await rewards.list_rewards(here.db, program.business_id, program.id)}
+    changes: list[tuple[str, str]] = []
+    if draft:
+        names = await program_frame.names_of(request, program, said)
+        changes = program_frame.changes(program_frame.sentences(program.rules, names), program_frame.sentences(draft, names))
     return await program_frame.page(request, program, "simulator", {
         "action": program_frame.address(request, program, "simulator"), "values": values, "is_draft": draft is not None,
         "draft": program_rules.dump(draft) if draft else "", "found": found,
         "sides": [side_of(each, program, said, catalogue) for each in ((found.draft, found.in_force) if draft else (found.in_force,))]
-        if found else [], "changes": program_frame.changes(*[program_frame.sentences(
-            each, await program_frame.names_of(request, program, said)) for each in (program.rules, draft)]) if draft else [],
+        if found else [], "changes": changes,
         "unknown": [frame.said(request, UNKNOWN_WORDS[each]) for each in found.unknown] if found else []},
         wrong=wrong, status=422 if wrong else 200)
 
