@@ -3,7 +3,7 @@
 An act here runs inside the caller's transaction, which holds the account's lock; a refusal is raised before anything was written
 that the caller could want to keep, except where a sentence says otherwise.
 """
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -140,10 +140,13 @@ async def void(tx: Transaction, business_id: int, voucher_id: int) -> bool:
     return await _end(tx, business_id, voucher_id, "void")
 
 
-async def void_issued(tx: Transaction, business_id: int, operation_id: int) -> tuple[list[int], list[int]]:
-    """Takes back what an operation issued: (the vouchers that are void now, those that were used already)."""
+async def void_issued(tx: Transaction, business_id: int, operation_id: int, kept: Collection[str] = ()) -> tuple[list[int], list[int]]:
+    """Takes back what an operation issued: (the vouchers that are void now, those that were used already). kept: the sources of those
+    that are left alone."""
     voided, used = [], []
     for voucher in await vouchers_store.of_operation(tx, business_id, operation_id, used=False):
+        if voucher.source in kept:
+            continue
         if await void(tx, business_id, voucher.id):
             voided.append(voucher.id)
         elif voucher.status == "used":

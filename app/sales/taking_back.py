@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from app.benefits import service as benefits
-from app.benefits import vouchers_store
 from app.clock import to_ms
 from app.db import Transaction
 from app.errors import FieldError, Invalid
@@ -132,29 +131,23 @@ async def _card_of(tx: Transaction, back: Back) -> int:
 async def _take_back_vouchers(tx: Transaction, back: Back, now: datetime) -> dict[str, Any]:
     """What the sale used is open again; what rules gave with it is void, or told where it was used already."""
     reopened = await benefits.reopen_used(tx, back.of.business_id, back.of.id, now, _grace_end(back, now))
-    made = {voucher.id for voucher in await _conversion_vouchers(tx, back)}          # these go with what they were made of
-    voided, used = [], []
-    for voucher in await vouchers_store.of_operation(tx, back.of.business_id, back.of.id, used=False):
-        if voucher.id not in made and await benefits.void(tx, back.of.business_id, voucher.id):
-            voided.append(voucher.id)
-        elif voucher.id not in made and voucher.status == "used":
-            used.append(voucher.id)
+    # What balances became goes with what it was made of.
+    voided, used = await benefits.void_issued(tx, back.of.business_id, back.of.id, kept=_conversions(back))
     open_again = [voucher_id for voucher_id in reopened if voucher_id not in voided]
     return {**({"vouchers": {"reopened": open_again, "voided": voided}} if open_again or voided else {}),
             **({"shortfall_vouchers": used} if used else {})}
 
 
-async def _conversion_vouchers(tx: Transaction, back: Back) -> list[benefits.Voucher]:
-    """Those that balances became by themselves with this sale."""
-    sources = {source_of(unit) for unit in back.of.texts.get("converted", {})}
-    found = await vouchers_store.of_operation(tx, back.of.business_id, back.of.id, used=False) if sources else []
-    return [voucher for voucher in found if voucher.source in sources]
+def _conversions(back: Back) -> set[str]:
+    """The sources of the vouchers that balances became by themselves with this sale."""
+    return {source_of(unit) for unit in back.of.texts.get("converted", {})}
 
 
 async def _reverse_conversions(tx: Transaction, back: Back, purses: Purses, done: Returned, now: datetime) -> dict[str, Any]:
     """Where the whole sale comes back, or what it earned is not there otherwise, its open vouchers become again what they were made
     of; one that was used already is told. Gives the texts that say so."""
-    vouchers, back_again, used = await _conversion_vouchers(tx, back), dict[str, int](), list[int]()
+    back_again, used = dict[str, int](), list[int]()
+    vouchers = await benefits.vouchers_of_operation(tx, back.of.business_id, back.of.id, used=False) if _conversions(back) else []
     for unit, (count, spent, size) in back.of.texts.get("converted", {}).items():
         purse, need = purses[unit], done.taken.get(unit, 0)
         before = sum(one.texts.get("converted_back", {}).get(unit, 0) for one in back.earlier)
@@ -247,7 +240,7 @@ async def take_back_visit(tx: Transaction, who: Principal, back: Back, now: date
 async def take_back_claim(tx: Transaction, who: Principal, back: Back, now: datetime) -> Operation:
     """The voucher is void and its cost comes back; one that was handed over is open again. Raises VoucherUsed, VoucherEnded where
     what was bought is not open any more."""
-    for voucher in await vouchers_store.of_operation(tx, back.of.business_id, back.of.id, used=False):
+    for voucher in await benefits.vouchers_of_operation(tx, back.of.business_id, back.of.id, used=False):
         benefits.check_voucher(voucher, now)
         await benefits.void(tx, back.of.business_id, voucher.id)
     await benefits.reopen_used(tx, back.of.business_id, back.of.id, now, _grace_end(back, now))
