@@ -7,12 +7,13 @@ import msgspec
 
 from app.audit import service as audit
 from app.benefits import rules, store, vouchers_store
-from app.benefits.rules import KeyTaken, OutOfStock, Reward, RewardClosed, RewardWish, StockMoved
+from app.benefits.rules import KeyTaken, LevelNeeded, OutOfStock, Reward, RewardClosed, RewardWish, StockMoved
 from app.benefits.store import Reader
 from app.clock import to_ms
 from app.db import Database, Transaction, write_transaction
 from app.errors import FieldError, Invalid, NotFound
 from app.programs import service as programs
+from app.programs.rules import ProgramRules
 from app.secrets import KeyRing
 from app.text import N_
 from app.web.principal import Principal
@@ -24,6 +25,17 @@ async def list_rewards(reader: Reader, business_id: int, program_id: int, *, ope
     """In the catalogue's order; without `open_only` the closed ones too."""
     found = await store.list_rewards(reader, business_id, program_id)
     return [reward for reward in found if not (open_only and reward.is_closed)]
+
+
+def is_for_sale(reward: Reward, held: int, level: str | None, what: ProgramRules) -> bool:
+    """Whether a card on `level` can buy it now. held: what the card has of the reward's unit."""
+    if reward.unit is None or reward.is_closed or reward.stock == 0 or held < reward.cost:
+        return False
+    try:
+        rules.check_level(reward, level, what)
+    except LevelNeeded:
+        return False
+    return True
 
 
 async def get_reward(reader: Reader, business_id: int, program_id: int, key: str) -> Reward:

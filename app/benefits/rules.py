@@ -9,13 +9,13 @@ import msgspec
 from app.cards.rules import luhn_digit, passes_luhn
 from app.clock import local_day, midnight_after
 from app.errors import FieldError, Invalid, Refused
+from app.ledger.rules import SPENDABLE
 from app.money import MAX_AMOUNT, MAX_POINTS
 from app.programs.rules import ProgramRules
 from app.programs.terms import Said
 from app.text import N_
 
 KINDS = ("product", "service", "delivery", "text", "discount", "money_off")
-UNITS = ("points", "money", "stamps", "visits")
 BATCH_KINDS = ("code", "coupon")
 VOUCHER_DIGITS = 10
 # Letters and digits that nobody takes for another one, read aloud or printed small: no 0 O Q, 1 I L, 2 Z, 5 S, 8 B.
@@ -308,7 +308,7 @@ def check_reward(wish: RewardWish, rules: ProgramRules) -> None:
         wrong.append(FieldError("kind", "kind", N_("Choose one of the kinds of rewards.")))
     if not any((wish.names.en.strip(), wish.names.ru.strip())) or not all(_is_name(name) for name in (wish.names.en, wish.names.ru)):
         wrong.append(FieldError("name", "name", N_("Type a name of 1 to 100 characters in at least one language.")))
-    if wish.unit is not None and wish.unit not in UNITS:
+    if wish.unit is not None and wish.unit not in SPENDABLE:
         wrong.append(FieldError("unit", "unit", N_("Choose what the reward is paid with.")))
     if wish.unit is not None and not 1 <= wish.cost <= MAX_POINTS:
         wrong.append(FieldError("cost", "cost", N_("Type what the reward costs: a whole number above zero.")))

@@ -137,7 +137,7 @@ async def use(tx: Transaction, business_id: int, voucher_id: int, account_id: in
 
 async def void(tx: Transaction, business_id: int, voucher_id: int) -> bool:
     """Takes an open voucher back, and gives its piece of the stock back; False where it was not open."""
-    return await _end(tx, business_id, voucher_id, "void")
+    return await _end(tx, business_id, voucher_id, "void") is not None
 
 
 async def void_issued(tx: Transaction, business_id: int, operation_id: int, kept: Collection[str] = ()) -> tuple[list[int], list[int]]:
@@ -161,9 +161,8 @@ async def reopen_used(tx: Transaction, business_id: int, operation_id: int, now:
     for voucher in await vouchers_store.of_operation(tx, business_id, operation_id, used=True):
         if not await vouchers_store.reopen(tx, business_id, voucher.id, to_ms(now), grace_end):
             continue
-        reward = await store.find_by_id(tx, business_id, voucher.reward_id or 0)
         # Of several rewards one was taken from its shelf only when it was chosen.
-        if reward is not None and len(voucher.rewards) > 1:
+        if len(voucher.rewards) > 1 and (reward := await store.find_by_id(tx, business_id, voucher.reward_id or 0)):
             await catalogue.put_back(tx, business_id, voucher.program_id, reward.key)
         reopened.append(voucher.id)
     return reopened
@@ -183,19 +182,20 @@ async def expire_due(db: Database, now: datetime) -> int:
 async def _expire(due: list[tuple[int, int]], now: datetime, tx: Transaction) -> int:
     ended = 0
     for business_id, voucher_id in due:
-        if await _end(tx, business_id, voucher_id, "expired"):
-            await touch(tx, business_id, (await get_voucher(tx, business_id, voucher_id)).account_id, now)
+        if voucher := await _end(tx, business_id, voucher_id, "expired"):
+            await touch(tx, business_id, voucher.account_id, now)
             ended += 1
     return ended
 
 
-async def _end(tx: Transaction, business_id: int, voucher_id: int, status: str) -> bool:
+async def _end(tx: Transaction, business_id: int, voucher_id: int, status: str) -> Voucher | None:
+    """The voucher that was open and is not any more; None where it was not."""
     if not await vouchers_store.set_status(tx, business_id, voucher_id, "open", status):
-        return False
+        return None
     voucher = await get_voucher(tx, business_id, voucher_id)
     if len(voucher.rewards) == 1:
         await catalogue.put_back(tx, business_id, voucher.program_id, voucher.rewards[0])
-    return True
+    return voucher
 
 
 async def touch(tx: Transaction, business_id: int, account_id: int, now: datetime) -> None:

@@ -85,7 +85,7 @@ async def _level(here: Context, opened: Opened, language: str, now: datetime) ->
     if levels is None:
         return None
     held = await standings.level_now(here.db, program.rules, account_id, now)
-    coming = await standings.next_level(here.db, program.rules, account_id, now)
+    coming = await standings.next_level(here.db, program.rules, account_id, held.key if held else None, now)
     unit = {"spend": "money", "points": "points", "visits": "purchases"}[levels.measure]
     return {"name": held.name.in_(language) if held else "", "perks": held.perks.in_(language) if held else "",
             "next": coming.level.name.in_(language) if coming else "",

@@ -121,9 +121,7 @@ async def find_anywhere(db: Database, ring: KeyRing, who: Principal, text: str, 
         return own
     for coalition_id in await coalition.coalitions_of(db, who.business_id):
         found = await find(db, ring, await coalition.acting_for(db, who, coalition_id), text, country, now)
-        if found.cards:
-            return found
-        if found.problem == "retired":
+        if found.cards or found.problem == "retired":
             return found
     return own
 

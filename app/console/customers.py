@@ -19,6 +19,7 @@ from app.db import Transaction, write_transaction
 from app.enrolment import service as enrolment
 from app.idempotency.rules import Key, fingerprint
 from app.ledger import service as ledger
+from app.ledger.shown import UNITS
 from app.money import parse_major
 from app.programs import service as programs
 from app.programs import words as program_words
@@ -104,6 +105,7 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
     here, now = context(request), context(request).clock.now()
     person = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
     program = await programs.get_program(here.db, card.business_id, card.program_id)
+    held = await ledger.shown(here.db, card.account_id, now)
     soon = await ledger.next_end(here.db, card.account_id, now, program.rules.unit, within=SOON)
     history = await sales.list_operations(here.db, principal(request), account_id=card.account_id, limit=SHOWN_OPERATIONS)
     successor = await cards.get_card(here.db, card.business_id, card.replaced_by) if card.replaced_by else None
@@ -113,27 +115,26 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
                  "source": frame.said(request, words.SOURCES[card.source]) if card.source in words.SOURCES else "",
                  "wallets": await registrations.count_devices(here.db, card.business_id, card.id),
                  "successor": _link_of(request, successor) if successor else None,
-                 **await _balances(request, card, program)},
+                 **await _balances(request, card, program, held)},
         "expiring": {"text": program_words.amount(soon.amount, soon.unit, program.currency, language(request)), "at": soon.at}
         if soon else None, "page_link": page_link,
         "consents": await customers.consents_of(here.db, card.business_id, card.customer_id) if card.customer_id else [],
         "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
         "actions": _actions(request, card), "key": key or secrets.new_token(22),
         "typed": dict.fromkeys(FIELDS, "") | (typed or {}), "own": f"{CARDS}/{here.ids.encode('card', card.id)}",
-        **await levels.held(request, card)}, done=done, wrong=wrong, status=status)
+        **await levels.held(request, card, program, held)}, done=done, wrong=wrong, status=status)
 
 
-async def _balances(request: Request, card: Card, program: programs.Program) -> dict[str, Any]:
+async def _balances(request: Request, card: Card, program: programs.Program, held: ledger.Shown) -> dict[str, Any]:
     """balance: of the programme's unit; figure: (number, word); others: what else is on the card, and what waits, in words."""
     here, said, unit = context(request), language(request), program.rules.unit
-    held = await ledger.shown(here.db, card.account_id, here.clock.now())
 
     def tell(amount: int, of: str) -> str:
         text = program_words.amount(abs(amount), of, program.currency, said)
         after = program_words.SPACE + frame.said(request, N_("to the fund")) if of == "donated" else ""
         return f"{formats.MINUS if amount < 0 else ''}{text}{after}"
 
-    kept = [each for each in ("points", "money", "stamps", "visits", "donated") if each != unit and held.available.get(each)]
+    kept = [each for each in UNITS if each != unit and held.available.get(each)]
     number, _, word = tell(held.available.get(unit, 0), unit).rpartition(program_words.SPACE)
     until = await ledger.member_until(here.db, card.account_id, here.clock.now()) if program.rules.membership else None
     return {"balance": held.available.get(unit, 0), "figure": (number, word), "others": [tell(held.available[each], each) for each in kept],

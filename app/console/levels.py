@@ -29,11 +29,10 @@ FIELDS = ("level", "level_reason", "level_until", "tag", "event", "event_key", "
           "extend_days", "extend_reason")
 
 
-async def held(request: Request, card: Card) -> dict[str, Any]:
+async def held(request: Request, card: Card, program: Program, shown: ledger.Shown) -> dict[str, Any]:
     """What the card's page shows of these, and the acts that the programme and the card's state allow."""
     here, who, said, now = context(request), principal(request), language(request), context(request).clock.now()
-    program = await programs.get_program(here.db, card.business_id, card.program_id)
-    shown, is_active = await ledger.shown(here.db, card.account_id, now), card.status == "active"
+    is_active = card.status == "active"
     level = await standings.level_now(here.db, program.rules, card.account_id, now)
     return {
         "units": [(unit, frame.said(request, UNITS[unit])) for unit in adjustments.units_of(program.rules)],

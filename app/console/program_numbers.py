@@ -18,7 +18,6 @@ from app.segments.known import Known
 from app.text import N_
 
 MOST_ROWS = 12
-OFFERED = {"earn_mode": ("proportional", "whole_steps"), "refund_debt": ("owed", "waived")}
 
 
 class Counting(NamedTuple):

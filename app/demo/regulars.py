@@ -155,7 +155,7 @@ async def live(here: Context, coffee: Business, leaf: Business, old_town: Busine
             ("M", "pass", 9, 6, subscribes), ("G", "good", 12, 6, buys), ("N", "neighbours", 8, 4, buys)):
         shown[slug] = (await (await life(letter, coffee, slug, members, most)).everybody(acts))[0].id
     shown["circle"] = await _circle(await life("T", coffee, "circle", 22, 12), now)
-    shown["gift"] = await _gifts(await life("F", coffee, "gift", 7, 4), now)
+    shown["gift"] = await _gifts(await life("F", coffee, "gift", 7, 4))
     shown["coupons"] = await _coupons(await life("K", coffee, "coupons", 10, 4), now)
     shown["roastery"] = await _club(await life("R", coffee, "roastery", 7, 5), club_code, now)
     shown["growing"] = (await (await life("L", leaf, "growing", 8, 7)).everybody(buys))[0].id
@@ -189,7 +189,7 @@ async def _circle(life: Life, now: datetime) -> int:
     return card.id
 
 
-async def _gifts(life: Life, now: datetime) -> int:
+async def _gifts(life: Life) -> int:
     """Cards that belong to whoever holds them, each loaded by somebody for somebody, and spent in parts."""
     here, shown = life.here, []
     for story in life.stories:

@@ -125,9 +125,10 @@ async def _ending(reader: Reader, card: Card, program: Program, now: datetime) -
 async def _level(reader: Reader, card: Card, rules: ProgramRules, level: Level | None, now: datetime) -> dict[str, Any]:
     """The level's key, and what is missing to the next one in what levels measure."""
     assert rules.levels is not None
-    following = await standing.next_level(reader, rules, card.account_id, now)
+    held = level.key if level else None
+    following = await standing.next_level(reader, rules, card.account_id, held, now)
     missing = "next_minor" if rules.levels.measure == "spend" else "next_count"
-    return {"level": level.key if level else None, **({missing: following.missing} if following else {})}
+    return {"level": held, **({missing: following.missing} if following else {})}
 
 
 async def _vouchers(reader: Reader, card: Card, program: Program, now: datetime) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from app.db import Database
 from app.money import floor_div
 from app.programs.store import Program
 from app.reports import movements_store as store
+from app.simulator import store as simulator_store
 
 MONTHS = 12
 WHOLE_BP = 10_000
@@ -67,5 +68,5 @@ async def movements(db: Database, program: Program, now: datetime) -> Movements:
                 books.get((unit, "adjusted"), 0), books.get((unit, "loaded"), 0), books.get(("donated", "issued"), 0),
                 int(vouchers["issued"]), int(vouchers["used"]), int(vouchers["ended"]),
                 await store.promo_uses(tx, business_id, program.id, since, until)))
-        outstanding = await store.outstanding(tx, business_id, program.id, program.rules.unit)
+        outstanding = await simulator_store.open_now(tx, business_id, program.id, program.rules.unit)
     return Movements(found, outstanding)

@@ -33,11 +33,3 @@ async def promo_uses(reader: Reader, business_id: int, program_id: int, since: i
         "WHERE u.business_id = :business_id AND b.program_id = :program_id AND u.at >= :since AND u.at < :until "
         "AND u.taken_back_at IS NULL",
         {"business_id": business_id, "program_id": program_id, "since": since, "until": until}))
-
-
-async def outstanding(reader: Reader, business_id: int, program_id: int, unit: str) -> int:
-    """What shoppers could still spend now, all together; debts do not make it smaller."""
-    return int(await reader.fetch_val(
-        "SELECT COALESCE(SUM(b.amount), 0) FROM balances b JOIN accounts a ON a.id = b.account_id WHERE a.business_id = :business_id "
-        "AND a.program_id = :program_id AND b.unit = :unit AND b.amount > 0",
-        {"business_id": business_id, "program_id": program_id, "unit": unit}))

@@ -52,11 +52,11 @@ class Seen(msgspec.Struct, frozen=True):
     around: Around
 
 
-async def around(reader: Reader, program: programs.Program, rules: ProgramRules, card: Card, now: datetime, *,
+async def around(reader: Reader, program: programs.Program, rules: ProgramRules, card: Card, level: str | None, now: datetime, *,
                  has_vouchers: bool = False, receipt: Receipt | None = None) -> Around:
-    """has_vouchers: some are open, so their rewards' names are needed too."""
+    """level: the key of the one held; has_vouchers: some are open, so their rewards' names are needed too."""
     soon = await ledger.next_end(reader, card.account_id, now, rules.unit, within=SOON)
-    following = await standings.next_level(reader, rules, card.account_id, now) if rules.levels else None
+    following = await standings.next_level(reader, rules, card.account_id, level, now)
     until = await ledger.member_until(reader, card.account_id, now) if rules.membership else None
     names = {}
     if has_vouchers or names_rewards(rules):
@@ -81,7 +81,8 @@ def names_rewards(rules: ProgramRules) -> bool:
 
 async def of_quote(reader: Reader, program: programs.Program, quote: Quote, receipt: Receipt, now: datetime) -> Quote:
     """The quote with what its hints need."""
-    known = await around(reader, program, quote.rules, quote.card, now, has_vouchers=bool(quote.vouchers), receipt=receipt)
+    known = await around(reader, program, quote.rules, quote.card, quote.standing.level, now, has_vouchers=bool(quote.vouchers),
+                         receipt=receipt)
     return msgspec.structs.replace(quote, around=known)
 
 
@@ -95,7 +96,7 @@ async def look_up(reader: Reader, program: programs.Program, card: Card, now: da
     others: dict[str, Any] = {unit: max(amount, 0) for unit, amount in held.items() if unit != rules.unit}
     return Seen(card, rules, program.currency, balance, max(0, -balance),
                 msgspec.structs.replace(standing, spendable=max(balance, 0), held=others), vouchers,
-                await around(reader, program, rules, card, now, has_vouchers=bool(vouchers)))
+                await around(reader, program, rules, card, standing.level, now, has_vouchers=bool(vouchers)))
 
 
 def seen_in(quote: Quote) -> Seen | None:

@@ -5,13 +5,13 @@ from datetime import date, timedelta
 import msgspec
 
 from app.errors import FieldError
+from app.ledger.rules import SPENDABLE
 from app.text import N_
 
 DAYS_MOST = 3_650
 BIRTHDAY_MOST = 60
 WORDS_MOST = 20
 AMOUNT_MOST = 10**12
-UNITS = ("points", "money", "stamps", "visits")
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 TAG = re.compile(r"\w(?:[\w -]{0,38}\w)?")
 LEAP_DAY, DAY_BEFORE = "02-29", "02-28"
@@ -61,7 +61,7 @@ def wrong(asked: Filter) -> list[FieldError]:
         least, most = getattr(asked, low), getattr(asked, high)
         if least is not None and most is not None and least > most:
             found.append(FieldError(high, "order", N_("The second number must not be below the first one.")))
-    if asked.balance_unit not in UNITS:
+    if asked.balance_unit not in SPENDABLE:
         found.append(FieldError("balance_unit", "unknown", N_("Choose points, money, stamps or visits.")))
     if len(asked.levels) > WORDS_MOST or len(asked.tags) > WORDS_MOST:
         found.append(FieldError("tags" if len(asked.tags) > WORDS_MOST else "levels", "too_many", N_("Name at most 20.")))

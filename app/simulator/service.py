@@ -56,11 +56,11 @@ async def _past(reader: store.Reader, business_id: int, program: Program, wish: 
     if wish.source == "average":
         count = max(1, floor_div(wish.receipts * wish.members_bp, WHOLE_BP))
         return rules.around(wish.average_minor, since, program.time_zone), count
-    found = await store.count_sales(reader, business_id, program.id, to_ms(since), to_ms(until))
+    count = await store.count_sales(reader, business_id, program.id, to_ms(since), to_ms(until))
     zones = {place.id: place.time_zone for place in await programs.list_locations(reader, business_id)}
-    rows = await store.sales(reader, business_id, program.id, to_ms(since), to_ms(until), rules.sampled(found["sales"]),
+    rows = await store.sales(reader, business_id, program.id, to_ms(since), to_ms(until), rules.sampled(count),
                              rules.MOST_RECEIPTS)
-    return [_receipt(row, zones, program.time_zone) for row in rows], found["sales"]
+    return [_receipt(row, zones, program.time_zone) for row in rows], count
 
 
 def _receipt(row: Any, zones: dict[int, str], zone: str) -> Past:

@@ -8,18 +8,15 @@ _SALES = (
     "AND o.at < :until AND NOT EXISTS (SELECT 1 FROM operations u WHERE u.of_operation_id = o.id AND u.kind = 'undo')")
 
 
-async def count_sales(reader: Reader, business_id: int, program_id: int, since: int, until: int) -> Row:
-    """sales: how many; turnover: their sum before discounts, minor units."""
-    row = await reader.fetch_one("SELECT COUNT(*) AS sales, COALESCE(SUM(o.amount_minor), 0) AS turnover " + _SALES, {
-        "business_id": business_id, "program_id": program_id, "since": since, "until": until})
-    assert row is not None
-    return row
+async def count_sales(reader: Reader, business_id: int, program_id: int, since: int, until: int) -> int:
+    return int(await reader.fetch_val("SELECT COUNT(*) " + _SALES, {
+        "business_id": business_id, "program_id": program_id, "since": since, "until": until}))
 
 
 async def sales(reader: Reader, business_id: int, program_id: int, since: int, until: int, every: int, limit: int) -> list[Row]:
-    """Each `every`th purchase, oldest first: id, account_id, location_id, at, amount_minor, spent_minor, content (its texts), is_first."""
+    """Each `every`th purchase, oldest first: account_id, location_id, at, amount_minor, spent_minor, content (its texts), is_first."""
     return await reader.fetch_all(
-        "SELECT s.id, s.account_id, s.location_id, s.at, s.amount_minor, s.spent_minor, t.content, "
+        "SELECT s.account_id, s.location_id, s.at, s.amount_minor, s.spent_minor, t.content, "
         "CASE WHEN EXISTS (SELECT 1 FROM operations e WHERE e.account_id = s.account_id AND e.kind = 'sale' AND e.id < s.id) THEN 0 "
         "ELSE 1 END AS is_first FROM (SELECT o.id, o.account_id, o.location_id, o.at, o.amount_minor, o.spent_minor, "
         "ROW_NUMBER() OVER (ORDER BY o.at, o.id) AS n " + _SALES + ") AS s LEFT JOIN operation_texts t ON t.operation_id = s.id "

@@ -119,12 +119,14 @@ async def level_now(reader: Reader, rules: ProgramRules, account_id: int, now: d
     return levels.find(rules.levels, _known(rules, row is not None, row["level"] if row else None))
 
 
-async def next_level(reader: Reader, rules: ProgramRules, account_id: int, now: datetime) -> Next | None:
-    """The next level up and what of the measure is missing; None at the top and without levels."""
+async def next_level(reader: Reader, rules: ProgramRules, account_id: int, held: str | None, now: datetime) -> Next | None:
+    """The next level up and what of the measure is missing; None at the top and without levels.
+
+    held: the key of the level that is held, which the caller has read (`level_now`, or `Standing.level`).
+    """
     if rules.levels is None:
         return None
-    held = await level_now(reader, rules, account_id, now)
-    return levels.following(rules.levels, held.key if held else None, await ledger.progress_of(reader, account_id, now, now))
+    return levels.following(rules.levels, held, await ledger.progress_of(reader, account_id, now, now))
 
 
 async def history(reader: Reader, business_id: int, account_id: int, limit: int = 50) -> list[LevelRow]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from app.benefits import rewards
 from app.benefits import service as benefits
 from app.cards import service as cards
 from app.clock import from_ms, rfc3339
@@ -13,6 +14,7 @@ from app.customers import service as customers
 from app.enrolment.service import Told
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
+from app.ledger.shown import UNITS
 from app.programs import service as programs
 from app.programs.rules import ProgramRules
 from app.programs.terms import Level
@@ -27,8 +29,6 @@ from app.standing import service as standings
 from app.till import sale_shapes, shapes, words
 from app.web.principal import Principal
 
-# What callers see of an account; progress and membership are the server's own books.
-UNITS = ("points", "money", "stamps", "visits", "donated")
 Catalogue = Mapping[str, benefits.Reward]
 
 
@@ -135,18 +135,14 @@ def _usable(here: Context, drawn: sales.Quote, catalogue: Catalogue, language: s
                 use += "/" + here.ids.encode("reward", reward.id)
             found.append(sale_shapes.Usable(use, named(here, reward, language), reward.kind, 0, None))
     for reward in catalogue.values():
-        if reward.unit is not None and _can_buy(reward, drawn):
+        if reward.unit is not None and rewards.is_for_sale(reward, _held(drawn, reward.unit), drawn.standing.level, drawn.rules):
             made = named(here, reward, language)
             found.append(sale_shapes.Usable(made.id, made, reward.kind, reward.cost, reward.unit))
     return found
 
 
-def _can_buy(reward: benefits.Reward, drawn: sales.Quote) -> bool:
-    standing = drawn.standing
-    held = standing.spendable if reward.unit == drawn.rules.unit else standing.held.get(reward.unit or "", 0)
-    keys = [each.key for each in drawn.rules.levels.levels] if drawn.rules.levels else []
-    is_above = reward.level in keys and (standing.level not in keys or keys.index(standing.level) < keys.index(reward.level))
-    return not reward.is_closed and reward.stock != 0 and reward.cost <= held and not is_above
+def _held(drawn: sales.Quote, unit: str) -> int:
+    return drawn.standing.spendable if unit == drawn.rules.unit else drawn.standing.held.get(unit, 0)
 
 
 # Operations.

@@ -20,7 +20,6 @@ from app.till.shapes import Nothing
 from app.web.requests import context, decode_json, principal, read_body, read_json
 
 T = TypeVar("T")
-LONGEST_CURSOR = 100
 
 
 class SeveralCards(Refused):

@@ -15,6 +15,7 @@ from app.customers import phones
 from app.enrolment import service as enrolment
 from app.enrolment.service import Wish
 from app.idempotency.rules import Key
+from app.ledger.shown import UNITS
 from app.money import parse_major
 from app.programs import service as programs
 from app.programs import words
@@ -195,7 +196,7 @@ async def _start(request: Request, phone: str, amount: str, chosen: str, key: Ke
     if minor and told.card_id is not None and not is_member:
         done = await sales.sell(here.db, who, SaleRequest(told.card_id, minor), key, here.clock.now())
         waiting = [words.amount(amount, unit, desk.program.currency, language(request))
-                   for unit, amount in done.operation.balances.items() if unit in showing.SHOWN and amount]
+                   for unit, amount in done.operation.balances.items() if unit in UNITS and amount]
     card_url = f"{TILL}/cards/{here.ids.encode('card', told.card_id)}" if told.card_id is not None else ""
     return await _enrol(request, sent={"last_four": e164[-4:], "waiting": waiting, "already": is_member, "card_url": card_url})
 

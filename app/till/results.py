@@ -10,7 +10,7 @@ from app.cards.service import Card
 from app.context import Context
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
-from app.ledger.shown import shown
+from app.ledger.shown import UNITS, shown
 from app.programs import words
 from app.programs.store import Program
 from app.sales import service as sales
@@ -86,7 +86,7 @@ def told(quote: Quote, program: Program, language: str) -> dict[str, Any]:
     """A purchase before it is done: what it costs, what pays for it, what it brings."""
     judged, unit = quote.judgement, quote.rules.unit
     names = quote.around.rewards if quote.around else {}
-    gained = {each: judged.gained(each) for each in ("points", "money", "stamps", "visits", "donated")}
+    gained = {each: judged.gained(each) for each in UNITS}
     return {
         "amount": judged.amount, "discount": judged.discount, "spent": judged.spent_minor, "to_pay": judged.to_pay,
         "spent_words": words.amount(judged.points, unit, program.currency, language) if judged.points else "",

@@ -96,7 +96,7 @@ async def _buy(request: Request, card: Card, who: Principal, act: str, form: For
     texts, uses = typed.texts_of(form), typed.uses_of(form)
     expect = text_field(form, "expect", 20)
     wish = await typed.wish_of(here, program, card, act, texts, uses, expect=expect, confirmed=bool(form.get("confirmed")))
-    is_plain = not (uses or texts["promo"] or texts["tender"])
+    is_plain = showing.asks_amount_alone(program.rules) and not (uses or texts["promo"] or texts["tender"])
     if not expect and not (is_plain and showing.is_simple(await surroundings.look_up(here.db, program, card, now))):
         return await _confirm(request, card, who, program, act, form, await sales.quote(here.db, who, wish, now))
     key = typed.key_of(request, form, act, *texts.values(), *uses)

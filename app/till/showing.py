@@ -7,13 +7,15 @@ import msgspec
 
 from app.benefits import promo
 from app.benefits import service as benefits
-from app.benefits.rules import LevelNeeded, Reward, Voucher, in_groups
+from app.benefits.rewards import is_for_sale
+from app.benefits.rules import Reward, Voucher, in_groups
 from app.cards.service import Card
 from app.context import Context
 from app.customers import service as customers
 from app.designs import service as designs
 from app.designs import shown
 from app.ledger import service as ledger
+from app.ledger.shown import UNITS
 from app.money import minor_digits
 from app.programs import rules as program_rules
 from app.programs import service as programs
@@ -28,7 +30,6 @@ from app.standing import levels
 from app.standing import service as standings
 from app.web.formats import MINUS
 
-SHOWN = ("points", "money", "stamps", "visits", "donated")
 BY_HAND = ("product", "service", "delivery", "text")        # kinds of rewards that are handed over; the others take something off
 MOST_CHIPS = 12
 
@@ -47,9 +48,9 @@ async def card_context(here: Context, known: Program, card: Card, language: str,
         "name": (customer.name if customer else None) or "", "phone": (customer.phone_masked if customer else None) or "",
         "number_end": card.number[-4:], "balance": seen.balance, "figures": figures_of(seen, held.available, language),
         "stamps": _stamps(seen), "level": level.name.in_(language) if level else "", "member": _member(seen),
-        "pending": [words.amount(amount, unit, program.currency, language) for unit, amount in held.pending.items() if unit in SHOWN],
+        "pending": [words.amount(amount, unit, program.currency, language) for unit, amount in held.pending.items() if unit in UNITS],
         "debts": [words.amount(-amount, unit, program.currency, language) for unit, amount in held.available.items()
-                  if unit in SHOWN and unit != what.unit and amount < 0],
+                  if unit in UNITS and unit != what.unit and amount < 0],
         "hints": hints_of(seen, program, language) if in_use else [],
         "expiring": {"text": words.amount(soon.amount, soon.unit, program.currency, language), "at": soon.at} if soon else None,
         "can_earn": in_use and gives_for_sales(what), "can_redeem": is_active and seen.balance > 0 and what.largest_share_bp > 0,
@@ -122,15 +123,20 @@ def _told_rules(seen: Seen) -> dict[str, Any]:
 
 def is_simple(seen: Seen) -> bool:
     """Whether the amount alone says what a purchase does, so that one press is enough; else it is shown before it is done."""
-    rules = seen.rules
-    return not (rules.rules or rules.offers or rules.favourite or seen.standing.is_closed or not seen.standing.is_member)
+    return asks_amount_alone(seen.rules) and not seen.standing.is_closed and seen.standing.is_member
+
+
+def asks_amount_alone(rules: ProgramRules) -> bool:
+    """Whether no rule looks at more than the amount, whoever buys."""
+    return not (rules.rules or rules.offers or rules.favourite)
 
 
 async def _acts(here: Context, program: Program, seen: Seen, held: Mapping[str, int], language: str, now: datetime) -> dict[str, Any]:
     """What can be pressed; empty where the programme or the card's state offers nothing of it."""
     rules, is_active = program.rules, seen.card.status == "active"
     rewards = {each.key: each for each in await benefits.list_rewards(here.db, program.business_id, program.id, open_only=False)}
-    can_buy = [each for each in rewards.values() if _is_for_sale(each, seen, held)] if is_active else []
+    can_buy = [each for each in rewards.values()
+               if is_active and is_for_sale(each, held.get(each.unit or "", 0), seen.standing.level, rules)]
     ready = [each for each in seen.vouchers if each.starts_at <= now] if is_active else []
     return {
         "chips": [*_voucher_chips(here, ready, rewards, language),
@@ -143,17 +149,6 @@ async def _acts(here: Context, program: Program, seen: Seen, held: Mapping[str, 
         "buys": _buys(program, language) if seen.card.status in ("active", "provisional") else [],
         "gift": _gift(program, language) if seen.card.status in ("active", "provisional") else None,
         "favourites": await _favourites(here, program, seen, now) if is_active else None}
-
-
-def _is_for_sale(reward: Reward, seen: Seen, held: Mapping[str, int]) -> bool:
-    """Whether the catalogue sells it to this card now."""
-    if reward.unit is None or reward.is_closed or reward.stock == 0 or held.get(reward.unit, 0) < reward.cost:
-        return False
-    try:
-        benefits.check_level(reward, seen.standing.level, seen.rules)
-    except LevelNeeded:
-        return False
-    return True
 
 
 def _voucher_chips(here: Context, vouchers: Sequence[Voucher], rewards: Mapping[str, Reward], language: str) -> list[dict[str, Any]]:

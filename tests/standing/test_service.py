@@ -191,9 +191,9 @@ async def test_a_clock_that_was_set_back_hides_no_change_of_a_level(sqlite_db: D
 async def test_what_is_missing_to_the_next_level_is_told(sqlite_db: Database) -> None:
     bed = await make_bed(sqlite_db, rules=TIERS)
     await moved(bed, 400)
-    following = await standing.next_level(sqlite_db, TIERS, bed.account_id, NOON)
+    following = await standing.next_level(sqlite_db, TIERS, bed.account_id, "base", NOON)
     assert following is not None and (following.level.key, following.missing) == ("silver", 600)
-    assert await standing.next_level(sqlite_db, ProgramRules(), bed.account_id, NOON) is None
+    assert await standing.next_level(sqlite_db, ProgramRules(), bed.account_id, None, NOON) is None
 
 
 # What rules learn.
