@@ -7,7 +7,7 @@ from datetime import timedelta
 from tests.model.purse import FOREVER, Lot, Refused, day_of, end_after, midnight
 from tests.model.refunds import Refunds
 from tests.model.sales import Sales
-from tests.model.sheet import Account, Deal, Voucher
+from tests.model.sheet import Account, Deal
 
 __all__ = ["Account", "Accountant"]
 
@@ -41,15 +41,16 @@ class Accountant(Sales, Refunds):
             self.put(account, unit, number, now, deal=deal, days=days)
         return deal
 
-    def claim(self, account, cost, days, now):
+    def claim(self, account, reward, now):
         self.check_open(now)
-        purse = account[self.unit]
+        purse, cost = account[self.unit], self.price(reward)
         if cost > purse.spendable(now, now):
             raise Refused("not_enough")
+        if not self.shelf(reward):
+            raise Refused("out_of_stock")
         purse.sweep(now)
         deal = Deal("claim", account, now, drawn={self.unit: purse.spend(cost, now, now)})
-        deal.given.append(voucher := Voucher("tenth", end_after(now, days, self.zone)))
-        account.vouchers.append(voucher)
+        deal.given.append(self.hand_out(account, reward, self.terms["rewards"][reward]["days"], now))
         return deal
 
     def visit(self, account, visits, at, now):
@@ -91,7 +92,7 @@ class Accountant(Sales, Refunds):
     def event(self, account, quantity, at):
         rule = self.terms["event"]
         self.check_open(at)
-        some = self.capped(account, "review", rule["amount"] * quantity, rule["person"], rule["day"], at)
+        some = self.capped(account, "review", rule["amount"] * quantity, rule, at)
         if at >= self.earns_until or not self.is_member(account, at) or not some:
             raise Refused("event_gives_nothing")
         self.sweep_of(account, self.unit, at)

@@ -9,16 +9,20 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from app.benefits import service as benefits
+from app.cards import service as cards
 from app.clock import to_ms
+from app.db import write_transaction
 from app.errors import TesseraError
 from app.ledger import sealing
 from app.ledger import service as ledger
 from app.ledger.verify import verify
+from app.programs import service as programs
 from app.sales import claims, closing, happenings, merging, purchases, service, visits
 from app.sales.service import RefundRequest, SaleRequest
 from app.standing import service as standings
 from tests.model.accountant import Account, Accountant
-from tests.model.programmes import REWARD_COST, REWARD_DAYS, ZONE, make_rewards, programmes, rules_of, terms_of
+from tests.model.programmes import ZONE, make_rewards, programmes, rules_of, terms_of
 from tests.model.purse import FOREVER, Refused
 from tests.money import NOON, add_card, make_bed
 
@@ -27,7 +31,7 @@ AMOUNTS = st.integers(100, 12_000)
 HOURS = st.sampled_from([0, 0, 0, 1, 26])
 LATE = st.sampled_from([0, 0, 0, 0, 5, 30, 72])
 WHO = st.sampled_from([0, 0, 0, 1])
-NOTHING = ("operations", "entries", "lots", "vouchers", "rule_uses", "level_changes", "receipts")
+NOTHING = ("operations", "entries", "lots", "vouchers", "rule_uses", "level_changes", "receipts", "promo_uses")
 LOTS = "SELECT account_id, unit, remaining, expires_at, available_at FROM lots WHERE business_id = :business AND remaining <> 0"
 BALANCES = """SELECT b.account_id, b.unit, b.amount FROM balances b JOIN accounts a ON a.id = b.account_id
 WHERE a.business_id = :business AND b.amount <> 0"""
@@ -58,8 +62,9 @@ class Books(RuleBasedStateMachine):
         self.begin()
         self.now, self.steps = START, 0
         self.bed = self.run(make_bed(self.db, self.slug(), rules=rules_of(self.terms), zone=ZONE))
-        self.run(make_rewards(self.db, self.bed, self.terms["unit"], self.now))
+        self.run(make_rewards(self.db, self.bed, self.terms, self.now))
         self.books = Accountant(self.terms)
+        self.books.opened = self.ms
         self.accounts, self.ids, self.cards, self.deals, self.events = [], [], [], [], 0
         self.take_in(self.bed.account_id, self.bed.card_id)
         self.take_in(*self.run(add_card(self.db, self.bed.business_id, self.bed.program_id)))
@@ -69,9 +74,17 @@ class Books(RuleBasedStateMachine):
         return "coffee"
 
     def take_in(self, account_id, card_id):
+        """A new card is welcomed, as an activation does."""
         self.accounts.append(Account())
         self.ids.append(account_id)
         self.cards.append(card_id)
+        self.books.welcome(self.accounts[-1], self.ms)
+
+        async def act(tx):
+            program = await programs.get_program(tx, self.bed.business_id, self.bed.program_id)
+            await ledger.welcome(tx, self.bed.manager, program, await cards.get_card(tx, self.bed.business_id, card_id), self.now)
+
+        self.run(write_transaction(self.db, act))
 
     @property
     def ms(self):
@@ -108,28 +121,21 @@ class Books(RuleBasedStateMachine):
     def sell_lines(self, who, lines, rest, redeem, late):
         self.sale(who, sum(amount for amount, _ in lines) + rest, redeem, 0, late, lines)
 
-    @precondition(lambda self: any(voucher.reward == "tenth" for account in self.accounts for voucher in account.vouchers))
-    @rule(amount=AMOUNTS, which=st.integers(0, 5))
-    def sell_with_a_voucher(self, amount, which):
-        found = [(who, voucher) for who, account in enumerate(self.accounts) for voucher in account.vouchers if voucher.reward == "tenth"]
-        if found:
-            who, voucher = found[-1 - which % len(found)]
-            self.sale(who, amount, 0, 0, 0, (), voucher)
-
     @precondition(lambda self: self.terms["visits"])
     @rule(who=WHO, amount=AMOUNTS, count=st.integers(1, 2), late=LATE)
     def sell_with_a_visit(self, who, amount, count, late):
         self.sale(who, amount, 0, 0, late, visits_=count)
 
-    def sale(self, who, amount, redeem, hours, late, lines=(), voucher=None, visits_=0):
+    def sale(self, who, amount, redeem, hours, late, lines=(), voucher=None, visits_=0, code=None, buys=None):
         self.now += timedelta(hours=hours)
         at = self.now - timedelta(hours=late)
         request = SaleRequest(self.cards[who], amount, redeem, at=at if late else None, visits=visits_,
                               lines=[{"amount": each, "quantity": quantity} for each, quantity in lines],
-                              vouchers=[(voucher.id, None)] if voucher else [])
+                              vouchers=[(voucher.id, None)] if voucher else [], promo_code=code,
+                              catalogue=[buys] if buys else [])
         act = service.sell(self.db, self.bed.key, request, None, self.now)
         done = self.both(act, lambda: self.books.sell(self.accounts[who], amount, redeem, to_ms(at), self.ms, lines=lines, voucher=voucher,
-                                                      visits=visits_))
+                                                      visits=visits_, code=code and code.replace("-", "").upper(), buys=buys))
         if done:
             operation, deal = done[0].operation, done[1]
             self.keep(deal, operation)
@@ -206,10 +212,10 @@ class Books(RuleBasedStateMachine):
         act = service.adjust(self.db, self.bed.manager, self.cards[who], unit, points, "as agreed", None, self.now)
         self.both(act, lambda: self.books.adjust(self.accounts[who], unit, points, self.ms))
 
-    @rule(who=WHO)
-    def claim(self, who):
-        act = claims.claim(self.db, self.bed.key, self.cards[who], "tenth", None, self.now)
-        self.keep_if(self.both(act, lambda: self.books.claim(self.accounts[who], REWARD_COST, REWARD_DAYS, self.ms)))
+    @rule(who=WHO, reward=st.sampled_from(["tenth", "mug"]))
+    def claim(self, who, reward):
+        act = claims.claim(self.db, self.bed.key, self.cards[who], reward, None, self.now)
+        self.keep_if(self.both(act, lambda: self.books.claim(self.accounts[who], reward, self.ms)))
 
     def keep_if(self, done):
         if done:
@@ -306,6 +312,8 @@ class Books(RuleBasedStateMachine):
         self.run(ledger.expire_due(self.db, self.now))
         for account in self.accounts:
             self.books.sweep(account, self.ms)
+        self.run(benefits.expire_due(self.db, self.now))
+        self.books.end_vouchers(self.accounts, self.ms)
         if self.terms["levels"]:
             self.run(standings.review_due(self.db, self.now))
             for account in self.accounts:

@@ -1,12 +1,12 @@
 """What comes back, by the accountant: sales by sum and by lines, undone ones, purchases, claims and visits."""
+from tests.model.offers import Offers
 from tests.model.purse import Refused, end_after
-from tests.model.sheet import Sheet
 
 SPENDABLE = ("points", "money", "stamps", "visits")
 MINUTE = 60_000
 
 
-class Refunds(Sheet):
+class Refunds(Offers):
     def refund(self, deal, amount, now, lines=()):
         """A sum, or (line, pieces); gives (money, shortfall of the programme's unit)."""
         self.check_back(deal)
@@ -45,7 +45,9 @@ class Refunds(Sheet):
         progress = self.progress(account, now)
         self.reverse(account, deal, taken, now, grace_end)
         shortfall = 0
-        for unit in sorted({*given, *taken}, key=lambda unit: (unit != self.unit, unit)):
+        for unit in sorted({self.unit, *given, *taken}, key=lambda unit: (unit != self.unit, unit)):
+            if unit == self.unit and deal.is_whole():
+                account[unit].give_back(list(reversed(deal.took)), now, grace_end)
             if given.get(unit):
                 account[unit].give_back(self.slice(deal.drawn[unit], before[1].get(unit, 0), given[unit]), now, grace_end)
             short = self.take(account, deal, unit, taken.get(unit, 0), now)
@@ -56,6 +58,10 @@ class Refunds(Sheet):
                 if voucher.status == "used":
                     voucher.status = "open"
                     voucher.ends = grace_end if voucher.ends <= now else voucher.ends
+            for voucher in deal.given:
+                if voucher.status == "open":
+                    self.take_from(voucher, "void")
+            self.release_codes(deal)
         for use in deal.uses.values():
             part = use[2] if deal.is_whole() else use[2] * (deal.by_sum + deal.back_net()) // deal.total
             use[1] = use[2] - part
@@ -107,7 +113,7 @@ class Refunds(Sheet):
             there = sum(lot.left for lot in purse.lots if lot.lives(now)) - purse.debt
             if voucher.status != "open" or voucher.ends <= now or not (deal.is_whole() or taken.get(unit, 0) > max(0, there)):
                 continue
-            voucher.status = "void"
+            self.take_from(voucher, "void")
             purse.give_back([(lot, share.count(lot)) for lot in dict.fromkeys(share)], now, grace_end)
 
     def came_not(self, account, deal):
@@ -147,7 +153,7 @@ class Refunds(Sheet):
         account = self.home(deal)
         for voucher in deal.given:
             self.check_voucher(voucher, now)
-            voucher.status = "void"
+            self.take_from(voucher, "void")
         deal.undone, deal.by_sum = undo, not undo
         for unit, drawn in deal.drawn.items():
             self.sweep_of(account, unit, now)

@@ -1,6 +1,7 @@
 """What a purchase does to the books, by the accountant: discounts, payment, visits, what it earns, and what becomes vouchers."""
+from tests.model.offers import Offers
 from tests.model.purse import Refused, day_of, end_after
-from tests.model.sheet import Deal, Sheet, Voucher
+from tests.model.sheet import Deal
 
 MOST_VOUCHERS = 20          # that one operation makes of a balance
 
@@ -15,13 +16,14 @@ def spread(whole, weights):
     return parts
 
 
-class Sales(Sheet):
-    def sell(self, account, amount, redeem, at, now, *, lines=(), voucher=None, visits=0):
-        """redeem None: as much as may. lines: [(amount, quantity)]. Gives the Deal."""
+class Sales(Offers):
+    def sell(self, account, amount, redeem, at, now, *, lines=(), voucher=None, visits=0, code=None, buys=None):
+        """redeem None: as much as may. lines: [(amount, quantity)]; buys: a reward of the catalogue. Gives the Deal."""
         terms = self.terms
         self.check_open(at)
         if voucher is not None:
             self.check_voucher(voucher, now)
+        batch = self.check_code(account, code, at)
         self.check_visits(account, visits, at, now)
         purse, frozen = account[self.unit], at >= self.earns_until
         level = next(row for row in terms["levels"]["levels"] if row[0] == self.level(account, at)[0]) if terms["levels"] else None
@@ -31,22 +33,38 @@ class Sales(Sheet):
         if amount > sum(nets):
             nets = [*nets, amount - sum(nets)]
         due = amount - (amount * off // 10_000 if amount >= terms["minimum"] or not member else 0)
-        if voucher is not None:
-            due -= due * 1_000 // 10_000
+        gifts = [batch["reward"]] if batch and batch["reward"] else []
+        for reward in [*gifts, *([voucher.reward] if voucher else []), *([buys] if buys else [])]:
+            due = self.lessened(due, reward)
         counts = due >= terms["minimum"] and member
         if terms["lot_end"] == "activity" and terms["days"] is not None:
             self.sweep(account, at)
-        points = self.redeem(purse.spendable(at, now), due if counts else 0, redeem)
+        cost = self.price(buys) if buys else 0
+        if cost > purse.spendable(at, now):
+            raise Refused("not_enough_points")
+        points = self.redeem(purse.spendable(at, now) - cost, due if counts else 0, redeem)
+        gifts += [buys] if buys else []
+        if any(gifts.count(reward) > self.shelf(reward) for reward in gifts):
+            raise Refused("out_of_stock")
         deal = Deal("sale", account, now, due, due - points * terms["worth"] // terms["worth_points"])
         self.sweep(account, at)
         self.prolong(purse, at)
         if points:
             deal.drawn[self.unit] = purse.spend(points, at, now)
+        deal.took = purse.spend(cost, at, now)
         if visits:
             self.come(account, deal, visits, at, now)
         net = spread(due, nets)
         paid = spread(deal.to_pay, net)
-        own = self.earn(account, deal, paid, net, level, at) if counts and not frozen else [{} for _ in net]
+        self.use_code(account, deal, batch, code)
+        for reward in gifts:
+            deal.given.append(taken := self.hand_out(account, reward, self.terms["rewards"][reward]["days"], now))
+            taken.status = "used"
+            deal.used.append(taken)
+        own = [{} for _ in net]
+        if counts and not frozen:
+            own = self.earn(account, deal, paid, net, level, at, self.bonuses(account, deal, amount, batch, at))
+            self.treat(account, deal, amount, at, now)
         quantities = [quantity for _, quantity in lines] + [1] * (len(nets) - len(lines))
         deal.lines = list(zip(net, quantities, own, strict=True)) if lines else []
         self.convert(account, deal, at, now)
@@ -94,15 +112,11 @@ class Sales(Sheet):
         rate = level[2] if level and level[2] is not None else terms["earn"]
         return paid // terms["per"] * rate if terms["whole_steps"] else paid * rate // terms["per"]
 
-    def earn(self, account, deal, paid, nets, level, at):
+    def earn(self, account, deal, paid, nets, level, at, bonuses):
         terms, gains = self.terms, []
         base = self.base(deal.to_pay, level)
         gains.append((self.unit, base, spread(base, paid)))
-        bonus = terms["bonus"]
-        if bonus and deal.total >= bonus["from"]:
-            some = self.capped(account, "bonus", bonus["amount"], bonus["person"], None, at)
-            gains.append((self.unit, some, spread(some, nets)))
-            self.note(account, deal, "bonus", some, at)
+        gains += [(self.unit, some, spread(some, paid if any(paid) else nets)) for some in bonuses]
         if terms["levels"]:
             measure = terms["levels"]["measure"]
             some = {"spend": deal.to_pay, "points": base, "visits": 1}[measure]
@@ -123,27 +137,12 @@ class Sales(Sheet):
                     own[unit] = own.get(unit, 0) + part
         return owns
 
-    def capped(self, account, rule, amount, person, day, at):
-        uses = account.uses.get(rule, [])
-        room = [amount]
-        if person is not None:
-            room.append(person - sum(use[1] for use in uses))
-        if day is not None:
-            room.append(day - sum(use[1] for use in uses if use[0] == day_of(at, self.zone)))
-        return max(0, min(room))
-
-    def note(self, account, deal, rule, amount, at):
-        if amount:
-            account.uses.setdefault(rule, []).append(use := [day_of(at, self.zone), amount, amount])
-            if deal is not None:
-                deal.uses[rule] = use
-
     def convert(self, account, deal, at, now):
         for unit, conversion in self.conversions():
             size, carry, days = conversion
             purse = account[unit]
             there = purse.spendable(at, now)
-            made = min(there // size, MOST_VOUCHERS)
+            made = min(there // size, MOST_VOUCHERS, self.shelf("coffee"))
             if not made:
                 continue
             spent = made * size if carry else there
@@ -154,9 +153,7 @@ class Sales(Sheet):
             for number in range(made):
                 begin = number * size + (rest if number else 0)
                 share = units[begin:begin + size + (0 if number else rest)]
-                voucher = Voucher("coffee", end_after(now, days, self.zone))
-                account.vouchers.append(voucher)
-                deal.converted.append((unit, voucher, share))
+                deal.converted.append((unit, self.hand_out(account, "coffee", days, now), share))
 
     def conversions(self):
         terms = self.terms

@@ -26,6 +26,7 @@ class Deal:
     to_pay: int = 0
     id: int | None = None
     lines: list = field(default_factory=list)
+    took: list = field(default_factory=list)          # what a reward of the catalogue cost: no payment, it comes back with the whole
     drawn: dict = field(default_factory=dict)
     earned: dict = field(default_factory=dict)
     converted: list = field(default_factory=list)     # (unit, voucher, the lot of each piece that it was made of)
@@ -74,6 +75,7 @@ class Sheet:
     def __init__(self, terms):
         self.terms, self.unit, self.zone = terms, terms["unit"], terms["zone"]
         self.earns_until = self.spends_until = FOREVER
+        self.opened = 0
 
     # Lives.
     def end(self, unit, at, days=None):
@@ -170,7 +172,11 @@ class Sheet:
             raise Refused("already_undone")
 
     def home(self, deal):
-        account = deal.account
+        return self.now_of(deal.account)
+
+    @staticmethod
+    def now_of(account):
+        """Where it lives on after merges."""
         while account.home is not None:
             account = account.home
         return account

@@ -21,8 +21,9 @@ from app.db import open_database
 from app.ledger import sealing
 from app.ledger.verify import verify
 from tests import engines
-from tests.model.machine import START, Books
+from tests.model.machine import START
 from tests.model.programmes import KINDS
+from tests.model.shop import Shop
 
 MEMORY = Path("/dev/shm")
 NIGHTLY = bool(os.environ.get("TESSERA_NIGHTLY"))
@@ -34,7 +35,7 @@ def bounds(runs, steps):
                     suppress_health_check=list(HealthCheck))
 
 
-class OnSqlite(Books):
+class OnSqlite(Shop):
     """Each run has a file of its own; in memory, for what a power cut leaves is not the question here."""
 
     def begin(self):
@@ -57,7 +58,7 @@ def test_the_books_of_a_programme_of_each_kind_agree_with_the_accountant(kind):
     run_state_machine_as_test(machine, settings=bounds(5_000 // len(KINDS), 200) if NIGHTLY else bounds(16, 50))
 
 
-class OnPostgresql(Books):
+class OnPostgresql(Shop):
     """All runs share a database and a loop; each has a business of its own. What verify finds is asked once, at the end."""
 
     shared = None
