@@ -14,6 +14,9 @@ from app.errors import SettingsError
 
 DEFAULT_PORT = 8000
 APNS = "https://api.push.apple.com"
+GOOGLE_API = "https://walletobjects.googleapis.com/walletobjects/v1"
+GOOGLE_SAVE = "https://pay.google.com/gp/v/save/"
+GOOGLE_KEYS = "https://pay.google.com/gp/m/issuer/keys"
 # Name, default, what it is; documented in docs/operator.md.
 TABLE = (
     ("PORT", str(DEFAULT_PORT), "port that the server listens on"),
@@ -31,6 +34,16 @@ TABLE = (
     ("TESSERA_APPLE_WWDR", "", "Apple's intermediate certificate (G4), PEM file; _PEM: its content"),
     ("TESSERA_APNS", APNS, "Apple's push service"),
     ("TESSERA_APNS_CA", "", "root of a test push server, PEM file; _PEM: its content"),
+    ("TESSERA_SPREAD", "1200", "cards a minute that learn of a change of their whole programme, after the first thousand"),
+    ("TESSERA_GOOGLE_ISSUER", "", "Google Wallet issuer id, digits"),
+    ("TESSERA_GOOGLE_ACCOUNT", "", "key of its service account, JSON file; _PEM: its content"),
+    ("TESSERA_GOOGLE_API", GOOGLE_API, "Google Wallet's REST address"),
+    ("TESSERA_GOOGLE_TOKEN", "", "where access tokens come from; empty: what the service account's key names"),
+    ("TESSERA_GOOGLE_SAVE", GOOGLE_SAVE, "where save links lead"),
+    ("TESSERA_GOOGLE_KEYS", GOOGLE_KEYS, "where the root keys of Google's callbacks are"),
+    ("TESSERA_SMTP", "", "mail server, smtp://user:password@host:587 (STARTTLS) or smtps://…:465; empty: no mail"),
+    ("TESSERA_MAIL_FROM", "", "sender of mail, such as cards@example.com"),
+    ("TESSERA_OPERATOR", "", "who is written to about the server's own certificate, a mail address"),
     ("TESSERA_SMS", "console:", "SMS gateways as URLs, tried in order, separated by commas"),
     ("TESSERA_SMS_COUNTRIES", "", "further countries that may be texted, ISO codes separated by commas"),
     ("TESSERA_SMS_PRICE", "0", "what one SMS part costs, in minor units of the business's currency"),
@@ -41,7 +54,7 @@ TABLE = (
     ("TESSERA_WORKERS", "1", "web processes; more than one only with PostgreSQL"),
     ("TESSERA_LOG", "info", "debug, info, warning or error"),
 )
-FILES = ("TESSERA_APPLE_CERTIFICATE", "TESSERA_APPLE_KEY", "TESSERA_APPLE_WWDR", "TESSERA_APNS_CA")
+FILES = ("TESSERA_APPLE_CERTIFICATE", "TESSERA_APPLE_KEY", "TESSERA_APPLE_WWDR", "TESSERA_APNS_CA", "TESSERA_GOOGLE_ACCOUNT")
 # Begins of the gateways that app/sms knows; the rest of the URL is the gateway's own.
 GATEWAYS: tuple[str, ...] = ("webhook+https://",)
 KNOWN = {name for name, _, _ in TABLE} | {name + "_PEM" for name in FILES}
@@ -68,6 +81,16 @@ class Settings:
     apple_wwdr: bytes
     apns: str
     apns_ca: bytes
+    spread_a_minute: int
+    google_issuer: str
+    google_account: bytes
+    google_api: str
+    google_token: str
+    google_save: str
+    google_keys: str
+    smtp: str
+    mail_from: str
+    operator: str
     sms: tuple[str, ...]
     sms_countries: tuple[str, ...]
     sms_price_minor: int
@@ -117,7 +140,8 @@ def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Set
         secret_keys=reader.listed("TESSERA_SECRET_KEY"), proxies=reader.networks("TESSERA_PROXIES"),
         apple_certificate=reader.pem("TESSERA_APPLE_CERTIFICATE"), apple_key=reader.pem("TESSERA_APPLE_KEY"),
         apple_key_password=reader.text("TESSERA_APPLE_KEY_PASSWORD"), apple_wwdr=reader.pem("TESSERA_APPLE_WWDR"),
-        apns=reader.apns(), apns_ca=reader.pem("TESSERA_APNS_CA"),
+        apns=reader.apns(), apns_ca=reader.pem("TESSERA_APNS_CA"), spread_a_minute=reader.number("TESSERA_SPREAD", 1, 10**6),
+        **reader.google(demo), **reader.mail(),
         sms=reader.gateways(), sms_countries=tuple(code.upper() for code in reader.listed("TESSERA_SMS_COUNTRIES")),
         sms_price_minor=reader.number("TESSERA_SMS_PRICE", 0, 10**6),
         sms_day_cap_minor=reader.number("TESSERA_SMS_DAY_CAP", 0, 10**12),
@@ -213,6 +237,31 @@ class _Reader:
         """An https address; a bare `host:port` means one."""
         text = self.text("TESSERA_APNS").rstrip("/")
         return text if "://" in text else f"https://{text}"
+
+    def google(self, demo: bool) -> dict[str, Any]:
+        """Google's five; http is for a fake on this machine only."""
+        issuer, account = self.text("TESSERA_GOOGLE_ISSUER"), self.pem("TESSERA_GOOGLE_ACCOUNT")
+        if issuer and not (issuer.isascii() and issuer.isdigit()):
+            self.mistakes.append(f"TESSERA_GOOGLE_ISSUER is “{issuer}”; it must be the digits that Google's console shows.")
+        if bool(issuer) != bool(account):
+            self.mistakes.append("Google needs both: TESSERA_GOOGLE_ISSUER and TESSERA_GOOGLE_ACCOUNT.")
+        made: dict[str, Any] = {"google_issuer": issuer, "google_account": account}
+        for name in ("api", "token", "save", "keys"):
+            text = self.text(f"TESSERA_GOOGLE_{name.upper()}")
+            if text and urlsplit(text).scheme != "https" and not (demo or urlsplit(text).hostname in ("127.0.0.1", "::1", "localhost")):
+                self.mistakes.append(f"TESSERA_GOOGLE_{name.upper()} must begin with https://.")
+            made[f"google_{name}"] = text if name == "save" else text.rstrip("/")
+        return made
+
+    def mail(self) -> dict[str, str]:
+        smtp, sender, operator = (self.text(f"TESSERA_{name}") for name in ("SMTP", "MAIL_FROM", "OPERATOR"))
+        if smtp and (urlsplit(smtp).scheme not in ("smtp", "smtps") or not urlsplit(smtp).hostname):
+            self.mistakes.append("TESSERA_SMTP must look like smtp://user:password@mail.example.com:587, or begin with smtps://.")
+        if smtp and "@" not in sender:
+            self.mistakes.append("TESSERA_MAIL_FROM is missing: mail needs a sender, such as cards@example.com.")
+        if operator and "@" not in operator:
+            self.mistakes.append(f"TESSERA_OPERATOR is “{operator}”; it must be a mail address.")
+        return {"smtp": smtp, "mail_from": sender, "operator": operator}
 
     def gateways(self) -> tuple[str, ...]:
         found = self.listed("TESSERA_SMS")

@@ -29,6 +29,59 @@ class CardWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     about: str = ""
 
 
+class Pictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The business's own pictures, each by the digest under which the room `images` keeps it; None: the template's is drawn."""
+
+    logo: str | None = None
+    icon: str | None = None
+    strip: str | None = None
+
+
+class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One of up to two tiles under the pass (iOS 27, `featuredActions`). type: Apple's word; url: https, tel or mailto; place:
+    an Apple Maps place id, for the type `place` only."""
+
+    type: str
+    url: str = ""
+    place: str = ""
+
+
+class RelevantSpan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the lock screen may suggest the card: RFC 3339 with a zone, at most 24 hours apart (`relevantDates`, iOS 18)."""
+
+    start: str
+    end: str
+
+
+class Nfc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tap to present; needs a certificate that Apple entitled. public_key: Base64 of an EC P-256 SubjectPublicKeyInfo."""
+
+    public_key: str
+    requires_authentication: bool = False
+
+
+class WalletExtras(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a business may set beside words and colours.
+
+    barcode: how the code is drawn everywhere; app_store_ids with app_url: the business's own app on the back; sharing: whether the
+    pass offers its Share button; near: what the lock screen says near a location, as (language, text), empty for the template's words;
+    max_distance: metres, None for the phone's own; contacts on the back: phone, mail, site.
+    """
+
+    barcode: Literal["qr", "aztec", "pdf417", "code128"] = "qr"
+    sharing: bool = False
+    near: tuple[tuple[str, str], ...] = ()
+    max_distance: int | None = None
+    relevant: tuple[RelevantSpan, ...] = ()
+    actions: tuple[Action, ...] = ()
+    nfc: Nfc | None = None
+    app_store_ids: tuple[int, ...] = ()
+    app_url: str = ""
+    phone: str = ""
+    mail: str = ""
+    site: str = ""
+
+
 class DesignContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One version of a business's design. Colours are "#rrggbb" in lower case, exactly as chosen; `text` and `accent` may be left open.
 
@@ -42,6 +95,8 @@ class DesignContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str | None = None
     accent: str | None = None
     language: Literal["en", "ru"] = "en"
+    pictures: Pictures = Pictures()
+    wallet: WalletExtras = WalletExtras()
 
     def words(self, language: str) -> CardWords:
         return self.ru if language == "ru" else self.en

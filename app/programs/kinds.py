@@ -200,7 +200,7 @@ _ALL = (
          _cumulative, "discount", (WINDOW, WINDOW_DAYS, GRACE, *(number for at in range(4) for number in _level_numbers(at, rate=False)))),
     Kind("tiers", Said("Levels", "Уровни"),
          Said("Regulars rise to levels that give more points.", "Постоянные гости поднимаются на уровни, где баллов больше."),
-         _tiers, "levels", (EARN_PER, WORTH, SHARE, LIFE, WINDOW, WINDOW_DAYS, GRACE,
+         _tiers, "tiers", (EARN_PER, WORTH, SHARE, LIFE, WINDOW, WINDOW_DAYS, GRACE,
                             *(number for at in range(3) for number in _level_numbers(at, rate=True)))),
     Kind("stamps", Said("Stamps", "Штампы"),
          Said("So many stamps, and the next one is a gift.", "Собрали штампы — получили подарок."),

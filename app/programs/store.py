@@ -59,7 +59,10 @@ class Location:
 class Program:
     """A programme with the rules in force now. rules_since: epoch ms from which they hold; rules_until: when announced ones follow.
 
-    Where it is closing: earns_until_at, epoch ms from which on it earns nothing; spends_until_at, from which on it is over."""
+    Where it is closing: earns_until_at, epoch ms from which on it earns nothing; spends_until_at, from which on it is over.
+
+    rotation_seconds: how long a code on Google's card and the web card stays the same, 0 for codes that stand still; static_redeems:
+    whether, with rotation, a still code (Apple's, paper) may redeem without being confirmed by the card's owner."""
 
     id: int
     business_id: int
@@ -82,6 +85,8 @@ class Program:
     earns_until_at: int | None = None
     spends_until_at: int | None = None
     rules_until: int | None = None
+    rotation_seconds: int = 0
+    static_redeems: bool = False
 
     def name_in(self, language: str) -> str:
         return said(self.texts, language, "name", self.name)
@@ -101,7 +106,8 @@ SELECT p.id, p.business_id, p.slug, p.kind, p.name, p.texts, p.number_prefix, p.
        p.design_version, p.closed_at, b.name AS business_name, b.texts AS business_texts, b.currency, b.time_zone, b.country, b.language,
        p.earns_until_at, p.spends_until_at, (
          SELECT MIN(n.starts_at) FROM rules_versions n
-         WHERE n.program_id = p.id AND n.starts_at > COALESCE(r.starts_at, r.created_at)) AS rules_until
+         WHERE n.program_id = p.id AND n.starts_at > COALESCE(r.starts_at, r.created_at)) AS rules_until,
+       p.rotation_seconds, p.static_redeems
 FROM programs p JOIN businesses b ON b.id = p.business_id JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"""
 
 
@@ -127,7 +133,8 @@ def _location(row: Any) -> Location:
 @lru_cache(256)
 def _made(row: tuple[Any, ...]) -> Program:
     return Program(row[0], row[1], row[2], row[3], row[4], _parsed(row[5]), row[6], row[7], _parsed_rules(row[8]), row[9], row[10],
-                   row[11], row[12], _parsed(row[13]), row[14], row[15], row[16], row[17], row[18], row[19], row[20])
+                   row[11], row[12], _parsed(row[13]), row[14], row[15], row[16], row[17], row[18], row[19], row[20], row[21],
+                   bool(row[22]))
 
 
 def _program(row: Any) -> Program:

@@ -104,7 +104,7 @@ def test_a_level_is_called_by_its_name_in_the_phone_s_language_and_has_its_own_c
     content = shown.on_level(default_content("Coffee"), gold)
     assert shown.on_level(default_content("Coffee"), rules.levels.levels[0]) == default_content("Coffee")
     face = replace(faces.sample(rules, "RUB", "en"), level="gold")
-    contents = built(prepared(rules, "levels", background=content.background), face, signer, demo)
+    contents = built(prepared(rules, "tiers", background=content.background), face, signer, demo)
     level = contents.field("level")["value"]
     assert (contents.text(level, "en"), contents.text(level, "ru")) == ("Gold", "Золото")
     assert contents.card["backgroundColor"] == "rgb(106, 75, 0)"

@@ -107,7 +107,7 @@ def test_a_programme_remembers_its_kind_and_another_word_is_refused():
     with pytest.raises(Invalid) as refused:
         get_kind("stickers")
     assert refused.value.fields[0].field == "kind"
-    assert (template_of("tiers"), template_of("coalition"), template_of("stickers")) == ("levels", "points", "points")
+    assert (template_of("tiers"), template_of("coalition"), template_of("stickers")) == ("tiers", "points", "points")
 
 
 async def test_a_programme_is_made_of_a_kind(sqlite_db, clock):
