@@ -5,16 +5,15 @@ one header and one primary field, at most three below, one field that may announ
 """
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.passes.check_rules import BadPass, need
+from app.passes.check_extras import EXTRAS, check_together, moment, text
+from app.passes.check_rules import need
 
 STYLES = ("storeCard", "coupon", "generic")
 FOREIGN_STYLES = ("eventTicket", "boardingPass", "posterGeneric")
 COLOUR = re.compile(r"rgb\(([0-9]{1,3}), ?([0-9]{1,3}), ?([0-9]{1,3})\)")
-MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})")
 OLD_CODES = {f"PKBarcodeFormat{name}" for name in ("QR", "PDF417", "Aztec", "Code128")}
 NEW_CODES = {f"PKBarcodeFormat{name}" for name in ("EAN13", "Code39", "Codabar", "I2of5")}      # from iOS 27 on
 NUMBER_STYLES = {f"PKNumberStyle{name}" for name in ("Decimal", "Percent", "Scientific", "SpellOut")}
@@ -40,6 +39,7 @@ def check_card(card: Any) -> str:
         need(key in TOP_LEVEL, f"pass.json has the key {key}, which this kind of pass does not know.")
         TOP_LEVEL[key](value, key)
     need(("webServiceURL" in card) == ("authenticationToken" in card), "webServiceURL and authenticationToken go together.")
+    check_together(card)
     _check_fields(card[styles[0]])
     return styles[0]
 
@@ -83,7 +83,7 @@ def _check_field(field: Any, place: str) -> None:
         need(not ("numberStyle" in field and "currencyCode" in field), f"{name} has both numberStyle and currencyCode.")
     if "dateStyle" in field or "timeStyle" in field:
         need(field.get("dateStyle") in DATE_STYLES and field.get("timeStyle") in DATE_STYLES, f"{name} needs both dateStyle and timeStyle.")
-        _moment(value, name)
+        moment(value, name)
     if "changeMessage" in field:
         need(isinstance(field["changeMessage"], str) and "%@" in field["changeMessage"], f"{name} has a changeMessage without %@.")
     _check_looks(field, place, name)
@@ -104,16 +104,8 @@ def _check_looks(field: dict[str, Any], place: str, name: str) -> None:
     need("<" not in markup, f"{name} has markup other than links.")
 
 
-def _text(value: Any, key: str) -> None:
-    need(isinstance(value, str) and bool(value.strip()), f"{key} is not a text with something in it.")
-
-
 def _flag(value: Any, key: str) -> None:
     need(isinstance(value, bool), f"{key} is neither true nor false.")
-
-
-def _number(value: Any, key: str) -> None:
-    need(isinstance(value, int | float) and not isinstance(value, bool), f"{key} is not a number.")
 
 
 def _version(value: Any, key: str) -> None:
@@ -141,14 +133,6 @@ def _colour(value: Any, key: str) -> None:
     need(match is not None and all(int(part) <= 255 for part in match.groups()), f"{key} is not written as rgb(r, g, b).")
 
 
-def _moment(value: Any, key: str) -> None:
-    need(isinstance(value, str) and MOMENT.fullmatch(value) is not None, f"{key} is not a date with hours, minutes and a zone.")
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:
-        raise BadPass(f"{key} is a date that does not exist.") from None
-
-
 def _web_service(value: Any, key: str) -> None:
     need(isinstance(value, str), f"{key} is not an address.")
     address = urlsplit(value)
@@ -163,48 +147,22 @@ def _barcodes(value: Any, key: str) -> None:
     for code in value:
         need(isinstance(code, dict) and code.keys() == parts, f"{key} needs format, message, messageEncoding and altText, no more.")
         need(code["format"] in OLD_CODES | NEW_CODES, f"{key} has a format that does not exist.")
-        message, text = code["message"], code["altText"]
+        message, typed = code["message"], code["altText"]
         need(isinstance(message, str) and message.isascii() and bool(message), f"{key} has a message that a scanner cannot type.")
         need(code["messageEncoding"] == "iso-8859-1", f"{key} has a messageEncoding other than iso-8859-1.")
-        need(isinstance(text, str) and text.replace(" ", "") == message, f"{key} shows another text than it holds.")
+        need(isinstance(typed, str) and typed.replace(" ", "") == message, f"{key} shows another text than it holds.")
     need(any(code["format"] in OLD_CODES for code in value), f"{key} shows nothing before iOS 27.")
-
-
-def _locations(value: Any, key: str) -> None:
-    need(isinstance(value, list) and 1 <= len(value) <= 10, f"{key} holds more than ten places, or none.")
-    known = {"latitude", "longitude", "altitude", "relevantText"}
-    for place in value:
-        need(isinstance(place, dict) and place.keys() <= known, f"{key} has an unknown key.")
-        _number(place.get("latitude"), f"A latitude in {key}")
-        _number(place.get("longitude"), f"A longitude in {key}")
-        need(abs(place["latitude"]) <= 90 and abs(place["longitude"]) <= 180, f"{key} has a place that is not on Earth.")
-        _text(place.get("relevantText", "-"), f"A relevantText in {key}")
-
-
-def _numbers(value: Any, key: str) -> None:
-    need(isinstance(value, list) and all(isinstance(number, int) for number in value), f"{key} is not a list of numbers.")
 
 
 def _object(value: Any, key: str) -> None:
     need(isinstance(value, dict), f"{key} is not an object.")
 
 
-def _objects(value: Any, key: str) -> None:
-    need(isinstance(value, list) and all(isinstance(each, dict) for each in value), f"{key} is not a list of objects.")
-
-
-def _actions(value: Any, key: str) -> None:
-    _objects(value, key)
-    need(len(value) <= 2, f"{key} has more than two actions.")
-
-
-TOP_LEVEL: dict[str, Callable[[Any, str], None]] = {
+TOP_LEVEL: dict[str, Callable[[Any, str], object]] = {
     "formatVersion": _version, "passTypeIdentifier": _pass_type, "teamIdentifier": _team, "serialNumber": _serial_number,
-    "organizationName": _text, "description": _text, "logoText": _text, "webServiceURL": _web_service, "authenticationToken": _token,
+    "organizationName": text, "description": text, "logoText": text, "webServiceURL": _web_service, "authenticationToken": _token,
     "barcodes": _barcodes, "backgroundColor": _colour, "foregroundColor": _colour, "labelColor": _colour, "suppressStripShine": _flag,
-    "expirationDate": _moment, "voided": _flag, "locations": _locations, "maxDistance": _number, "sharingProhibited": _flag,
-    "beacons": _objects, "relevantDates": _objects, "associatedStoreIdentifiers": _numbers, "appLaunchURL": _text, "userInfo": _object,
-    "nfc": _object, "semantics": _object, "featuredActions": _actions,
+    "voided": _flag, "sharingProhibited": _flag, "userInfo": _object, "semantics": _object, **EXTRAS,
 }
 FIELD_KEYS = {"key", "value", "label", "attributedValue", "changeMessage", "dataDetectorTypes", "textAlignment", "numberStyle",
               "currencyCode", "dateStyle", "timeStyle", "isRelative", "ignoresTimeZone", "semantics"}
