@@ -102,6 +102,7 @@ def timetable() -> Sequence[Job]:
     from app.ledger import day_seals
     from app.ledger import service as ledger
     from app.limits import service as limits
+    from app.passes import spreads
     from app.programs import service as programs
     from app.push import service as push
     from app.referrals import service as referrals
@@ -116,6 +117,7 @@ def timetable() -> Sequence[Job]:
         Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, _gateways(here), here.clock), ("messages",)),
         # Every second: a phone whose pushes are held back for a moment is not told later than that.
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
+        Job("spread changes", SECOND, spreads.go_on, (spreads.CHANNEL,)),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
         Job("wake pending points", 10 * MINUTE, lambda here: ledger.mature_due(here.db, here.clock.now())),
         Job("warn of ends", HOUR, lambda here: ledger.warn_due(here.db, here.clock.now())),
