@@ -1,7 +1,7 @@
 """A card that is merged into another: it ends as replaced, and what its shopper carries leads to the card that stays."""
 from datetime import datetime
 
-from app.cards import rules, store
+from app.cards import rotation_store, rules, store
 from app.cards.rules import Card
 from app.clock import to_ms
 from app.db import Transaction
@@ -20,6 +20,7 @@ async def retire_into(tx: Transaction, keep: Card, lose: Card, now: datetime) ->
             await store.append_alias(tx, card.business_id, value, keep.id, to_ms(now))
         await store.set_replaced(tx, card.id, keep.id)
         await store.revoke_links(tx, card.id, to_ms(now))
+        await rotation_store.forget(tx, card.business_id, card.id)
         await updates.append(tx, card.business_id, card.id, now)
         await updates.emit(tx, card.business_id, "card.merged", now, card_id=card.id, details={"into": keep.id})
     await updates.append(tx, keep.business_id, keep.id, now)

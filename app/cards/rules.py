@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app import secrets
+from app.cards.rotation_rules import CodeOutdated
 from app.errors import Refused
 from app.text import N_
 
@@ -71,7 +72,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a till's text led to. problem: why nothing was found (torn, reserved, retired, unknown), or an empty string."""
+    """What a till's text led to. problem: why nothing was found (torn, reserved, retired, outdated, unknown), or an empty string."""
 
     cards: tuple[Card, ...] = ()
     problem: str = ""
@@ -82,6 +83,7 @@ PROBLEMS = {
     "torn": N_("This code did not arrive whole. Scan it once more, or type the 16 digits under it."),
     "retired": N_("This code was replaced by a new one. Ask the shopper to refresh the card in the wallet, or find it by phone."),
     "reserved": N_("There is no such card. Type the number again."),
+    "outdated": CodeOutdated.detail,
     "unknown": N_("No card here answers to that. Check the digits, or make a new card for the phone number."),
 }
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app import secrets
 from app.audit import service as audit
-from app.cards import rules, store
+from app.cards import rotation, rotation_rules, rotation_store, rules, store
 from app.cards.rules import Card, CardEnded, CardNotBlocked, Found, IssuedNumbers
 from app.clock import to_ms
 from app.coalition import service as coalition
@@ -17,6 +17,7 @@ from app.errors import Invalid, NotFound, Refused
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
 from app.ledger import service as ledger
+from app.programs import service as programs
 from app.programs.store import Program
 from app.secrets import KeyRing
 from app.text import N_
@@ -88,14 +89,16 @@ async def get_card(reader: Database | Transaction, business_id: int, card_id: in
 async def find(db: Database, ring: KeyRing, who: Principal, text: str, country: str, now: datetime) -> Found:
     """The cards that a till's text means: own barcode, card number, alias (exact), phone; in this order.
 
-    A torn scan fails its check digit before any look-up; a try with a reserved number raises an alarm. `country`: where a phone
-    without a country code is from (ISO).
+    A torn scan fails its check digit before any look-up; a try with a reserved number raises an alarm; a live code is remembered as
+    shown. `country`: where a phone without a country code is from (ISO). Raises TooMany where live codes of a card are guessed.
     """
     tidy = rules.tidy(text)
     if not tidy.isprintable():
         return Found(problem="unknown")
     if rules.could_be_ours(tidy):
         return await _find_ours(db, who, tidy, now)
+    if (parts := rotation_rules.parted(tidy)) and (found_live := await _find_live(db, ring, who, *parts, now)):
+        return found_live
     card = await store.by_alias(db, who.business_id, text.strip()[:rules.TEXT_MOST]) or await store.by_alias(db, who.business_id, tidy)
     if card is not None:
         return Found((card,))
@@ -106,9 +109,8 @@ async def find(db: Database, ring: KeyRing, who: Principal, text: str, country: 
     customer = await customers.find_by_phone(db, ring, who.business_id, e164)
     if customer is None:
         return Found(problem="unknown")
-    found = await store.of_customer(db, who.business_id, customer.id)
-    live = tuple(card for card in found if card.status in rules.LIVE)
-    return Found(live or tuple(found[:1]))
+    held = await store.of_customer(db, who.business_id, customer.id)
+    return Found(tuple(card for card in held if card.status in rules.LIVE) or tuple(held[:1]))
 
 
 async def find_anywhere(db: Database, ring: KeyRing, who: Principal, text: str, country: str, now: datetime) -> Found:
@@ -117,13 +119,31 @@ async def find_anywhere(db: Database, ring: KeyRing, who: Principal, text: str, 
     A card found there has the coalition's business_id: `coalition.acting_for` says who acts on it.
     """
     own = await find(db, ring, who, text, country, now)
-    if own.cards or own.problem == "reserved":
+    if own.cards or own.problem in ("reserved", "outdated"):
         return own
     for coalition_id in await coalition.coalitions_of(db, who.business_id):
         found = await find(db, ring, await coalition.acting_for(db, who, coalition_id), text, country, now)
-        if found.cards or found.problem == "retired":
+        if found.cards or found.problem in ("retired", "outdated"):
             return found
     return own
+
+
+async def _find_live(db: Database, ring: KeyRing, who: Principal, code: str, digits: str, now: datetime) -> Found | None:
+    """The card of 16 digits with 8 more, which have to be those of now where the programme's codes rotate; None: it is none of ours.
+
+    Where they do not rotate any more, a wallet that has not heard of it yet shows the 8 digits still, and the code counts as a still one.
+    """
+    found = await _find_ours(db, who, code, now) if rules.passes_luhn(code) else Found(problem="unknown")
+    if not found.cards:
+        return None if found.problem == "unknown" else found
+    [card] = found.cards
+    program = await programs.get_program(db, card.business_id, card.program_id)
+    if program.rotation_seconds:
+        try:
+            await rotation.present(db, ring, card, digits, program.rotation_seconds, now)
+        except rotation.CodeOutdated:
+            return Found(problem="outdated")
+    return found
 
 
 async def _find_ours(db: Database, who: Principal, digits: str, now: datetime) -> Found:
@@ -191,6 +211,7 @@ async def end(tx: Transaction, card: Card, status: str, now: datetime) -> bool:
     if not await store.set_status(tx, card.id, rules.LIVE, status):
         return False
     await store.revoke_links(tx, card.id, to_ms(now))
+    await rotation_store.forget(tx, card.business_id, card.id)
     await _changed(tx, card, f"card.{status}", now)
     return True
 
@@ -247,6 +268,7 @@ async def replace(db: Database, who: Principal, card_id: int, key: Key | None, p
             "location_id": who.location_id, "created_at": to_ms(now), "activated_at": to_ms(now), "provisional_until": None})
         await store.set_replaced(tx, card.id, new_id)
         await store.revoke_links(tx, card.id, to_ms(now))
+        await rotation_store.forget(tx, card.business_id, card.id)
         await _changed(tx, card, "card.replaced", now)
         await updates.append(tx, card.business_id, new_id, now)
         await updates.emit(tx, card.business_id, "card.created", now, card_id=new_id)

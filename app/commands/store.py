@@ -32,6 +32,7 @@ SEALED = (
     Sealed("staff", "email_sealed", "staff.email"),
     Sealed("passes", "authentication_token_sealed", "passes.token", "id"),
     Sealed("page_links", "token_sealed", "cards.page_link"),
+    Sealed("cards", "totp_key_sealed", "cards.totp", "id"),
     Sealed("enrolments", "phone_sealed", "enrolment.phone", "business_id"),
     Sealed("enrolments", "name_sealed", "enrolment.name", "business_id"),
     Sealed("messages", "phone_sealed", "sms.phone", "business_id"),

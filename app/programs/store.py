@@ -303,6 +303,12 @@ async def insert_rules(tx: Transaction, values: Mapping[str, Any]) -> None:
         " VALUES (:business_id, :program_id, :version, :rules, :created_at, :created_by, CAST(:starts_at AS BIGINT))", values)
 
 
+async def set_rotation(tx: Transaction, business_id: int, program_id: int, seconds: int, static_redeems: bool) -> None:
+    await tx.execute("UPDATE programs SET rotation_seconds = :seconds, static_redeems = :static "
+                     "WHERE id = :id AND business_id = :business_id",
+                     {"id": program_id, "business_id": business_id, "seconds": seconds, "static": int(static_redeems)})
+
+
 async def rename_program(tx: Transaction, business_id: int, program_id: int, name: str, texts: Texts) -> None:
     await tx.execute("UPDATE programs SET name = :name, texts = :texts WHERE id = :id AND business_id = :business_id",
                      {"name": name, "texts": _dumped(texts), "id": program_id, "business_id": business_id})
