@@ -21,7 +21,7 @@ WITH RECURSIVE own(id) AS (
   UNION SELECT l.id FROM lots l JOIN own ON l.moved_from = own.id)"""
 _MADE = f"""{_OWN}
 SELECT l.id, l.remaining, l.expires_at, l.created_at, l.available_at FROM own CROSS JOIN lots l
-WHERE l.id = own.id ORDER BY l.id"""
+WHERE l.id = own.id ORDER BY CASE WHEN l.expires_at IS NULL THEN 1 ELSE 0 END, l.expires_at, l.id"""
 _EXPIRED_OF = f"""{_OWN}
 SELECT COALESCE(SUM(-e.amount), 0) FROM operations o JOIN entries e ON e.operation_id = o.id
 WHERE o.account_id IN (SELECT l.account_id FROM own CROSS JOIN lots l WHERE l.id = own.id) AND o.id > :operation_id AND o.kind = 'expiry'
@@ -68,7 +68,8 @@ async def _heirs(reader: Reader, lots: Sequence[int], account_id: int | None) ->
 
 
 async def made_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list[Lot]:
-    """The lots of `unit` that an operation made, debts not among them, and those that their points were moved to since."""
+    """The lots of `unit` that an operation made, debts not among them, and those that their points were moved to since; the soonest
+    ending first, so that a refund leaves what lives longest."""
     return [Lot(*row) for row in await reader.fetch_all(_MADE, {"operation_id": operation_id, "unit": unit})]
 
 

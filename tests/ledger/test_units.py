@@ -79,7 +79,9 @@ async def test_tills_racing_for_the_last_of_different_units_take_each_once(db, b
     wanted = [{unit: 1} for unit in ("points", "stamps", "visits") for _ in range(4)] + [{"points": 1, "stamps": 1}]
     results = await asyncio.gather(*[take(db, bed, **amounts) for amounts in wanted], return_exceptions=True)
     assert all(isinstance(result, NotEnoughPoints) for result in results if isinstance(result, BaseException))
-    assert sum(not isinstance(result, BaseException) for result in results) == 3
+    # The last one takes two units at once: where it comes first, it alone has what two others would have had.
+    took_two = not isinstance(results[-1], BaseException)
+    assert sum(not isinstance(result, BaseException) for result in results) == (2 if took_two else 3)
     assert await service.balances(db, bed.account_id) == {"points": 0, "stamps": 0, "visits": 0}
     assert await agrees(db)
 
