@@ -1,0 +1,94 @@
+"""The business's own pictures in a design: read once, and told apart by their digests."""
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from types import MappingProxyType
+
+from app.designs.colours import BrandColours
+from app.designs.rules import Pictures
+from app.designs.store import Reader
+from app.errors import FieldError, Invalid, NotFound
+from app.images import service as images
+from app.text import N_
+
+KEPT = 64
+KINDS = ("logo", "icon", "strip")
+APPLE_FILES = frozenset(f"{kind}{suffix}.png" for kind in KINDS for suffix in ("", "@2x", "@3x"))
+ICON_ROOM = 0.8         # of an icon's side, for a logo on it
+
+
+@dataclass(frozen=True)
+class OwnPictures:
+    """Files and addresses of `digests`. Compared by the digests: the same ones always name the same files.
+
+    files: name → bytes; addresses: name → path on this server.
+    """
+
+    digests: Pictures = Pictures()  # noqa: RUF009 (frozen)
+    files: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+    addresses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
+
+
+NONE = OwnPictures()
+_read: OrderedDict[tuple[int, Pictures], OwnPictures] = OrderedDict()
+
+
+async def read(reader: Reader, business_id: int, digests: Pictures) -> OwnPictures:
+    """The files of these pictures, from memory where they were read before. One that the business does not have is left out."""
+    if digests == Pictures():
+        return NONE
+    found = _read.get((business_id, digests))
+    if found is None:
+        found = _read[business_id, digests] = await _load(reader, business_id, digests)
+        while len(_read) > KEPT:
+            _read.popitem(last=False)
+    return found
+
+
+async def _load(reader: Reader, business_id: int, digests: Pictures) -> OwnPictures:
+    files: dict[str, bytes] = {}
+    addresses: dict[str, str] = {}
+    for kind in KINDS:
+        if digest := getattr(digests, kind):
+            try:
+                made = await images.kept(reader, business_id, digest)
+            except NotFound:
+                continue        # a design of another server's backup: its cards are drawn, and nobody is turned away
+            mine = [name for name in images.names_of(kind) if name in made.files]
+            files |= {name: made.files[name] for name in mine}
+            addresses |= {name: made.addresses[name] for name in mine}
+    return OwnPictures(digests, files, addresses)
+
+
+async def check(reader: Reader, business_id: int, digests: Pictures) -> None:
+    """Raises Invalid, a sentence for each picture (`pictures.logo`, …) that the business does not have."""
+    wrong = [FieldError(f"pictures.{kind}", "picture", N_("This picture is not one of yours. Send it again."))
+             for kind in KINDS if (digest := getattr(digests, kind)) and not await images.find(reader, business_id, kind, digest)]
+    if wrong:
+        raise Invalid(fields=wrong)
+
+
+def apple_files(own: OwnPictures, colours: BrandColours) -> dict[str, bytes]:
+    """The pictures of Apple's pass that the business gave; an icon is made of the logo where it gave none."""
+    given = {name: content for name, content in own.files.items() if name in APPLE_FILES}
+    if "logo@3x.png" in given and "icon.png" not in given:
+        given |= icon_of(given["logo@3x.png"], colours.brand)
+    return given
+
+
+def icon_of(logo: bytes, brand: str) -> dict[str, bytes]:
+    """icon.png at 1×, 2× and 3× from our own file of a logo: on the border's colour where it has one, else on the brand."""
+    from PIL import Image
+
+    from app.designs.strip import SCALES, png
+    from app.images import decoder
+
+    with Image.open(BytesIO(logo), formats=("PNG",)) as opened:
+        picture = opened.convert("RGBA" if "A" in opened.getbands() or "transparency" in opened.info else "RGB")
+    ground = decoder.border_of(picture) or decoder.rgb(brand)
+    made = {}
+    for scale in SCALES:
+        side = decoder.ICON * scale
+        made["icon.png" if scale == 1 else f"icon@{scale}x.png"] = png(decoder.laid(picture, side, side, (side * ICON_ROOM,) * 2, ground))
+    return made
