@@ -35,7 +35,7 @@ from app.web.requests import context, language, principal
 
 CUSTOMERS, CARDS = "/console/customers", "/console/cards"
 STATUSES, SORTS = ("active", "provisional", "blocked"), ("last", "balance", "visits")
-SHOWN_OPERATIONS, SOON = 30, timedelta(days=60)
+SHOWN_OPERATIONS, SHOWN_REPORTS, SOON = 30, 10, timedelta(days=60)
 LISTED = ("stamps", "visits")
 FIELDS = ("points", "reason", "unit", *levels.FIELDS)
 DONE = {"block": N_("The card is blocked. Its pass is void until you unblock it."), "unblock": N_("The card works again."),
@@ -120,9 +120,16 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
         if soon else None, "page_link": page_link,
         "consents": await customers.consents_of(here.db, card.business_id, card.customer_id) if card.customer_id else [],
         "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
-        "actions": _actions(request, card), "key": key or secrets.new_token(22),
+        "reports": await _reports(request, card), "actions": _actions(request, card), "key": key or secrets.new_token(22),
         "typed": dict.fromkeys(FIELDS, "") | (typed or {}), "own": f"{CARDS}/{here.ids.encode('card', card.id)}",
         **await levels.held(request, card, program, held)}, done=done, wrong=wrong, status=status)
+
+
+async def _reports(request: Request, card: Card) -> list[dict[str, Any]]:
+    """What phones wrote to the server about this card's pass, newest first."""
+    found = await registrations.reports_on(context(request).db, card.business_id, card.id, SHOWN_REPORTS)
+    return [{"at": report.at, "words": frame.said(request, report.meaning.sentence), "is_bad": report.meaning.needs_person,
+             "line": report.line} for report in found]
 
 
 async def _balances(request: Request, card: Card, program: programs.Program, held: ledger.Shown) -> dict[str, Any]:

@@ -5,13 +5,14 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.clock import to_ms
+from app.clock import from_ms, to_ms
 from app.db import Database, Transaction, write_transaction
 from app.errors import Malformed, Unauthenticated, Unavailable
 from app.limits import service as limits
 from app.limits.rules import Limit
 from app.passes import service as passes
-from app.registrations import rules, store
+from app.registrations import complaints, rules, store
+from app.registrations.complaints import Meaning
 from app.registrations.store import DeviceLog, HeldPass
 from app.secrets import KeyRing, same
 from app.text import N_
@@ -31,6 +32,15 @@ class Address:
     pass_type_identifier: str
     serial_number: str
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReport:
+    """A line that a phone wrote about a pass; anybody may send one, so it proves nothing. line: never to be rendered as markup."""
+
+    at: datetime
+    meaning: Meaning
+    line: str
 
 
 async def authorise(db: Database, ring: KeyRing, address: Address) -> HeldPass:
@@ -136,6 +146,12 @@ async def keep_logs(db: Database, short_id: str, lines: list[str], sender: str, 
 async def recent_logs(db: Database, now: datetime, limit: int) -> list[DeviceLog]:
     """What devices reported in the last day, newest first: the best there is to find out why a pass does not update."""
     return await store.logs(db, to_ms(now - timedelta(days=1)), limit)
+
+
+async def reports_on(db: Database, business_id: int, card_id: int, limit: int) -> list[DeviceReport]:
+    """What phones reported of a business's card, newest first: what it means, when it came, and the line itself."""
+    return [DeviceReport(from_ms(log.received_at), complaints.meaning_of(log.message), log.message)
+            for log in await store.logs_of_card(db, business_id, card_id, limit)]
 
 
 async def prune_logs(db: Database, now: datetime) -> int:

@@ -75,6 +75,11 @@ _LOGGED = "SELECT COALESCE(SUM(LENGTH(message)), 0) FROM device_logs WHERE recei
 _LOGS = """
 SELECT d.received_at, t.pass_type_identifier, d.serial_number, d.message FROM device_logs d JOIN pass_types t ON t.id = d.pass_type_id
 WHERE d.received_at > :since ORDER BY d.received_at DESC, d.id DESC LIMIT :limit"""
+_CARD_LOGS = """
+SELECT d.received_at, t.pass_type_identifier, d.serial_number, d.message
+FROM passes p JOIN pass_types t ON t.id = p.pass_type_id
+JOIN device_logs d ON d.serial_number = p.serial_number AND d.pass_type_id = p.pass_type_id
+WHERE p.business_id = :business_id AND p.card_id = :card_id ORDER BY d.received_at DESC, d.id DESC LIMIT :limit"""
 _PRUNE_LOGS = """
 DELETE FROM device_logs WHERE id IN (SELECT id FROM device_logs WHERE received_at < :before ORDER BY id LIMIT :limit) RETURNING id"""
 
@@ -148,6 +153,12 @@ async def logged_since(tx: Transaction, since_ms: int) -> int:
 async def logs(db: Database, since_ms: int, limit: int) -> list[DeviceLog]:
     """What devices reported after `since_ms`, newest first."""
     return [DeviceLog(*row) for row in await db.fetch_all(_LOGS, {"since": since_ms, "limit": limit})]
+
+
+async def logs_of_card(db: Database, business_id: int, card_id: int, limit: int) -> list[DeviceLog]:
+    """What devices reported of the passes of one card, newest first."""
+    rows = await db.fetch_all(_CARD_LOGS, {"business_id": business_id, "card_id": card_id, "limit": limit})
+    return [DeviceLog(*row) for row in rows]
 
 
 async def prune_logs(tx: Transaction, before_ms: int, limit: int) -> int:

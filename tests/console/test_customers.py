@@ -9,6 +9,7 @@ from app.db import write_transaction
 from app.enrolment import service as enrolment
 from app.enrolment.service import Wish
 from app.ledger import service as ledger
+from app.registrations import service as registrations
 from app.sales import service as sales
 from app.sales.rules import RefundRequest, SaleRequest
 from tests.console.visiting import audited, rows, value_of, words_of
@@ -235,3 +236,45 @@ async def test_a_waiting_card_has_no_page_to_hand_over(here, manager, waiting):
     assert "waiting for the shopper" in words_of(page) and path_of(here, waiting, "link") not in page.text
     before = await rows(here)
     assert (await manager.post(path_of(here, waiting, "link"))).status_code == 409 and await rows(here) == before
+
+
+# What phones reported.
+
+async def report(here, card, *lines):
+    """A phone's lines about the card's pass, as the update service keeps them; {} stands for the serial number."""
+    await here.db.execute("INSERT INTO pass_types(id, short_id, pass_type_identifier, team_identifier, created_at) "
+                          "VALUES (1, 'x1', 'pass.x', 'TEAM', 0) ON CONFLICT DO NOTHING")
+    serial = f"serial-{card.id}"
+    await here.db.execute(
+        "INSERT INTO passes(business_id, card_id, pass_type_id, serial_number, authentication_token_sealed, created_at, modified_at) "
+        "VALUES (:business_id, :card_id, 1, :serial, :token, 0, 0) ON CONFLICT DO NOTHING",
+        {"business_id": card.business_id, "card_id": card.id, "serial": serial, "token": b""})
+    await registrations.keep_logs(here.db, "x1", [line.replace("{}", serial) for line in lines], "sender", here.clock.now())
+
+
+TORN = "Get pass task (pass type pass.x, serial number {}) encountered error: "
+
+
+async def test_what_phones_reported_stands_beside_the_card_in_plain_words_newest_first(here, manager, card):
+    assert "What phones reported" not in await manager.page(path_of(here, card))
+    await report(here, card, TORN + "Authentication failure")
+    here.clock.advance(hours=1)
+    await report(here, card, TORN + "No entry in manifest for file icon.png")
+    page = await manager.page(path_of(here, card))
+    assert page.index("not in its manifest") < page.index("its token is not the card's")
+    russian = await manager.page(path_of(here, card), "ru")
+    assert "Что сообщили телефоны" in russian and "манифест" in russian
+
+
+async def test_a_report_is_text_and_never_markup(here, manager, card):
+    await report(here, card, TORN + "<script>alert(1)</script><img src=x onerror=alert(2)>")
+    text = (await manager.get(path_of(here, card))).text
+    assert "<script>alert" not in text and "<img src=x" not in text and "&lt;script&gt;alert(1)" in text
+
+
+async def test_a_card_shows_ten_reports_and_none_of_another_card(here, shop, manager, card):
+    other = await make_card(here, shop, phone="+79165550000", name="Борис")
+    await report(here, card, *[TORN + f"trouble {number}" for number in range(30)])
+    await report(here, other, TORN + "only Boris")
+    text = (await manager.get(path_of(here, card))).text
+    assert text.count("trouble ") == 10 and "trouble 29" in text and "only Boris" not in text

@@ -220,6 +220,25 @@ async def test_a_report_is_kept_with_the_serial_it_speaks_of(phone, here):
     assert await service.recent_logs(here.db, here.clock.now(), 10) == []
 
 
+async def test_a_card_is_told_its_own_reports_alone_newest_first_and_capped(phone, other_phone, here):
+    line = "Get pass task (pass type {}, serial number {}; with web service url …) encountered error: {}"
+    await phone.log([line.format(TOPIC, phone.serial, "Authentication failure"), line.format(TOPIC, other_phone.serial, "x"), "no serial"])
+    here.clock.advance(minutes=1)
+    await phone.log([line.format(TOPIC, phone.serial, "The request timed out.")])
+    told = await service.reports_on(here.db, phone.business_id, phone.card_id, 10)
+    assert [report.meaning.kind for report in told] == ["unreachable", "unauthorised"]
+    assert told[0].at == here.clock.now() and phone.serial in told[0].line
+    assert [report.meaning.kind for report in await service.reports_on(here.db, phone.business_id, phone.card_id, 1)] == ["unreachable"]
+    assert await service.reports_on(here.db, phone.business_id + 1, phone.card_id, 10) == []
+
+
+async def test_a_report_to_another_pass_types_service_is_not_the_cards(phone, here):
+    await here.db.execute("INSERT INTO pass_types(short_id, pass_type_identifier, team_identifier, created_at) "
+                          "VALUES ('other', 'pass.of.others', 'TEAM', 0)")
+    await phone.http.post("/apple/other/v1/log", json={"logs": [f"… serial number {phone.serial}, …"]})
+    assert await service.reports_on(here.db, phone.business_id, phone.card_id, 10) == []
+
+
 @pytest.mark.goal("B2")
 @on_sqlite
 async def test_a_report_of_a_hundred_thousand_lines_is_refused_whole(phone, here):
