@@ -20,12 +20,12 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
+from app.certificates.signer import PassSigner
 from app.demo.certificates import DemoCertificates, make_demo_certificates
 from app.designs.prepared import prepare
 from app.designs.rules import CardFace, default_content
 from app.passes.apple import AppleDesign, PassCard, PassLocation
 from app.passes.bundle import Bundle
-from app.passes.certificates import PassSigner
 from app.programs.rules import ProgramRules, explain
 
 ROUNDS, SECONDS = 9, 0.4

@@ -105,7 +105,7 @@ def apple(here: Settings, now: datetime) -> Iterator[Line]:
         yield Line("warn", "There is no Apple certificate: cards have a page, but no pass for Apple Wallet.",
                    "certs.example/README.md leads through it.")
         return
-    from app.passes.certificates import PassSigner
+    from app.certificates.signer import PassSigner
 
     try:
         signer = PassSigner.load(here.apple_certificate, here.apple_key, here.apple_key_password or None, here.apple_wwdr)

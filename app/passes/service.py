@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -15,6 +14,8 @@ from app import secrets
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
+from app.certificates import service as certificates
+from app.certificates.service import CertificateExpired, NotSetUp, PassType
 from app.clock import to_ms
 from app.context import Context
 from app.db import Database, Transaction, write_transaction
@@ -23,29 +24,23 @@ from app.designs.prepared import PreparedDesign
 from app.designs.preview import PassView, preview
 from app.designs.rules import CardFace, DesignContent
 from app.designs.service import DesignKey, Drawing
-from app.errors import NotFound, Unavailable
-from app.passes import faces, store
+from app.errors import NotFound
+from app.passes import faces, spreads, store
 from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
-from app.passes.certificates import PassSigner
 from app.passes.faces import reward_names
-from app.passes.store import Pass, PassType, Reader
+from app.passes.store import Pass, Reader
 from app.programs import service as programs
-from app.programs.kinds import template_of
 from app.programs.store import Program
 from app.programs.terms import Said
 from app.secrets import KeyRing
-from app.text import N_
-from app.updates import service as updates
 from app.web.principal import Principal
 
 __all__ = [
-    "BuiltPass", "NotSetUp", "build", "ensure", "hand_out", "open_token", "pass_type", "publish_design", "reward_names", "sample_of",
-    "sample_view", "signer_of", "touch_program", "view"]
+    "BuiltPass", "CertificateExpired", "NotSetUp", "build", "ensure", "hand_out", "open_token", "publish_design", "reward_names",
+    "sample_of", "sample_view", "touch_program", "view"]
 
 TOKEN_PURPOSE = "passes.token"     # noqa: S105 (a label)
 KEPT_READY = 256
-AT_ONCE = 200
-SHORT_ID_LENGTH = 6
 
 
 class _Key(NamedTuple):
@@ -56,12 +51,6 @@ class _Key(NamedTuple):
 
 
 _ready: OrderedDict[_Key, AppleDesign] = OrderedDict()
-
-
-class NotSetUp(Unavailable):
-    """The server has no pass certificate."""
-
-    code, detail = "apple_not_set_up", N_("Cards for Apple Wallet are not set up on this server. The card's page works without them.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,42 +73,19 @@ class _State(NamedTuple):
     link: str | None
 
 
-def signer_of(here: Context) -> PassSigner:
-    """The server's pass certificate, read once. Raises NotSetUp, and SettingsError for files that do not fit together."""
-    made: PassSigner | None = here.extras.get("passes.signer")
-    if made is None:
-        given = here.settings
-        if not given.apple_certificate:
-            raise NotSetUp()
-        made = PassSigner.load(given.apple_certificate, given.apple_key, given.apple_key_password or None, given.apple_wwdr)
-        here.extras["passes.signer"] = made
-    return made
-
-
-async def pass_type(here: Context, now: datetime) -> PassType:
-    """The row of the certificate's pass type; made with the first use, and its word in addresses with it."""
-    made: PassType | None = here.extras.get("passes.type")
-    if made is None:
-        signer, short_id = signer_of(here), secrets.new_token(SHORT_ID_LENGTH)
-        made = await store.find_type(here.db, signer.pass_type_identifier)
-        if made is None:
-            values = {"short_id": short_id, "pass_type_identifier": signer.pass_type_identifier,
-                      "team_identifier": signer.team_identifier, "now": to_ms(now)}
-            await write_transaction(here.db, lambda tx: store.insert_type(tx, values))
-            made = await store.find_type(here.db, signer.pass_type_identifier)
-            assert made is not None
-        here.extras["passes.type"] = made
-    return made
-
-
 async def ensure(here: Context, card: Card, now: datetime) -> Pass:
-    """The card's pass; where it has none yet, it gets its serial number and token now, and keeps them for ever."""
-    kind = await pass_type(here, now)
-    held = await store.find(here.db, card.id, kind.id)
+    """The card's pass; where it has none yet, it gets its type, serial number and token now, and keeps them for ever.
+
+    Raises NotSetUp where a new one would have no pass type.
+    """
+    held = await store.find(here.db, card.id)
     if held is None:
+        kind = await certificates.pass_type_for(here, card.business_id, now)
         serial_number, token = secrets.new_token(22), secrets.new_secret()
 
         async def act(tx: Transaction) -> None:
+            if await store.find(tx, card.id) is not None:
+                return
             pass_id = await store.insert(tx, {"business_id": card.business_id, "card_id": card.id, "pass_type_id": kind.id,
                                               "serial_number": serial_number, "now": to_ms(now)})
             if pass_id is not None:
@@ -127,7 +93,7 @@ async def ensure(here: Context, card: Card, now: datetime) -> Pass:
                 await store.set_token(tx, pass_id, here.ring.seal_text(TOKEN_PURPOSE, token, str(pass_id).encode()))
 
         await write_transaction(here.db, act)
-        held = await store.find(here.db, card.id, kind.id)
+        held = await store.find(here.db, card.id)
         assert held is not None
     return held
 
@@ -150,10 +116,11 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
     this returns. unless: the If-Modified-Since that the asker sent; an equal one gets no data. Raises NotFound, NotSetUp,
     CertificateExpired.
     """
-    signer, kind = signer_of(here), await pass_type(here, now)
-    held = await store.find(here.db, card_id, kind.id)
+    held = await store.find(here.db, card_id)
     if held is None:
         raise NotFound()
+    signer = await certificates.signer_of(here, held.pass_type_id, now)
+    kind = await certificates.pass_type(here, held.pass_type_id, now)
     state = await _read(here.db, here.ring, held, now)
     design = await _design(state.key)
     pass_json = _pass_json(here, kind, held, state, design)
@@ -170,7 +137,7 @@ async def _new_version(here: Context, kind: PassType, held: Pass, now: datetime)
 
     async def act(tx: Transaction) -> _Key | _Drawn:
         await store.lock(tx, held.id)
-        fresh = await store.find(tx, held.card_id, kind.id)
+        fresh = await store.find(tx, held.card_id)
         assert fresh is not None
         state = await _read(tx, here.ring, fresh, now)
         design = _ready.get(state.key)
@@ -197,10 +164,10 @@ class _Drawn(NamedTuple):
 
 
 def _pass_json(here: Context, kind: PassType, held: Pass, state: _State, design: AppleDesign) -> bytes:
-    signer, address = signer_of(here), here.settings.address
+    address = here.settings.address
     face = replace(state.face, page_link=address(f"/c/{state.link}")) if state.link else state.face
     return design.pass_json(PassCard(
-        signer.pass_type_identifier, signer.team_identifier, held.serial_number, open_token(here.ring, held.id, held.token_sealed),
+        kind.pass_type_identifier, kind.team_identifier, held.serial_number, open_token(here.ring, held.id, held.token_sealed),
         address(f"/apple/{kind.short_id}"), face, state.locations))
 
 
@@ -246,9 +213,9 @@ async def sample_view(reader: Reader, program: Program, language: str) -> PassVi
     return await _sample(await designs.drawing_of(reader, program), program, language, await reward_names(reader, program))
 
 
-async def sample_of(content: DesignContent, program: Program, language: str) -> PassView:
+async def sample_of(reader: Reader, content: DesignContent, program: Program, language: str) -> PassView:
     """The same for a design that is still being chosen; `content` was validated."""
-    return await _sample(Drawing(content, template_of(program.kind)), program, language, {})
+    return await _sample(await designs.drawing_for(reader, program, content), program, language, {})
 
 
 async def _sample(drawing: Drawing, program: Program, language: str, rewards: Mapping[str, Said]) -> PassView:
@@ -257,25 +224,15 @@ async def _sample(drawing: Drawing, program: Program, language: str, rewards: Ma
 
 
 async def publish_design(db: Database, who: Principal, program_id: int, content: DesignContent, now: datetime) -> int:
-    """Show a new design from now on, and tell every phone that holds a card of the programme; returns the version's number."""
-    version = await write_transaction(db, lambda tx: designs.publish(tx, who, program_id, content, now))
-    await touch_program(db, who.business_id, program_id, now)
-    return version
+    """Show a new design from now on, and tell every wallet that holds a card of the programme; returns the version's number."""
+    async def act(tx: Transaction) -> int:
+        version = await designs.publish(tx, who, program_id, content, now)
+        await spreads.begin(tx, who.business_id, program_id, now)
+        return version
+
+    return await write_transaction(db, act)
 
 
 async def touch_program(db: Database, business_id: int, program_id: int, now: datetime) -> int:
-    """Every card of the programme that lies on a phone changed (its rules or its design did); returns how many.
-
-    A few hundred a transaction, so that tills never wait for it; repeating it does no harm.
-    """
-    after, touched = 0, 0
-
-    async def act(tx: Transaction, after: int) -> list[int]:
-        ids = await store.registered_cards(tx, business_id, program_id, after, AT_ONCE)
-        for card_id in ids:
-            await updates.append(tx, business_id, card_id, now)
-        return ids
-
-    while ids := await write_transaction(db, partial(act, after=after)):
-        after, touched = ids[-1], touched + len(ids)
-    return touched
+    """Every card of the programme changed (its rules, its name): those in wallets are told one after another; returns the spread's id."""
+    return await write_transaction(db, lambda tx: spreads.begin(tx, business_id, program_id, now))

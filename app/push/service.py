@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from app.certificates.signer import PassSigner
 from app.context import Context
 from app.db import Database, Transaction, write_transaction
 from app.errors import SettingsError
-from app.passes.certificates import PassSigner
 from app.push import rules, store
 from app.push.apns import ApnsClient
 from app.push.rules import Bucket, Kind, PushResult

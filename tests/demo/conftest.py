@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from PIL import Image
 
+from app.certificates.signer import PassSigner
 from app.demo.certificates import DemoCertificates, make_demo_certificates
-from app.passes.certificates import PassSigner
 
 PASS_TYPE, TEAM = "pass.example.tessera.test", "TESSERA001"
 SERVICE = "http://127.0.0.1:9/apple/short"

@@ -95,8 +95,7 @@ class World:
     def restart(self, **settings) -> None:
         """What a process keeps in memory is gone; what another one finds are rows."""
         self.here.settings = replace(self.here.settings, **settings)
-        for name in ("passes.signer", "passes.type"):
-            self.here.extras.pop(name, None)
+        self.here.extras.pop("certificates", None)
 
     async def close(self) -> None:
         for phone in self.phones:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from app.certificates.signer import PassSigner
 from app.context import Context
 from app.demo.certificates import DemoCertificates, make_demo_certificates
 from app.designs.prepared import prepare
 from app.designs.rules import CardFace, default_content
 from app.passes.apple import AppleDesign, PassCard, PassLocation
-from app.passes.certificates import PassSigner
 from tests.passes.pockets import Pocket, make_pocket
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

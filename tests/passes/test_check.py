@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7Options, PKCS7SignatureBuilder
 
+from app.certificates import cms
+from app.certificates.cms import Cms
+from app.certificates.signer import PassSigner
 from app.demo.certificates import make_demo_certificates
-from app.passes import cms
 from app.passes.bundle import Bundle
-from app.passes.certificates import PassSigner
 from app.passes.check import BadPass, check_pkpass
-from app.passes.cms import Cms
 from tests.passes.conftest import CARD, NOON, PASS_TYPE, TEAM
 
 

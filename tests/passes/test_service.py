@@ -11,11 +11,12 @@ import pytest
 from msgspec.structs import replace
 
 from app.cards import service as cards
+from app.certificates import service as certificates
 from app.db import write_transaction
 from app.designs import service as designs
 from app.designs.rules import default_content
 from app.errors import Invalid, NotFound, Unavailable
-from app.passes import faces, service
+from app.passes import faces, service, spreads
 from app.registrations import service as registrations
 from app.updates import service as updates
 from app.web.principal import Principal
@@ -31,7 +32,7 @@ async def test_a_card_gets_a_pass_that_satisfies_the_strict_checker(pocket):
     assert contents.field("name")["value"] == "Анна"
     assert contents.barcode["message"] == pocket.card.code
     assert contents.text(contents.card["organizationName"], "ru") == "Кофейный угол"
-    kind = await service.pass_type(pocket.here, pocket.now)
+    kind = await certificates.pass_type_for(pocket.here, pocket.who.business_id, pocket.now)
     assert contents.web_service_url == f"https://cards.example.com/apple/{kind.short_id}"
 
 
@@ -186,7 +187,7 @@ async def test_a_sample_cards_code_can_never_be_anybodys(pocket):
 async def test_a_new_design_is_a_new_version_of_every_pass_and_touches_those_on_phones(pocket):
     first = await pocket.build()
     row = await pocket.row()
-    kind = await service.pass_type(pocket.here, pocket.now)
+    kind = await certificates.pass_type_for(pocket.here, pocket.who.business_id, pocket.now)
     token = service.open_token(pocket.here.ring, row["id"], bytes(row["authentication_token_sealed"]))
     address = registrations.Address(kind.short_id, PASS_TYPE, row["serial_number"], token)
     if pocket.here.db.engine == "sqlite":       # on PostgreSQL a registration waits for the runner of numbers
@@ -197,13 +198,15 @@ async def test_a_new_design_is_a_new_version_of_every_pass_and_touches_those_on_
     second = await pocket.build()
     assert second.version == first.version + 1
     assert (await pocket.contents()).card["backgroundColor"] == "rgb(25, 26, 28)"
+    assert await spreads.go_on(pocket.here) == (1 if pocket.here.db.engine == "sqlite" else 0)
     if pocket.here.db.engine == "sqlite":
         assert [update.card_id for update in await updates.since(pocket.here.db, before, 10)] == [pocket.card.id]
 
 
 async def test_cards_on_no_phone_are_not_touched(pocket):
     await pocket.build()
-    assert await service.touch_program(pocket.here.db, pocket.who.business_id, pocket.program.id, pocket.now) == 0
+    await service.touch_program(pocket.here.db, pocket.who.business_id, pocket.program.id, pocket.now)
+    assert await spreads.go_on(pocket.here) == 0
 
 
 async def test_a_design_that_no_card_can_show_is_refused_and_nothing_is_written(pocket):

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from app.passes import der
+from app.certificates import der
 
 DATA, SIGNED_DATA = der.oid("1.2.840.113549.1.7.1"), der.oid("1.2.840.113549.1.7.2")
 CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME = (der.oid(f"1.2.840.113549.1.9.{number}") for number in (3, 4, 5))

@@ -4,9 +4,9 @@ from datetime import timedelta
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from app.certificates.signer import PassSigner
 from app.demo.certificates import make_demo_certificates
 from app.errors import SettingsError, Unavailable
-from app.passes.certificates import PassSigner
 from tests.passes.conftest import NOON, PASS_TYPE, TEAM
 
 

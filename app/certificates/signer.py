@@ -10,14 +10,13 @@ from typing import Literal
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
+from app.certificates.cms import Cms
+from app.certificates.rules import WARN_DAYS
 from app.errors import SettingsError, Unavailable
-from app.passes.cms import Cms
 from app.text import N_
-
-WARN_DAYS = (60, 30, 14, 7, 1)      # before the end; `doctor` warns from the first on, messages go out at each
 
 
 class CertificateExpired(Unavailable):
@@ -42,20 +41,24 @@ class PassSigner:
         self.certificate, self.wwdr = certificate, wwdr
         self.pass_type_identifier = _named(certificate, NameOID.USER_ID)
         self.team_identifier = _named(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME)
-        self.not_before, self.not_after = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        # Whichever of the two ends first: a phone checks both.
+        self.not_before = max(certificate.not_valid_before_utc, wwdr.not_valid_before_utc)
+        self.not_after = min(certificate.not_valid_after_utc, wwdr.not_valid_after_utc)
+        self.key = key
         self._cms = Cms(certificate, key, [wwdr])
 
     @classmethod
     def load(cls, certificate_pem: bytes, key_pem: bytes, password: str | None, wwdr_pem: bytes, *,
-             pass_type_identifier: str | None = None, team_identifier: str | None = None) -> "PassSigner":
+             pass_type_identifier: str | None = None, team_identifier: str | None = None, is_key_checked: bool = False) -> "PassSigner":
         """Read and check the three files (PEM, or DER as Apple's portal hands them out).
 
-        The identifiers, where given, must be those in the certificate. Raises SettingsError with a sentence for the first thing
+        The identifiers, where given, must be those in the certificate. is_key_checked: the key was read before, which spares the
+        35 ms of checking its primes. Raises SettingsError with a sentence for the first thing
         that would make a phone refuse the passes. Being expired is no such thing here: the server must start to say so (`findings`).
         """
         certificate = _certificate(certificate_pem, "the pass certificate")
         wwdr = _certificate(wwdr_pem, "the WWDR certificate")
-        key = _key(key_pem, password)
+        key = _key(key_pem, password, is_key_checked)
         if key.public_key() != certificate.public_key():
             raise SettingsError("The private key does not belong to the pass certificate. "
                                 "Use the key that its signing request was made with.")
@@ -64,9 +67,18 @@ class PassSigner:
         _check_chain(certificate, wwdr)
         return signer
 
+    @property
+    def chain_pem(self) -> bytes:
+        """The certificate and its intermediate, as a TLS client shows them."""
+        return self.certificate.public_bytes(Encoding.PEM) + self.wwdr.public_bytes(Encoding.PEM)
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it may sign at `now`."""
+        return self.not_before <= now <= self.not_after
+
     def sign(self, manifest: bytes, now: datetime) -> bytes:
         """The pass's `signature` file. Raises CertificateExpired when `now` is outside the certificate's validity: iOS would refuse it."""
-        if not self.not_before <= now <= self.not_after:
+        if not self.is_valid(now):
             raise CertificateExpired
         return self._cms.sign(manifest, now)
 
@@ -131,10 +143,10 @@ def _certificate(content: bytes, name: str) -> x509.Certificate:
         raise SettingsError(f"Reading {name} failed: it must be a certificate, as PEM text or as the .cer file from Apple.") from None
 
 
-def _key(content: bytes, password: str | None) -> rsa.RSAPrivateKey:
+def _key(content: bytes, password: str | None, is_checked: bool) -> rsa.RSAPrivateKey:
     load = load_pem_private_key if b"-----BEGIN" in content else load_der_private_key
     try:
-        key = load(content, password.encode() if password else None)
+        key = load(content, password.encode() if password else None, unsafe_skip_rsa_key_validation=is_checked)
     except TypeError:
         raise SettingsError("The private key of the pass certificate is encrypted and no password is set." if not password else
                             "A password is set for the private key of the pass certificate, but the key is not encrypted.") from None
