@@ -36,11 +36,13 @@ _KNOWN: list[tuple[Meaning, str]] = [
         "The server refused this copy of the pass: its token is not the card's. The shopper adds the card anew from its page."), True),
      r"authentication failure|unauthori[sz]ed|\b401\b"),
     (Meaning("tls", N_(
-        "The phone could not trust the server's https certificate: it has ended, its chain is incomplete or it is for another name."), True),
+        "The phone could not trust the server's https certificate: it has ended, its chain is incomplete or it is for another"
+        " name."), True),
      r"\b(SSL|TLS)\b|secure connection|certificate for this server|server certificate|NSURLErrorDomain[^0-9]*-12\d\d"),
     (Meaning("identity", N_(
-        "The pass does not fit the certificate that signed it: pass type or team differ, or the WWDR certificate is of another generation."),
-        True), r"may not match your certificate|trust chain could not be verified|certificate'?s? (UID|OU) is|comes from another issuer"),
+        "The pass does not fit the certificate that signed it: pass type or team differ, or the WWDR certificate is of another"
+        " generation."), True),
+     r"may not match your certificate|trust chain could not be verified|certificate'?s? (UID|OU) is|comes from another issuer"),
     (Meaning("signature", N_("The pass was not signed as Apple demands: the signature or its signing date is missing or damaged."), True),
      r"signing (date|time)|signature|PKCS ?#?7|\bCMS\b|-26275"),
     (Meaning("manifest", N_("A file of the pass is not in its manifest or was changed on the way; the phone kept the old pass."), True),
@@ -53,7 +55,8 @@ _KNOWN: list[tuple[Meaning, str]] = [
      r"invalid data|pass dictionary|must contain key|unable to parse|not JSON|could not be read|cannot be read|missing required"),
     (Meaning("failing", N_("The server could not answer just then. The phone asks again by itself."), False),
      r"response code 5\d\d|answered (5\d\d|429)|\b50[0234]\b|internal server error|bad gateway|service unavailable"),
-    (Meaning("malformed", N_("The phone could not read the server's answer. A proxy in front of the server may answer in its place."), True),
+    (Meaning("malformed", N_(
+        "The phone could not read the server's answer. A proxy in front of the server may answer in its place."), True),
      r"malformed|unexpected (response|content)|content-type|redirect"),
     (Meaning("unreachable", N_("The phone could not reach the server just then. It asks again by itself."), False),
      r"timed out|could not connect|connection was lost|offline|hostname could not be found|cannot find host|No answer|NSURLErrorDomain"),
