@@ -1,20 +1,26 @@
 """What a card's design is: the business's own copy, what a card shows through it, and what makes sense in either."""
-import unicodedata
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
 
 from app.designs.colours import HEX, BrandColours, derive
+from app.designs.wallet import Action, Nfc, RelevantSpan, WalletExtras, is_unprintable, wrong_extras
 from app.errors import FieldError, Invalid
 from app.money import minor_digits
 from app.text import N_
 
+__all__ = [
+    "COMMON_VALUES", "LANGUAGES", "ON_EVERY_BACK", "VALUES", "Action", "CardFace", "CardWords", "DesignContent", "Format", "GoogleRow",
+    "HistoryLine", "Nfc", "Pictures", "Place", "RelevantSpan", "Value", "WalletExtras", "default_content", "dump", "parse", "validate"]
+
+# The languages in which a business writes its own words; the program's words are in as many as pass_templates/ has.
 LANGUAGES = ("en", "ru")
 Place = Literal["header", "primary", "secondary", "auxiliary", "back"]
-# percent: basis points; term: the key of one of the programme's own words, such as a level
-Format = Literal["text", "number", "money", "day", "link", "percent", "term"]
-Value = int | float | str | date
+# Where Google's card shows a field, None for nowhere: its points, its second points, or a row of text.
+GoogleRow = Literal["loyaltyPoints", "secondaryLoyaltyPoints", "textModulesData"]
+# percent: basis points; term: the key of one of the programme's own words, such as a level; history: several lines
+Format = Literal["text", "number", "money", "day", "link", "percent", "term", "history"]
 
 LONGEST = {"name": 64, "logo_text": 64, "points": 24, "about": 1000}
 
@@ -37,51 +43,6 @@ class Pictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strip: str | None = None
 
 
-class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One of up to two tiles under the pass (iOS 27, `featuredActions`). type: Apple's word; url: https, tel or mailto; place:
-    an Apple Maps place id, for the type `place` only."""
-
-    type: str
-    url: str = ""
-    place: str = ""
-
-
-class RelevantSpan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When the lock screen may suggest the card: RFC 3339 with a zone, at most 24 hours apart (`relevantDates`, iOS 18)."""
-
-    start: str
-    end: str
-
-
-class Nfc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Tap to present; needs a certificate that Apple entitled. public_key: Base64 of an EC P-256 SubjectPublicKeyInfo."""
-
-    public_key: str
-    requires_authentication: bool = False
-
-
-class WalletExtras(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a business may set beside words and colours.
-
-    barcode: how the code is drawn everywhere; app_store_ids with app_url: the business's own app on the back; sharing: whether the
-    pass offers its Share button; near: what the lock screen says near a location, as (language, text), empty for the template's words;
-    max_distance: metres, None for the phone's own; contacts on the back: phone, mail, site.
-    """
-
-    barcode: Literal["qr", "aztec", "pdf417", "code128"] = "qr"
-    sharing: bool = False
-    near: tuple[tuple[str, str], ...] = ()
-    max_distance: int | None = None
-    relevant: tuple[RelevantSpan, ...] = ()
-    actions: tuple[Action, ...] = ()
-    nfc: Nfc | None = None
-    app_store_ids: tuple[int, ...] = ()
-    app_url: str = ""
-    phone: str = ""
-    mail: str = ""
-    site: str = ""
-
-
 class DesignContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One version of a business's design. Colours are "#rrggbb" in lower case, exactly as chosen; `text` and `accent` may be left open.
 
@@ -99,11 +60,26 @@ class DesignContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wallet: WalletExtras = WalletExtras()
 
     def words(self, language: str) -> CardWords:
-        return self.ru if language == "ru" else self.en
+        """The business's words in `language`; those of the design's own language where it wrote none."""
+        return self.ru if (language if language in LANGUAGES else self.language) == "ru" else self.en
 
     def colours(self) -> BrandColours:
         """The colours made safe, with what was corrected."""
         return derive(self.background, self.label, self.text, self.accent)
+
+
+class HistoryLine(msgspec.Struct, frozen=True):
+    """Something that was done on the card's account. on: the day where the business is; kind: the operation's (`sale`, `refund`, …);
+    amount: what it brought or took, in `unit`: points, stamps, visits, money or donated (minor units); or `paid`: what was paid where
+    nothing changed; 0 with neither."""
+
+    on: date
+    kind: str
+    amount: int
+    unit: str
+
+
+Value = int | float | str | date | tuple[HistoryLine, ...]
 
 
 class CardFace(msgspec.Struct, frozen=True):
@@ -117,6 +93,9 @@ class CardFace(msgspec.Struct, frozen=True):
     wait; rate_bp: what comes back; discount_bp; level: its key; next_minor or next_count: what is missing to the next level, by what
     levels measure; stamps of stamps_size; visits; valid_until: a membership's last good day, also of one that is over; donated_minor;
     vouchers: rewards ready to be collected, and voucher_until, the last good day of the one that ends first.
+
+    expires_at: when the card itself ends (a membership, a gift card, coupons), aware, None for a card without an end; history: the last
+    operations, newest first, five at most, none of a card that is voided. Neither stands at Google: history is personal.
     """
 
     barcode_message: str
@@ -144,6 +123,8 @@ class CardFace(msgspec.Struct, frozen=True):
     donated_minor: int | None = None
     vouchers: int | None = None
     voucher_until: date | None = None
+    expires_at: datetime | None = None
+    history: tuple[HistoryLine, ...] = ()
 
     def values(self) -> dict[str, Value | None]:
         """The values that a design's fields name. Money is in major units, as wallets take it: whole where it is whole."""
@@ -151,6 +132,7 @@ class CardFace(msgspec.Struct, frozen=True):
         return {
             "balance": self.balance, "worth": _major(self.worth_minor, minor), "name": self.name or None,
             "expiring_points": self.expiring_points, "expires_on": self.expires_on, "page_link": self.page_link,
+            "history": self.history or None, "stop_link": f"{self.page_link}{STOP}" if self.page_link else None,
             "money": _major(self.money_minor, minor), "expiring_money": _major(self.expiring_minor, minor), "pending": self.pending,
             "pending_money": _major(self.pending_minor, minor), "rate": self.rate_bp, "discount": self.discount_bp, "level": self.level,
             "next_money": _major(self.next_minor, minor), "next_count": self.next_count, "stamps": self._stamps(), "visits": self.visits,
@@ -168,9 +150,11 @@ def _major(minor: int | None, unit: int) -> int | float | None:
 
 
 # What every card has; the others depend on the programme's rules.
-COMMON_VALUES = ("balance", "worth", "name", "expiring_points", "expires_on", "page_link")
+ON_EVERY_BACK = ("page_link", "history", "stop_link")
+COMMON_VALUES = ("balance", "worth", "name", "expiring_points", "expires_on", *ON_EVERY_BACK)
 VALUES = (*COMMON_VALUES, "money", "expiring_money", "pending", "pending_money", "rate", "discount", "level", "next_money", "next_count",
           "stamps", "visits", "valid_until", "donated", "vouchers", "voucher_until")
+STOP = "#agreed"         # where the card's page says what was agreed to, and takes it back
 
 
 def default_content(name_en: str, name_ru: str | None = None, *, language: Literal["en", "ru"] = "en", background: str = "#0f4546",
@@ -187,6 +171,7 @@ def validate(content: DesignContent) -> None:
         colour = getattr(content, field)
         if not (colour is None and field in ("text", "accent")) and not HEX.fullmatch(colour):
             wrong.append(FieldError(field, "colour", N_("Type the colour as # and six digits or letters a to f, such as #0f4546.")))
+    wrong += wrong_extras(content.wallet)
     if wrong:
         raise Invalid(fields=wrong)
 
@@ -200,16 +185,12 @@ def _wrong_words(words: CardWords, language: str) -> list[FieldError]:
             wrong.append(FieldError(name, "required", N_("Type something here; the card shows it.")))
         elif len(text) > longest:
             wrong.append(FieldError(name, "too_long", N_("This is longer than a card can show. Shorten it.")))
-        elif _is_unprintable(text, lines=field == "about"):
+        elif is_unprintable(text, lines=field == "about"):
             wrong.append(FieldError(name, "characters", N_("There are characters in here that no card can show. Type the text anew.")))
     if "%" in words.points:
         # The word stands in the message that the lock screen makes, where % means the new number.
         wrong.append(FieldError(f"{language}.points", "characters", N_("What a point is called cannot hold a % sign.")))
     return wrong
-
-
-def _is_unprintable(text: str, lines: bool) -> bool:
-    return any(unicodedata.category(letter) in ("Cc", "Cs", "Co", "Cn") and not (lines and letter == "\n") for letter in text)
 
 
 def parse(text: str | bytes) -> DesignContent:

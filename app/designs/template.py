@@ -1,6 +1,11 @@
-"""Reads `pass_templates/<design>/`: the fields, the words per language, the pictures."""
+"""Reads `pass_templates/<design>/`: the fields, the words per language, the pictures.
+
+A language is a file: `xx.toml` in the design's folder, and `extras.xx.toml` beside the folders (English stands in where that one is
+missing). Nothing else names the languages.
+"""
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -8,12 +13,15 @@ from typing import Literal
 
 import msgspec
 
-from app.designs.rules import VALUES, Format, Place
+from app.designs import limits
+from app.designs.rules import Format, GoogleRow, Place
 from app.errors import SettingsError
 
-# What a programme has beside its design's own: fields for the back, shared by all designs, beside their folders.
+# What every card has on its back beside its design's own: fields shared by all designs, beside their folders.
 EXTRAS = "extras"
 FOLDER = Path(__file__).resolve().parents[2] / "pass_templates"
+FIRST = "en"            # the language that every design has, and whose extras stand in for missing ones
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][A-Za-z]{1,3})?")
 
 
 class TemplateField(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,7 +33,7 @@ class TemplateField(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     value: str | None = None
     text: str | None = None
     format: Format = "text"
-    google: str | None = None
+    google: GoogleRow | None = None
     changes: str | None = None
 
 
@@ -37,8 +45,7 @@ class _Colours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: str
-    style: str
-    languages: tuple[str, ...]
+    style: Literal["storeCard", "coupon", "generic"]
     colours: _Colours
     fields: tuple[TemplateField, ...]
     strip: Literal["rosette", "stamps"] = "rosette"
@@ -52,7 +59,7 @@ class _Extras(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Template:
     """A design's folder, read. words: language → entry → text with {name}, {points}, {about}; images: file name → PNG.
 
-    extras: fields of values that the design itself does not show; strip: what the picture is, `stamps` for one that shows them.
+    extras: fields of the back that the design itself does not show; strip: what the picture is, `stamps` for one that shows them.
     """
 
     name: str
@@ -73,19 +80,28 @@ def load(name: str = "points", folder: Path = FOLDER) -> Template:
     place = folder / name
     try:
         description = msgspec.convert(tomllib.loads((place / "design.toml").read_text("utf-8")), _Description)
-        words = {language: _strings(place / f"{language}.toml") for language in description.languages}
+        words = {language: _strings(place / f"{language}.toml") for language in _languages(place)}
         extras = _extras(folder)
-        more = {language: _strings(folder / f"{EXTRAS}.{language}.toml") if extras else {} for language in description.languages}
+        more = {language: _more(folder, language) if extras else {} for language in words}
     except (OSError, ValueError) as problem:
         raise SettingsError(f"The design in {place} cannot be read: {problem}") from problem
-    _check(description, words, place)
-    _check_extras(extras, more, folder)
+    whole = {language: {**more[language], **words[language]} for language in words}
+    shown = {field.value for field in description.fields if field.value is not None}
+    others = tuple(field for field in extras if field.value not in shown)
+    colours = (description.colours.background, description.colours.label, description.colours.accent)
+    if wrong := limits.wrong_template((description.fields, others), description.style, colours, whole):
+        raise SettingsError(f"{place}: {wrong}")
     images = {path.name: path.read_bytes() for path in sorted((place / "images").glob("*.png"))}
-    colours = description.colours
-    return Template(name, description.kind, description.style, description.languages,
-                    (colours.background, colours.label, colours.accent), description.fields,
-                    {language: {**more[language], **words[language]} for language in words}, images,
-                    tuple(field for field in extras if field.value not in {own.value for own in description.fields}), description.strip)
+    return Template(name, description.kind, description.style, tuple(words), colours, description.fields, whole, images, others,
+                    description.strip)
+
+
+def _languages(place: Path) -> list[str]:
+    """The languages that lie in a folder, by name; English first, which stands where a business speaks none of them."""
+    found = sorted(path.stem for path in place.glob("*.toml") if LANGUAGE.fullmatch(path.stem))
+    if FIRST not in found:
+        raise ValueError(f"{FIRST}.toml is missing")
+    return [FIRST, *[language for language in found if language != FIRST]]
 
 
 def _extras(folder: Path) -> tuple[TemplateField, ...]:
@@ -93,39 +109,14 @@ def _extras(folder: Path) -> tuple[TemplateField, ...]:
     return msgspec.convert(tomllib.loads(path.read_text("utf-8")), _Extras).fields if path.exists() else ()
 
 
+def _more(folder: Path, language: str) -> dict[str, str]:
+    """The words of the extras; the first language's where there are none of this one."""
+    path = folder / f"{EXTRAS}.{language}.toml"
+    return _strings(path if path.exists() else folder / f"{EXTRAS}.{FIRST}.toml")
+
+
 def _strings(path: Path) -> dict[str, str]:
     entries = tomllib.loads(path.read_text("utf-8"))
     if not all(isinstance(text, str) for text in entries.values()):
         raise ValueError(f"{path.name} holds something other than texts")
     return entries
-
-
-def _check(description: _Description, words: Mapping[str, Mapping[str, str]], place: Path) -> None:
-    """Every field names things that exist, in every language, and one of them announces its changes."""
-    _check_fields(description.fields, words, place)
-    if sum(field.changes is not None for field in description.fields) != 1:
-        raise SettingsError(f"{place}: exactly one field announces its changes; several at once show none of their words.")
-
-
-def _check_extras(extras: Sequence[TemplateField], words: Mapping[str, Mapping[str, str]], place: Path) -> None:
-    """The same; they lie on the back, where there is room, and announce nothing."""
-    _check_fields(extras, words, place)
-    for field in extras:
-        if field.apple != "back" or field.value is None or field.changes is not None:
-            raise SettingsError(f"{place}: the field {field.key} of {EXTRAS}.toml is not a silent value on the back.")
-
-
-def _check_fields(fields: Sequence[TemplateField], words: Mapping[str, Mapping[str, str]], place: Path) -> None:
-    first, *others = words
-    for other in others:
-        if words[first].keys() != words[other].keys():
-            missing = ", ".join(sorted(words[first].keys() ^ words[other].keys()))
-            raise SettingsError(f"{place}: {first}.toml and {other}.toml do not have the same entries ({missing}).")
-    keys = [field.key for field in fields]
-    for field in fields:
-        known = {"rules", *words[first]}
-        named = {field.label, field.changes or field.label, field.text or "rules"}
-        if keys.count(field.key) > 1 or named - known or (field.value is None) == (field.text is None):
-            raise SettingsError(f"{place}: the field {field.key} stands twice, names an entry that is missing, or has not one value.")
-        if field.value is not None and field.value not in VALUES:
-            raise SettingsError(f"{place}: the field {field.key} has the value {field.value}; there are {', '.join(VALUES)}.")

@@ -4,19 +4,24 @@ Apple, "Pass", "PassFieldContent", "Creating a Store Card Pass"; texts in pass.j
 phone that speaks none of ours shows words and not names of entries.
 """
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Any, NamedTuple
 
 import msgspec
 
-from app.designs.prepared import PreparedDesign, PreparedField, Words
-from app.designs.rules import CardFace, Format, Value
+from app.designs.prepared import OTHER, PreparedDesign, PreparedField, Words
+from app.designs.preview import operation_amount
+from app.designs.rules import CardFace, Format, HistoryLine, Nfc, Value
 from app.designs.stamps import draw_stamps
 from app.passes.bundle import Bundle
 from app.passes.wallet_model import PLACES, pass_dictionary
 from app.programs.words import percent
+from app.web.formats import in_fours
 
 MOST_LOCATIONS = 10
+NFC_BYTES = 64
+BARCODES = {"qr": "PKBarcodeFormatQR", "aztec": "PKBarcodeFormatAztec", "pdf417": "PKBarcodeFormatPDF417",
+            "code128": "PKBarcodeFormatCode128"}
 encode = msgspec.json.Encoder().encode
 
 
@@ -31,7 +36,7 @@ class PassCard(msgspec.Struct, frozen=True):
     """What Apple's pass of one card holds: who it is, and what it shows.
 
     serial_number: letters, digits and hyphens; authentication_token: at least 16 characters, never changed once issued;
-    web_service_url: without a slash at its end; locations: the first ten count; expires_at: the card's own end, aware, or None.
+    web_service_url: without a slash at its end; locations: the first ten count.
     """
 
     pass_type_identifier: str
@@ -41,7 +46,6 @@ class PassCard(msgspec.Struct, frozen=True):
     web_service_url: str
     face: CardFace
     locations: tuple[PassLocation, ...] = ()
-    expires_at: datetime | None = None
 
 
 class _Slot(NamedTuple):
@@ -68,7 +72,10 @@ class AppleDesign:
         self._places = [(b'"' + place.encode() + b'":[', [_slot(field, known[field["key"]]) for field in fields[place]])
                         for place in PLACES.values() if place in fields]
         self._location_text = self._sources[_identity(design.location)]
+        self._barcode, self._nfc = BARCODES[design.wallet.barcode], design.wallet.nfc
         self._terms = {key: self._sources[_identity(words)] for key, words in design.terms.items()}
+        self._operations = {kind: b',"label":' + encode(self._sources[_identity(words)]) + b',"dataDetectorTypes":[]}'
+                            for kind, words in design.operations.items()}
         picture = draw_stamps(design.colours, stamps[1], stamps[0]) if stamps else {}
         self.bundle = Bundle({**design.images, **picture, **_strings(design, self._sources)})
 
@@ -78,13 +85,15 @@ class AppleDesign:
         own: dict[str, Any] = {
             "passTypeIdentifier": card.pass_type_identifier, "teamIdentifier": card.team_identifier, "serialNumber": card.serial_number,
             "webServiceURL": card.web_service_url, "authenticationToken": card.authentication_token,
-            "barcodes": [_barcode(face.barcode_message)]}
+            "barcodes": [_barcode(self._barcode, face.barcode_message)]}
+        if self._nfc is not None:
+            own["nfc"] = _nfc(self._nfc, face.barcode_message)
         if card.locations:
             text = self._location_text
             own["locations"] = [{"latitude": place.latitude, "longitude": place.longitude, "relevantText": text}
                                 for place in card.locations[:MOST_LOCATIONS]]
-        if card.expires_at is not None:
-            own["expirationDate"] = card.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if face.expires_at is not None:
+            own["expirationDate"] = face.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if face.is_voided:
             own["voided"] = True
         return b"".join((self._head, encode(own)[1:-1], self._style, self._fields(face), b"}}"))
@@ -97,13 +106,27 @@ class AppleDesign:
             for before, after, source, kind in slots:
                 if source is None:
                     shown.append(before)
-                elif (value := values[source]) is not None:
+                elif (value := values[source]) is None:
+                    continue
+                elif kind == "history":
+                    shown += [self._operation(line, at, face.currency) for at, line in enumerate(face.history, 1)]
+                else:
                     filled = encode(self._written(value, kind))
                     currency = b',"currencyCode":' + encode(face.currency) if kind == "money" else b""
                     shown.append(b"".join((before, filled, currency, after)))
             if shown:
                 places.append(name + b",".join(shown) + b"]")
         return b",".join(places)
+
+    def _operation(self, line: HistoryLine, at: int, currency: str) -> bytes:
+        """One of the last operations as a field: what it was, which pass.strings translates, over its day and amount, which need no words.
+
+        One field for all of them would need a text of its own in each language for each card.
+        """
+        amount = operation_amount(line, currency, self._language)
+        text = f"{line.on.isoformat()} · {amount}" if amount else line.on.isoformat()
+        label = self._operations.get(line.kind) or self._operations[OTHER]
+        return b"".join((b'{"key":"history', str(at).encode(), b'","value":', encode(text), label))
 
     def _written(self, value: Value, kind: Format) -> Value:
         """A value as pass.json has it: a day at noon, a share as text, a word of the programme's as what pass.strings translates."""
@@ -124,10 +147,16 @@ def _slot(field: dict[str, Any], prepared: PreparedField) -> _Slot:
                  prepared.format)
 
 
-def _barcode(message: str) -> dict[str, str]:
+def _barcode(kind: str, message: str) -> dict[str, str]:
     # Digits survive every scanner and keyboard; the text under the code is what a cashier can type.
-    spaced = " ".join([message[at:at + 4] for at in range(0, len(message), 4)])
-    return {"format": "PKBarcodeFormatQR", "message": message, "messageEncoding": "iso-8859-1", "altText": spaced}
+    return {"format": kind, "message": message, "messageEncoding": "iso-8859-1", "altText": in_fours(message)}
+
+
+def _nfc(wish: Nfc, message: str) -> dict[str, Any]:
+    """What a reader gets by a tap: the same as by a scan."""
+    assert len(message.encode()) <= NFC_BYTES
+    return {"message": message, "encryptionPublicKey": wish.public_key,
+            **({"requiresAuthentication": True} if wish.requires_authentication else {})}
 
 
 def _identity(words: Words) -> tuple[tuple[str, str], ...]:
@@ -151,7 +180,8 @@ def _sources(design: PreparedDesign) -> dict[tuple[tuple[str, str], ...], str]:
 
 def _all_words(design: PreparedDesign) -> list[Words]:
     fields = [words for field in design.fields for words in (field.label, field.text, field.changes) if words is not None]
-    return [design.name, design.logo_text, design.description, design.location, *fields, *design.terms.values()]
+    return [design.name, design.logo_text, design.description, design.location, *fields, *design.terms.values(),
+            *design.operations.values()]
 
 
 def _with_sources(whole: dict[str, Any], sources: Mapping[tuple[tuple[str, str], ...], str], design: PreparedDesign) -> dict[str, Any]:

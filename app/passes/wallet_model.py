@@ -4,17 +4,23 @@ Its classes are the vocabulary for describing a card, used once per design versi
 it knows only the deprecated `barcode`, spells `expirationDate` wrongly, forces texts to the left, and writes empty keys, which
 phones take for values. Its `create()` is never called: a process per pass, with the key's password in the process list.
 """
+import re
 from typing import Any
 
 from wallet.models import Coupon, CurrencyField, DateField, Field, Generic, NumberField, Pass, StoreCard
 
 from app.designs.colours import rgb
 from app.designs.prepared import PreparedDesign, PreparedField
+from app.designs.rules import Action, WalletExtras
 
 STYLES = {"storeCard": StoreCard, "coupon": Coupon, "generic": Generic}
 EMPTY: tuple[Any, ...] = ("", None, [], {})
 PLACES = {"header": "headerFields", "primary": "primaryFields", "secondary": "secondaryFields", "auxiliary": "auxiliaryFields",
           "back": "backFields"}
+# What phones make tappable in fields of the back; sums and spans in the rules are no telephone numbers. None: whatever they find.
+DETECTED: dict[str, list[str] | None] = {
+    "rules": [], "phone": ["PKDataDetectorTypePhoneNumber"], "mail": ["PKDataDetectorTypeLink"], "site": ["PKDataDetectorTypeLink"],
+    "addresses": ["PKDataDetectorTypeAddress"], "page": ["PKDataDetectorTypeLink"], "stop": ["PKDataDetectorTypeLink"]}
 # A placeholder: the card's own value takes its place.
 VALUE = "-"
 
@@ -31,8 +37,22 @@ def pass_dictionary(design: PreparedDesign) -> dict[str, Any]:
     model.labelColor = rgb(design.colours.label)
     whole = _cleaned(model.json_dict())
     del whole["suppressStripShine"]     # phones have drawn none for years; the model cannot leave it out
-    whole["sharingProhibited"] = True
-    return whole
+    return {**whole, **_extras(design.wallet)}
+
+
+def _extras(wallet: WalletExtras) -> dict[str, Any]:
+    """What the business set beside colours and words; a key that it did not set is left out."""
+    return _cleaned({
+        "sharingProhibited": not wallet.sharing or None, "maxDistance": wallet.max_distance,
+        "relevantDates": [{"startDate": span.start, "endDate": span.end} for span in wallet.relevant],
+        "associatedStoreIdentifiers": list(wallet.app_store_ids), "appLaunchURL": wallet.app_url,
+        "featuredActions": [_action(action, at) for at, action in enumerate(wallet.actions, 1)]})
+
+
+def _action(action: Action, at: int) -> dict[str, str]:
+    """A tile under the pass (iOS 27); older phones ignore it."""
+    url = re.sub("^tel:(//)?", "tel://", action.url)
+    return {"identifier": f"action{at}", "type": action.type, "placeIdentifier": action.place, "url": url}
 
 
 def _field(field: PreparedField, language: str) -> Field:
@@ -52,8 +72,7 @@ def _field(field: PreparedField, language: str) -> Field:
     if field.changes:
         made.changeMessage = field.changes[language]
     if field.place == "back":
-        # Sums and spans in the rules are no telephone numbers.
-        made.dataDetectorTypes = ["PKDataDetectorTypeLink"] if field.format == "link" else [] if field.key == "rules" else None
+        made.dataDetectorTypes = DETECTED.get(field.key)
     return made
 
 

@@ -1,10 +1,10 @@
 """A business's copy of a design: what it may say, how it is kept, what a card shows through it."""
-from datetime import date
+from datetime import UTC, date, datetime
 
 import msgspec
 import pytest
 
-from app.designs.rules import VALUES, CardFace, CardWords, default_content, dump, parse, validate
+from app.designs.rules import VALUES, CardFace, CardWords, HistoryLine, default_content, dump, parse, validate
 from app.errors import Invalid
 
 CONTENT = default_content("Coffee corner", "Кофейный угол")
@@ -84,7 +84,8 @@ def test_a_card_without_a_name_or_an_end_shows_neither():
 
 def test_a_card_with_everything_names_every_value_that_designs_may_ask_for():
     face = CardFace("9000000000000000", 5, 500, "RUB", "Anna", 3, date(2026, 11, 30), "https://cards.example/c/x", False, 700, 50, 4, 90,
-                    500, 750, "gold", 120_050, 3, 4, 10, 8, date(2027, 1, 31), 1_000, 2, date(2026, 12, 1))
+                    500, 750, "gold", 120_050, 3, 4, 10, 8, date(2027, 1, 31), 1_000, 2, date(2026, 12, 1),
+                    datetime(2027, 2, 1, tzinfo=UTC), (HistoryLine(date(2026, 11, 22), "sale", 3, "points"),))
     values = face.values()
     assert tuple(values) == VALUES and None not in values.values()
     assert (values["money"], values["next_money"], values["stamps"], values["discount"]) == (7, 1200.5, "4 / 10", 750)

@@ -69,7 +69,7 @@ def test_what_the_points_are_worth_is_a_number_with_its_currency(design):
 def test_at_most_three_fields_share_the_row_and_the_rest_is_on_the_back(design):
     style = built(design)["storeCard"]
     assert [field["key"] for field in style["secondaryFields"] + style["auxiliaryFields"]] == ["name", "expiring", "expires"]
-    assert [field["key"] for field in style["backFields"]] == ["rules", "page"]
+    assert [field["key"] for field in style["backFields"]] == ["rules", "page", "stop"]
 
 
 def test_the_last_good_day_is_the_same_in_every_zone(design):
@@ -102,7 +102,7 @@ def test_a_blocked_card_is_voided_and_others_do_not_say_so(design):
 
 def test_the_cards_own_end_is_a_full_date_with_its_zone(design):
     end = datetime(2027, 1, 1, tzinfo=timezone(timedelta(hours=3)))
-    assert built(design, replace(CARD, expires_at=end))["expirationDate"] == "2026-12-31T21:00:00Z"
+    assert built(design, with_face(expires_at=end))["expirationDate"] == "2026-12-31T21:00:00Z"
     assert "expirationDate" not in built(design)
 
 
