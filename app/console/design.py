@@ -39,7 +39,7 @@ def values_of(content: DesignContent) -> dict[str, str]:
 async def _design(request: Request, shown: DesignContent, values: dict[str, str], *, done: str = "",
                   wrong: dict[str, str] | None = None) -> Response:
     here, program = context(request), await program_of(request)
-    view_en, view_ru = [await passes.sample_of(shown, program, language) for language in LANGUAGES]
+    view_en, view_ru = [await passes.sample_of(here.db, shown, program, language) for language in LANGUAGES]
     counts = await cards.count(here.db, program.business_id)
     return await frame.page(request, "design", {
         "action": f"{DESIGN}?program={here.ids.encode('program', program.id)}", "other_programs": await switch_of(request, program, DESIGN),

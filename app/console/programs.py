@@ -42,7 +42,7 @@ async def brand_of(request: Request, found: list[Program]) -> Any:
     if not found:
         return None
     content = await designs.content_of(context(request).db, found[0])
-    return (await passes.sample_of(content, found[0], language(request))).css
+    return (await passes.sample_of(context(request).db, content, found[0], language(request))).css
 
 
 async def _row(request: Request, program: Program, cards_count: int) -> dict[str, Any]:

@@ -31,12 +31,12 @@ async def make(db, now, kind, content=CONTENT):
 
 async def test_a_design_is_laid_for_its_kind_and_stays_it_in_later_versions(sqlite_db, clock):
     program = await make(sqlite_db, clock.now(), "tiers")
-    assert await designs.drawing_of(sqlite_db, program) == (CONTENT, "tiers")
+    assert await designs.drawing_of(sqlite_db, program) == designs.Drawing(CONTENT, "tiers")
     who = Principal(program.business_id, program.business_id, "staff", 1, "Olga", role="manager")
     other = default_content("Coffee", background="#7a1f3d")
     await write_transaction(sqlite_db, lambda tx: designs.publish(tx, who, program.id, other, clock.now()))
     program = await programs.get_program(sqlite_db, program.business_id, program.id)
-    assert await designs.drawing_of(sqlite_db, program) == (other, "tiers")
+    assert await designs.drawing_of(sqlite_db, program) == designs.Drawing(other, "tiers")
     assert await designs.content_of(sqlite_db, program) == other
 
 
