@@ -34,6 +34,7 @@ TABLE = (
     ("TESSERA_APPLE_WWDR", "", "Apple's intermediate certificate (G4), PEM file; _PEM: its content"),
     ("TESSERA_APNS", APNS, "Apple's push service"),
     ("TESSERA_APNS_CA", "", "root of a test push server, PEM file; _PEM: its content"),
+    ("TESSERA_APNS_PUSH", "background", "kind of push: background (with priority 5), or plain (neither is named, and APNs takes 10)"),
     ("TESSERA_SPREAD", "1200", "cards a minute that learn of a change of their whole programme, after the first thousand"),
     ("TESSERA_GOOGLE_ISSUER", "", "Google Wallet issuer id, digits"),
     ("TESSERA_GOOGLE_ACCOUNT", "", "key of its service account, JSON file; _PEM: its content"),
@@ -81,6 +82,7 @@ class Settings:
     apple_wwdr: bytes
     apns: str
     apns_ca: bytes
+    apns_push: str
     spread_a_minute: int
     google_issuer: str
     google_account: bytes
@@ -140,7 +142,8 @@ def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Set
         secret_keys=reader.listed("TESSERA_SECRET_KEY"), proxies=reader.networks("TESSERA_PROXIES"),
         apple_certificate=reader.pem("TESSERA_APPLE_CERTIFICATE"), apple_key=reader.pem("TESSERA_APPLE_KEY"),
         apple_key_password=reader.text("TESSERA_APPLE_KEY_PASSWORD"), apple_wwdr=reader.pem("TESSERA_APPLE_WWDR"),
-        apns=reader.apns(), apns_ca=reader.pem("TESSERA_APNS_CA"), spread_a_minute=reader.number("TESSERA_SPREAD", 1, 10**6),
+        apns=reader.apns(), apns_ca=reader.pem("TESSERA_APNS_CA"),
+        apns_push=reader.choice("TESSERA_APNS_PUSH", ("background", "plain")), spread_a_minute=reader.number("TESSERA_SPREAD", 1, 10**6),
         **reader.google(demo), **reader.mail(),
         sms=reader.gateways(), sms_countries=tuple(code.upper() for code in reader.listed("TESSERA_SMS_COUNTRIES")),
         sms_price_minor=reader.number("TESSERA_SMS_PRICE", 0, 10**6),

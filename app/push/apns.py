@@ -7,41 +7,36 @@ import ssl
 import tempfile
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_der_private_key,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from app.push.apns_connection import ApnsConnection, Limits, Request, meaning_of
 from app.push.rules import Kind, PushResult, backoff
 
 TRIES_MOST = 3
+# Apple's pass pages name neither header. `background` must go with priority 5; without both APNs takes 10; `alert` is for apps.
+BACKGROUND: Mapping[str, str] = {"apns-push-type": "background", "apns-priority": "5"}
+PLAIN: Mapping[str, str] = {}
 
 
 class ApnsClient:
     """Sends pushes with one pass certificate.
 
-    address: `host`, `host:port` or an https URL; port 443 unless said. certificate_pem: the pass certificate, then its
-    intermediate; key_pem: its key, key_password where it is encrypted. ca_pem: roots to trust instead of the system's
-    (a test server's). push_type and priority: Apple's pass pages name none; `background` must go with 5.
-    Belongs to the event loop that first pushes. Raises ValueError for a certificate and key that do not fit.
+    address: `host`, `host:port` or an https URL; port 443 unless said. tls: see `tls_context`. headers: what every push says of
+    its kind (`BACKGROUND`, or `PLAIN`, which leaves it to APNs). Belongs to the event loop that first pushes.
     """
 
-    def __init__(self, address: str, certificate_pem: bytes, key_pem: bytes, *, key_password: bytes | None = None,
-                 ca_pem: bytes | None = None, push_type: str = "background", priority: int = 5,
+    def __init__(self, address: str, tls: ssl.SSLContext, *, headers: Mapping[str, str] | None = None,
                  limits: Limits | None = None, jitter: Callable[[], float] = random.random) -> None:
         self._host, self._port = split_address(address)
         self._authority = (f"[{self._host}]" if ":" in self._host else self._host) + ("" if self._port == 443 else f":{self._port}")
-        self._tls = tls_context(certificate_pem, key_pem, key_password, ca_pem)
-        self._headers = [(b"apns-push-type", push_type.encode()), (b"apns-priority", b"%d" % priority)]
+        self._tls = tls
+        self._headers = [(name.encode(), value.encode()) for name, value in (BACKGROUND if headers is None else headers).items()]
         self._limits = limits or Limits()
         self._jitter = jitter
         self._waiting: deque[Request] = deque()
@@ -201,9 +196,10 @@ def split_address(address: str) -> tuple[str, int]:
     return parts.hostname, parts.port or 443
 
 
-def tls_context(certificate_pem: bytes, key_pem: bytes, key_password: bytes | None, ca_pem: bytes | None) -> ssl.SSLContext:
-    """TLS 1.2+, ALPN h2, our certificate as the client's.
+def tls_context(chain_pem: bytes, key: RSAPrivateKey, ca_pem: bytes | None = None) -> ssl.SSLContext:
+    """TLS 1.2+, ALPN h2, our certificate as the client's. Raises ValueError for a certificate and a key that do not fit.
 
+    chain_pem: the pass certificate, then its intermediate. ca_pem: roots to trust instead of the system's (a test server's).
     `ssl` reads certificate and key from files only. The key is written encrypted under a password that lives for this
     call, in a folder of its own (0700), and removed at once: the plain key touches neither a disk nor a process argument.
     """
@@ -211,12 +207,10 @@ def tls_context(certificate_pem: bytes, key_pem: bytes, key_password: bytes | No
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["h2"])
     password = uuid.uuid4().hex.encode()
-    load = load_pem_private_key if b"-----BEGIN" in key_pem else load_der_private_key
-    key = load(key_pem, key_password)
     with tempfile.TemporaryDirectory(prefix="tessera-") as folder:
         path = Path(folder, "pass.pem")
         path.touch(mode=0o600)
-        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)) + certificate_pem)
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)) + chain_pem)
         try:
             context.load_cert_chain(path, password=password)
         except ssl.SSLError as exc:

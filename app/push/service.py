@@ -5,18 +5,18 @@ The work is rows: a stop between sending and noting sends once more when the lea
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from app.certificates.signer import PassSigner
+from app.certificates import service as certificates
+from app.certificates.service import Identity
 from app.context import Context
 from app.db import Database, Transaction, write_transaction
-from app.errors import SettingsError
 from app.push import rules, store
 from app.push.apns import ApnsClient
+from app.push.clients import Clients, client_of
 from app.push.rules import Bucket, Kind, PushResult
 from app.push.store import Target
 from app.registrations import service as registrations
@@ -34,6 +34,10 @@ KEPT_BY_APNS = timedelta(days=1)
 CONFIGURATION_PAUSE = timedelta(minutes=20)
 REPEATS_EVERY = timedelta(minutes=1)
 REPEATS_AT_ONCE = 500
+# A cursor on disk that lags further than this is written although no phone is concerned: old updates can be forgotten.
+CURSOR_LAG = 10_000
+LOOK_SECONDS = 0.25             # while one pass type waits for its connection, the others are looked after so often
+WAITING_LONG = timedelta(minutes=10)
 
 
 class Trouble(NamedTuple):
@@ -44,65 +48,92 @@ class Trouble(NamedTuple):
 
 
 class Pusher:
-    """What the pushing process keeps between runs: the connection, how far it has read, when it last looked for repeats."""
+    """What the pushing process keeps between runs: connections, how far it has read, which pass types wait for a person.
 
-    def __init__(self, here: Context, client: ApnsClient | None, topic: str, jitter: Callable[[], float] = random.random) -> None:
-        self.here, self.client, self.topic, self.jitter = here, client, topic, jitter
+    open_client and identities: who is spoken with and as whom; jitter: 0 <= x < 1 at each call.
+    """
+
+    def __init__(self, here: Context, open_client: Callable[[Identity], ApnsClient] | None = None,
+                 identities: Callable[[Context, datetime], Awaitable[Sequence[Identity]]] = certificates.identities,
+                 jitter: Callable[[], float] = random.random) -> None:
+        self.here, self.jitter = here, jitter
+        self.clients = Clients(open_client or partial(client_of, here))
+        self.identities = identities
         self.cursor: int | None = None
+        self.kept = 0               # where the cursor stands on disk
         self.repeated_at: datetime | None = None
+        self.rests: dict[int, datetime] = {}        # pass type → nothing of it goes out before
+
+    async def follow_certificates(self) -> None:
+        """A new certificate takes over at once, and what waited for one goes out; an ended one's connection is closed."""
+        for pass_type_id in await self.clients.follow(await self.identities(self.here, self.here.clock.now())):
+            self.rests.pop(pass_type_id, None)
+
+    def is_resting(self, pass_type_id: int) -> bool:
+        return pass_type_id in self.rests and self.rests[pass_type_id] > self.here.clock.now()
 
 
 def pusher(here: Context) -> Pusher:
-    """The Pusher of this process, made with the first use from the settings' certificate."""
-    made = here.extras.get("push")
+    """The Pusher of this process, made with the first use."""
+    made: Pusher | None = here.extras.get("push")
     if made is None:
-        made = here.extras["push"] = _make_pusher(here)
+        made = here.extras["push"] = Pusher(here)
     return made
 
 
-def _make_pusher(here: Context) -> Pusher:
-    settings = here.settings
-    if not settings.apple_certificate:
-        return Pusher(here, None, "")
-    try:
-        signer = PassSigner.load(settings.apple_certificate, settings.apple_key, settings.apple_key_password or None, settings.apple_wwdr)
-        chain = signer.certificate.public_bytes(Encoding.PEM) + signer.wwdr.public_bytes(Encoding.PEM)
-        client = ApnsClient(settings.apns, chain, settings.apple_key, key_password=settings.apple_key_password.encode() or None,
-                            ca_pem=settings.apns_ca or None)
-    except (ValueError, SettingsError) as exc:
-        log.error("no pushes go out: %s", exc)
-        return Pusher(here, None, "")
-    return Pusher(here, client, signer.pass_type_identifier)
-
-
 async def close(here: Context) -> None:
-    """End the connection to APNs; the next run opens another."""
+    """End the connections to APNs; the next run opens others."""
     made: Pusher | None = here.extras.pop("push", None)
-    if made and made.client:
-        await made.client.close()
+    if made:
+        await made.clients.close()
 
 
 async def push_due(here: Context) -> int:
-    """One run of the job: read what changed, send all that is due; returns how many pushes were tried. Safe to repeat."""
+    """One run of the job: read what changed, send all that is due; returns how many pushes were tried. Safe to repeat.
+
+    Each pass type has a queue of its own: one that waits for its connection or its certificate keeps no other waiting.
+    """
     made = pusher(here)
+    await made.follow_certificates()
     await read_updates(made)
     await repeat_unheard(made)
+    tried, running, away = 0, dict[int, asyncio.Task[tuple[int, bool]]](), set[int]()
+    try:
+        while True:
+            for pass_type_id in await store.due_types(here.db, here.clock.now()):
+                if pass_type_id not in running and pass_type_id not in away and not made.is_resting(pass_type_id):
+                    running[pass_type_id] = asyncio.create_task(drain(made, pass_type_id))
+            if not running:
+                return tried
+            await asyncio.wait(running.values(), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for pass_type_id in [each for each, task in running.items() if task.done()]:
+                sent, is_away = running.pop(pass_type_id).result()
+                tried += sent
+                away |= {pass_type_id} if is_away else set()
+            await read_updates(made)
+    finally:
+        for task in running.values():
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+async def drain(made: Pusher, pass_type_id: int) -> tuple[int, bool]:
+    """Send all that is due of one pass type; returns how many pushes were tried, and whether APNs is away."""
     tried = 0
-    while taken := await claim(made):
+    while not made.is_resting(pass_type_id) and (taken := await claim(made, pass_type_id)):
         results = await asyncio.gather(*(send(made, target) for target in taken))
         await note(made, list(zip(taken, results, strict=True)))
         tried += len(taken)
         if all(result.kind is Kind.UNAVAILABLE for result in results):
-            break  # APNs is away: the rest keeps its turn instead of failing one after another
-        await read_updates(made)
-    return tried
+            return tried, True      # the rest keeps its turn instead of failing one after another
+    return tried, False
 
 
 async def read_updates(made: Pusher) -> None:
     """Turn numbered updates since the cursor into phones that should be told; the cursor commits with them."""
     db, now = made.here.db, made.here.clock.now()
     if made.cursor is None:
-        made.cursor = await updates.find_cursor(db, CURSOR)
+        made.cursor = made.kept = await updates.find_cursor(db, CURSOR)
     while rows := await updates.since(db, made.cursor, UPDATES_AT_ONCE):
         after, until = made.cursor, rows[-1].number
 
@@ -112,8 +143,9 @@ async def read_updates(made: Pusher) -> None:
 
         # Most changes are of cards on no phone: for those a sale costs no second commit. The cursor on disk then lags,
         # and a restart only reads some numbers again.
-        if await store.concerns_any(db, after, until):
+        if until - made.kept >= CURSOR_LAG or await store.concerns_any(db, after, until):
             await write_transaction(db, act)
+            made.kept = until
         made.cursor = until
 
 
@@ -130,15 +162,13 @@ async def repeat_unheard(made: Pusher) -> None:
         await write_transaction(made.here.db, lambda tx: store.tell_again(tx, due, now))
 
 
-async def claim(made: Pusher) -> list[Target]:
+async def claim(made: Pusher, pass_type_id: int) -> list[Target]:
     """Take the phones that are due and have a push left in their bucket, for LEASE; the others wait for their refill."""
     now = made.here.clock.now()
 
     async def act(tx: Transaction) -> list[tuple[Target, Bucket]]:
-        found = await store.due(tx, now, PUSHES_AT_ONCE)
-        for target in found:
-            if not target.is_held:
-                await store.forget(tx, target)
+        found = await store.due(tx, pass_type_id, now, PUSHES_AT_ONCE)
+        await store.forget(tx, [target for target in found if not target.is_held])
         judged = [(target, *rules.take(target.bucket, now)) for target in found if target.is_held]
         taken = [(target, bucket) for target, bucket, may_go in judged if may_go]
         await store.claim(tx, taken, now + LEASE)
@@ -148,70 +178,87 @@ async def claim(made: Pusher) -> list[Target]:
 
     # Looked at without a transaction first: most runs have nothing to do. A batch of nothing but empty buckets hides those
     # behind it, so it looks again.
-    while await store.due(made.here.db, now, 1):
+    while await store.due(made.here.db, pass_type_id, now, 1):
         if taken := await write_transaction(made.here.db, act):
             return [target for target, _ in taken]
     return []
 
 
 async def send(made: Pusher, target: Target) -> PushResult:
-    """One push. A pass type without its certificate is a matter of configuration like a refused one."""
-    if made.client is None or target.pass_type_identifier != made.topic:
+    """One push with the newest certificate that APNs does not refuse; without any it is a matter of configuration."""
+    now = made.here.clock.now()
+    line = made.clients.best(target.pass_type_id, now)
+    if line is None:
         return PushResult(Kind.CONFIGURATION, 0, "NoCertificate", None, "")
-    expiration = made.here.clock.now() + KEPT_BY_APNS
-    return await made.client.push(target.push_token, target.pass_type_identifier, expiration=expiration)
+    result = await line.client.push(target.push_token, target.pass_type_identifier, expiration=now + KEPT_BY_APNS)
+    if result.kind is Kind.CONFIGURATION:
+        line.refused_until = made.here.clock.now() + CONFIGURATION_PAUSE
+    return result
 
 
 async def note(made: Pusher, results: Sequence[tuple[Target, PushResult]]) -> None:
-    """Keep what became of a batch of pushes."""
+    """Keep what became of a batch of pushes of one pass type."""
     now = made.here.clock.now()
     jitters = [made.jitter() for _ in results]
 
-    async def act(tx: Transaction) -> None:
-        for (target, result), jitter in zip(results, jitters, strict=True):
-            await _note_one(tx, target, result, jitter, now)
+    async def act(tx: Transaction) -> set[Kind]:
+        """The kinds of answers that are a matter of configuration."""
+        await store.note_sent(tx, [target for target, result in results if result.kind is Kind.ACCEPTED], now)
+        return {result.kind for (target, result), jitter in zip(results, jitters, strict=True)
+                if result.kind is not Kind.ACCEPTED and await _note_failed(tx, target, result, jitter, now) is Kind.CONFIGURATION}
 
-    await write_transaction(made.here.db, act)
+    misconfigured = await write_transaction(made.here.db, act)
+    pass_type_id = results[0][0].pass_type_id
+    # Another certificate of the pass type is tried at once, but not with tokens that may be of another environment.
+    if Kind.BAD_TOKEN in misconfigured or (misconfigured and made.clients.best(pass_type_id, now) is None):
+        made.rests[pass_type_id] = now + CONFIGURATION_PAUSE
     _alert(results)
 
 
-async def _note_one(tx: Transaction, target: Target, result: PushResult, jitter: float, now: datetime) -> None:
+async def _note_failed(tx: Transaction, target: Target, result: PushResult, jitter: float, now: datetime) -> Kind:
+    """What a push that was not accepted means for its phone; returns the kind that it counts as."""
     kind = result.kind
     if kind is Kind.BAD_TOKEN and not rules.is_token_at_fault(now, await store.accepted_at(tx, target)):
         kind = Kind.CONFIGURATION
     wait = rules.wait_after(kind, target.tries + 1, jitter)
-    if kind is Kind.ACCEPTED:
-        await store.note_sent(tx, target, result.status, result.reason, now)
-    elif kind in (Kind.GONE, Kind.BAD_TOKEN):
+    if kind in (Kind.GONE, Kind.BAD_TOKEN):
         # Renewed since: the phone spoke to us after APNs learnt that the token had ended, so it is told again.
         if await registrations.end_token(tx, target.pass_type_id, target.push_token, rules.ended_until(result.timestamp, now), now):
-            await store.forget(tx, target)
+            await store.forget(tx, [target])
         else:
             await store.note_failed(tx, target, result.status, result.reason, now + rules.backoff(target.tries + 1, jitter))
     elif kind is Kind.CONFIGURATION:
-        await store.note_failed(tx, target, result.status, result.reason, now + CONFIGURATION_PAUSE)
-        await store.pause(tx, target.pass_type_id, now + CONFIGURATION_PAUSE)
+        # The pass type rests as a whole; as soon as a certificate is there that may help, this phone's turn is first.
+        await store.note_failed(tx, target, result.status, result.reason, now)
     elif wait is not None:
         await store.note_failed(tx, target, result.status, result.reason, now + wait)
     else:
         await store.give_up(tx, target, result.status, result.reason)
+    return kind
 
 
-async def troubles(db: Database) -> list[Trouble]:
-    """What phones' newest pushes met other than acceptance, the commonest first, in sentences for an operator."""
+async def troubles(db: Database, now: datetime | None = None) -> list[Trouble]:
+    """What phones' newest pushes met other than acceptance, the commonest first, in sentences for an operator.
+
+    now: also pass types whose phones have waited for WAITING_LONG without a word from APNs.
+    """
     found = []
     for row in await store.trouble(db):
         needs_person = rules.needs_person(row["last_status"], row["last_reason"])
         answer = f"{row['last_status'] or 'nothing'} {row['last_reason']}".strip()
         found.append(Trouble(needs_person, f"Pushes of {row['pass_type_identifier']} to {row['phones']} phones got {answer} from APNs."))
+    for row in await store.waiting(db, now - WAITING_LONG) if now else ():
+        found.append(Trouble(True, f"{row['phones']} phones wait for pushes of {row['pass_type_identifier']} for more than "
+                                   f"{WAITING_LONG // timedelta(minutes=1)} minutes."))
     return found
 
 
 def _alert(results: Sequence[tuple[Target, PushResult]]) -> None:
-    """What an operator must hear of, once a batch and reason."""
-    seen = {(target.pass_type_identifier, result.kind, result.status, result.reason) for target, result in results}
-    for pass_type, kind, status, reason in sorted(seen):
+    """What an operator must hear of, once a batch and reason, with one push's id: Apple asks for it."""
+    seen = {(target.pass_type_identifier, result.kind, result.status, result.reason): result.apns_id for target, result in results}
+    for (pass_type, kind, status, reason), apns_id in sorted(seen.items()):
         if kind in (Kind.CONFIGURATION, Kind.BUG):
-            log.error("APNs refuses pushes for %s: %s %s; phones fetch by themselves only now and then", pass_type, status, reason)
+            log.error("APNs refuses pushes for %s: %s %s (apns-id %s); phones fetch by themselves only now and then",
+                      pass_type, status, reason, apns_id or "none")
         elif kind is Kind.UNAVAILABLE:
             log.warning("APNs is not reachable for %s: %s %s; pushes wait", pass_type, status, reason)

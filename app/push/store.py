@@ -50,8 +50,14 @@ _DUE = """
 SELECT t.pass_type_id, y.pass_type_identifier, t.push_token, t.wanted_number, t.tries, t.bucket_level, t.bucket_at,
   EXISTS (SELECT 1 FROM registrations r WHERE r.pass_type_id = t.pass_type_id AND r.push_token = t.push_token) AS is_held
 FROM push_targets t JOIN pass_types y ON y.id = t.pass_type_id
-WHERE t.wanted_number > t.sent_number AND t.due_at <= :now AND (t.claimed_until IS NULL OR t.claimed_until <= :now)
+WHERE t.pass_type_id = :pass_type_id AND t.wanted_number > t.sent_number AND t.due_at <= :now
+  AND (t.claimed_until IS NULL OR t.claimed_until <= :now)
 ORDER BY t.due_at LIMIT :limit"""
+_DUE_TYPES = """
+SELECT y.id FROM pass_types y WHERE EXISTS (
+  SELECT 1 FROM push_targets t WHERE t.pass_type_id = y.id AND t.wanted_number > t.sent_number AND t.due_at <= :now
+    AND (t.claimed_until IS NULL OR t.claimed_until <= :now))
+ORDER BY y.id"""
 _CLAIM = """
 UPDATE push_targets SET claimed_until = :until, tries = tries + 1, bucket_level = :level, bucket_at = :bucket_at
 WHERE pass_type_id = :pass_type_id AND push_token = :push_token"""
@@ -59,14 +65,11 @@ _ONE = "WHERE pass_type_id = :pass_type_id AND push_token = :push_token"
 _POSTPONE = f"UPDATE push_targets SET due_at = :due_at {_ONE}"
 _SENT = f"""
 UPDATE push_targets SET sent_number = :number, sent_at = :now, claimed_until = NULL, tries = 0,
-  last_status = :status, last_reason = :reason {_ONE}"""
+  last_status = 200, last_reason = '' {_ONE}"""
 _FAILED = f"""
 UPDATE push_targets SET due_at = :due_at, claimed_until = NULL, last_status = :status, last_reason = :reason {_ONE}"""
 _GIVE_UP = f"""
 UPDATE push_targets SET sent_number = :number, claimed_until = NULL, tries = 0, last_status = :status, last_reason = :reason {_ONE}"""
-_PAUSE = """
-UPDATE push_targets SET due_at = :due_at, claimed_until = NULL
-WHERE pass_type_id = :pass_type_id AND wanted_number > sent_number AND due_at < :due_at"""
 _FORGET = f"DELETE FROM push_targets {_ONE}"
 _ACCEPTED = """
 SELECT MAX(sent_at) FROM push_targets WHERE pass_type_id = :pass_type_id AND last_status = 200 AND push_token <> :push_token"""
@@ -90,6 +93,10 @@ _TROUBLE = """
 SELECT y.pass_type_identifier, t.last_status, t.last_reason, COUNT(*) AS phones FROM push_targets t
 JOIN pass_types y ON y.id = t.pass_type_id WHERE t.last_status <> 200
 GROUP BY y.pass_type_identifier, t.last_status, t.last_reason ORDER BY phones DESC"""
+_WAITING = """
+SELECT y.pass_type_identifier, COUNT(*) AS phones FROM push_targets t JOIN pass_types y ON y.id = t.pass_type_id
+WHERE t.wanted_number > t.sent_number AND t.due_at <= :since AND COALESCE(t.last_status, 200) = 200
+GROUP BY y.pass_type_identifier ORDER BY phones DESC"""
 
 
 async def concerns_any(db: Database, after: int, until: int) -> bool:
@@ -102,9 +109,14 @@ async def want(tx: Transaction, after: int, until: int, now: datetime) -> None:
     await tx.execute(_WANT, {"after": after, "until": until, "now": to_ms(now), "full": BUCKET_SIZE * LEVEL_UNIT})
 
 
-async def due(reader: Database | Transaction, now: datetime, limit: int) -> list[Target]:
-    """Phones to tell now that nobody else is telling, the longest waiting first."""
-    rows = await reader.fetch_all(_DUE, {"now": to_ms(now), "limit": limit})
+async def due_types(db: Database, now: datetime) -> list[int]:
+    """Pass types of which some phone should be told now."""
+    return [row["id"] for row in await db.fetch_all(_DUE_TYPES, {"now": to_ms(now)})]
+
+
+async def due(reader: Database | Transaction, pass_type_id: int, now: datetime, limit: int) -> list[Target]:
+    """Phones of a pass type to tell now that nobody else is telling, the longest waiting first."""
+    rows = await reader.fetch_all(_DUE, {"pass_type_id": pass_type_id, "now": to_ms(now), "limit": limit})
     return [Target(row["pass_type_id"], row["pass_type_identifier"], row["push_token"], row["wanted_number"], row["tries"],
                    Bucket(row["bucket_level"] // LEVEL_UNIT, from_ms(row["bucket_at"])), bool(row["is_held"])) for row in rows]
 
@@ -119,10 +131,10 @@ async def postpone(tx: Transaction, waiting: Sequence[tuple[Target, datetime]]) 
     await tx.execute_many(_POSTPONE, [{**_key(target), "due_at": to_ms(at)} for target, at in waiting])
 
 
-async def note_sent(tx: Transaction, target: Target, status: int, reason: str, now: datetime) -> None:
+async def note_sent(tx: Transaction, targets: Sequence[Target], now: datetime) -> None:
     """Accepted by APNs. Only the fetch is proof, so what is not fetched is counted for a repeat."""
-    await tx.execute(_SENT, {**_key(target), "number": target.number, "now": to_ms(now), "status": status, "reason": reason})
-    await tx.execute(_NOTE_PUSHED, {**_key(target), "number": target.number})
+    await tx.execute_many(_SENT, [{**_key(target), "number": target.number, "now": to_ms(now)} for target in targets])
+    await tx.execute_many(_NOTE_PUSHED, [{**_key(target), "number": target.number} for target in targets])
 
 
 async def note_failed(tx: Transaction, target: Target, status: int, reason: str, due_at: datetime) -> None:
@@ -134,14 +146,9 @@ async def give_up(tx: Transaction, target: Target, status: int, reason: str) -> 
     await tx.execute(_GIVE_UP, {**_key(target), "number": target.number, "status": status, "reason": reason})
 
 
-async def pause(tx: Transaction, pass_type_id: int, until: datetime) -> None:
-    """Nothing of this pass type goes out before `until`."""
-    await tx.execute(_PAUSE, {"pass_type_id": pass_type_id, "due_at": to_ms(until)})
-
-
-async def forget(tx: Transaction, target: Target) -> None:
-    """The token leads nowhere any more."""
-    await tx.execute(_FORGET, _key(target))
+async def forget(tx: Transaction, targets: Sequence[Target]) -> None:
+    """These tokens lead nowhere any more."""
+    await tx.execute_many(_FORGET, [_key(target) for target in targets])
 
 
 async def accepted_at(tx: Transaction, target: Target) -> datetime | None:
@@ -163,6 +170,11 @@ async def tell_again(tx: Transaction, told: Sequence[Told], now: datetime) -> No
 async def trouble(db: Database) -> list[dict[str, Any]]:
     """What the newest push of each phone met other than acceptance, counted: pass_type_identifier, last_status, last_reason, phones."""
     return [dict(row) for row in await db.fetch_all(_TROUBLE)]
+
+
+async def waiting(db: Database, since: datetime) -> list[dict[str, Any]]:
+    """Phones that were due before `since` and of which no failure was noted, counted: pass_type_identifier, phones."""
+    return [dict(row) for row in await db.fetch_all(_WAITING, {"since": to_ms(since)})]
 
 
 def _key(target: Target) -> dict[str, Any]:

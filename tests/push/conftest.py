@@ -1,13 +1,16 @@
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.demo.certificates import DemoCertificates, make_demo_certificates
 from app.demo.fakes.apns import FakeApns
-from app.push.apns import ApnsClient
+from app.push.apns import ApnsClient, tls_context
 from app.push.apns_connection import Limits
 
 TOPIC = "pass.example.tessera.test"
@@ -32,10 +35,21 @@ async def apns(certificates: DemoCertificates) -> AsyncIterator[FakeApns]:
     await fake.stop()
 
 
+def chain_of(certificates: DemoCertificates) -> bytes:
+    return certificates.certificate.read_bytes() + certificates.wwdr.read_bytes()
+
+
+def key_of(certificates: DemoCertificates) -> RSAPrivateKey:
+    return load_pem_private_key(certificates.key.read_bytes(), None)
+
+
+def tls_of(certificates: DemoCertificates, ca: DemoCertificates | None = None) -> ssl.SSLContext:
+    """As these certificates' owner, who trusts the root of `ca`, or their own."""
+    return tls_context(chain_of(certificates), key_of(certificates), (ca or certificates).root.read_bytes())
+
+
 def client_for(fake: FakeApns, certificates: DemoCertificates, limits: Limits = QUICK, **other) -> ApnsClient:
-    chain = certificates.certificate.read_bytes() + certificates.wwdr.read_bytes()
-    return ApnsClient(fake.address, chain, certificates.key.read_bytes(), ca_pem=certificates.root.read_bytes(),
-                      limits=limits, jitter=lambda: 0.0, **other)
+    return ApnsClient(fake.address, tls_of(certificates), limits=limits, jitter=lambda: 0.0, **other)
 
 
 @pytest.fixture
@@ -48,5 +62,5 @@ async def client(apns: FakeApns, certificates: DemoCertificates) -> AsyncIterato
 @pytest.fixture
 def chain_file(certificates: DemoCertificates, tmp_path: Path) -> Path:
     path = tmp_path / "chain.pem"
-    path.write_bytes(certificates.certificate.read_bytes() + certificates.wwdr.read_bytes())
+    path.write_bytes(chain_of(certificates))
     return path

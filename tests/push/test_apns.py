@@ -8,14 +8,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.demo.certificates import make_demo_certificates
 from app.demo.fakes.apns import Answer, GoAway
-from app.push import apns as apns_module
-from app.push.apns import ApnsClient, split_address
+from app.push.apns import PLAIN, ApnsClient, split_address, tls_context
 from app.push.apns_connection import Limits, read_body
 from app.push.rules import Kind
-from tests.push.conftest import QUICK, SHARP, TOPIC, client_for
+from tests.push.conftest import QUICK, SHARP, TOPIC, chain_of, client_for, key_of, tls_of
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TOMORROW = NOON + timedelta(days=1)
@@ -40,6 +40,14 @@ async def test_a_push_carries_an_empty_dictionary_and_apples_headers(apns, clien
     assert {name: value for name, value in seen.headers.items() if name.startswith("apns-")} == {
         "apns-topic": TOPIC, "apns-push-type": "background", "apns-priority": "5",
         "apns-expiration": str(int(TOMORROW.timestamp())), "apns-id": result.apns_id}
+
+
+async def test_a_plain_push_names_neither_type_nor_priority_and_is_taken(apns, certificates):
+    client, token = client_for(apns, certificates, headers=PLAIN), apns.issue_token()
+    assert (await push(client, token)).kind is Kind.ACCEPTED
+    [seen] = apns.pushes
+    assert not {"apns-push-type", "apns-priority"} & set(seen.headers)
+    await client.close()
 
 
 async def test_many_pushes_share_one_connection(apns, client):
@@ -281,8 +289,7 @@ async def test_an_expired_pass_certificate_is_a_matter_of_configuration(certific
     old = make_demo_certificates(tmp_path, pass_type_identifier=TOPIC, team_identifier="TESSERA001", now=NOON - timedelta(days=800))
     with socket.create_server(("127.0.0.1", 0)) as server:
         refusing = asyncio.create_task(asyncio.to_thread(refuse_one, server, certificates, old.root))
-        client = ApnsClient(f"127.0.0.1:{server.getsockname()[1]}", old.certificate.read_bytes() + old.wwdr.read_bytes(),
-                            old.key.read_bytes(), ca_pem=certificates.root.read_bytes(), limits=QUICK)
+        client = ApnsClient(f"127.0.0.1:{server.getsockname()[1]}", tls_of(old, certificates), limits=QUICK)
         result = await push(client, "00" * 32)
         await refusing
         await client.close()
@@ -291,8 +298,7 @@ async def test_an_expired_pass_certificate_is_a_matter_of_configuration(certific
 
 async def test_a_server_that_our_roots_do_not_know_is_not_talked_to(apns, certificates, tmp_path):
     other = make_demo_certificates(tmp_path, pass_type_identifier=TOPIC, team_identifier="TESSERA001", now=datetime.now(UTC))
-    client = ApnsClient(apns.address, certificates.certificate.read_bytes(), certificates.key.read_bytes(),
-                        ca_pem=other.root.read_bytes(), limits=QUICK)
+    client = ApnsClient(apns.address, tls_of(certificates, other), limits=QUICK)
     result = await push(client, apns.issue_token())
     assert (result.kind, result.reason) == (Kind.CONFIGURATION, "ServerCertificate")
     assert not apns.pushes
@@ -300,8 +306,8 @@ async def test_a_server_that_our_roots_do_not_know_is_not_talked_to(apns, certif
 
 
 async def test_the_fake_takes_nobody_without_the_pass_certificates_whole_chain(apns, certificates):
-    client = ApnsClient(apns.address, certificates.certificate.read_bytes(), certificates.key.read_bytes(),
-                        ca_pem=certificates.root.read_bytes(), limits=QUICK)
+    alone = tls_context(certificates.certificate.read_bytes(), key_of(certificates), certificates.root.read_bytes())
+    client = ApnsClient(apns.address, alone, limits=QUICK)
     assert (await push(client, apns.issue_token())).kind is not Kind.ACCEPTED
     assert not apns.pushes
     await client.close()
@@ -329,7 +335,7 @@ def test_the_private_key_is_never_written_in_the_clear(certificates, monkeypatch
     written = []
     keep = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", lambda path, data: written.append((path, data)) or keep(path, data))
-    apns_module.tls_context(certificates.certificate.read_bytes(), certificates.key.read_bytes(), None, None)
+    tls_of(certificates)
     [(path, data)] = written
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in data and b"BEGIN PRIVATE KEY" not in data
     assert not path.exists() and not path.parent.exists()
@@ -337,7 +343,7 @@ def test_the_private_key_is_never_written_in_the_clear(certificates, monkeypatch
 
 def test_a_certificate_with_another_key_is_refused_at_once(certificates):
     with pytest.raises(ValueError, match="do not fit"):
-        ApnsClient("localhost", certificates.certificate.read_bytes(), certificates.apns_key.read_bytes())
+        tls_context(chain_of(certificates), load_pem_private_key(certificates.apns_key.read_bytes(), None))
 
 
 @pytest.mark.parametrize(("address", "parts"), [

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.certificates.service import Identity
 from app.clock import FixedClock, to_ms
 from app.context import Context
 from app.db import write_transaction
@@ -13,7 +14,7 @@ from app.push.rules import Kind
 from app.push.service import Pusher, push_due
 from app.updates import service as updates
 from tests.money import NOON, add_card, make_bed
-from tests.push.conftest import TOPIC, client_for
+from tests.push.conftest import TOPIC, chain_of, client_for, key_of
 
 MINUTE = timedelta(minutes=1)
 # Where no statement is in question, one engine is enough.
@@ -25,6 +26,7 @@ class World:
 
     def __init__(self, here, bed, fake, pass_type_id) -> None:
         self.here, self.bed, self.fake, self.pass_type_id = here, bed, fake, pass_type_id
+        self.identities, self.files = [], {}
 
     async def hold(self, device: str, token: str, card_id: int | None = None) -> int:
         """A device registers for a card's pass (the bed's card unless told); gives the pass's id."""
@@ -61,6 +63,22 @@ class World:
     async def tokens(self) -> list[str]:
         return [row["push_token"] for row in await self.here.db.fetch_all("SELECT push_token FROM registrations ORDER BY id")]
 
+    async def start(self) -> None:
+        """A process begins with nothing but the rows, and the certificates there are (`self.identities`)."""
+        await service.close(self.here)
+
+        async def identities(here, now):
+            return [one for one in self.identities if one.not_after > now]
+
+        self.here.extras["push"] = Pusher(self.here, lambda identity: client_for(self.fake, self.files[identity.certificate_id]),
+                                          identities, jitter=lambda: 0.0)
+
+    def certify(self, files, certificate_id: int, pass_type_id: int, topic: str = TOPIC, ends=NOON + timedelta(days=300)) -> Identity:
+        """A certificate, newest first from now on."""
+        self.files[certificate_id] = files
+        self.identities.insert(0, Identity(certificate_id, pass_type_id, topic, chain_of(files), key_of(files), ends))
+        return self.identities[0]
+
     def pushed(self) -> list[str]:
         """The tokens that were told since the last call."""
         told = [push.token for push in self.fake.pushes]
@@ -73,21 +91,18 @@ async def world(db, certificates):
     clock = FixedClock(NOON)
     fake = FakeApns(certificates.apns, certificates.apns_key, certificates.root, clock=clock)
     await fake.start()
-    here = Context(SimpleNamespace(apple_certificate=b""), db, None, None, clock)
-    bed = await make_bed(db)
-    pass_type_id = await db.fetch_val(
-        "INSERT INTO pass_types(short_id, pass_type_identifier, team_identifier, created_at) VALUES ('short', :topic, 'TESSERA001', 0) "
-        "RETURNING id", {"topic": TOPIC})
-    here.extras["push"] = Pusher(here, client_for(fake, certificates), TOPIC, jitter=lambda: 0.0)
-    yield World(here, bed, fake, pass_type_id)
+    here = Context(SimpleNamespace(), db, None, None, clock)
+    made = World(here, await make_bed(db), fake, await add_pass_type(db, TOPIC))
+    made.certify(certificates, 1, made.pass_type_id)
+    await made.start()
+    yield made
     await service.close(here)
     await fake.stop()
 
 
-async def restart(world, certificates):
-    """Another process takes over with nothing but the rows."""
-    await service.close(world.here)
-    world.here.extras["push"] = Pusher(world.here, client_for(world.fake, certificates), TOPIC, jitter=lambda: 0.0)
+async def add_pass_type(db, topic: str) -> int:
+    return await db.fetch_val("INSERT INTO pass_types(short_id, pass_type_identifier, team_identifier, created_at) "
+                              "VALUES (:topic, :topic, 'TESSERA001', 0) RETURNING id", {"topic": topic})
 
 
 async def test_a_change_is_pushed_once_to_every_device_that_holds_the_card(world):
@@ -278,13 +293,13 @@ async def test_our_own_mistake_is_said_and_not_repeated_but_the_next_change_goes
 
 
 @on_sqlite
-async def test_without_a_certificate_pushes_wait_and_none_is_lost(world, certificates):
-    await service.close(world.here)
+async def test_without_a_certificate_pushes_wait_and_go_out_as_soon_as_there_is_one(world, certificates, caplog):
+    world.identities.clear()
     token = await world.phone()
     await world.change()
-    await push_due(world.here)
-    await restart(world, certificates)
-    world.here.clock.advance(minutes=20)
+    assert await push_due(world.here) == 1 and world.pushed() == []
+    assert "NoCertificate" in caplog.text
+    world.certify(certificates, 1, world.pass_type_id)
     await push_due(world.here)
     assert world.pushed() == [token]
 
@@ -292,7 +307,7 @@ async def test_without_a_certificate_pushes_wait_and_none_is_lost(world, certifi
 @pytest.mark.goal("F3")
 @pytest.mark.parametrize("step", ["claim", "send", "note"])
 @on_sqlite
-async def test_a_sender_killed_at_any_step_tells_every_phone_at_least_once_and_at_most_twice(world, certificates, monkeypatch, step):
+async def test_a_sender_killed_at_any_step_tells_every_phone_at_least_once_and_at_most_twice(world, monkeypatch, step):
     tokens = [await world.phone() for _ in range(3)]
     await world.change()
     true = getattr(service, step)
@@ -310,7 +325,7 @@ async def test_a_sender_killed_at_any_step_tells_every_phone_at_least_once_and_a
         await push_due(world.here)
     assert done.is_set()
     monkeypatch.undo()
-    await restart(world, certificates)
+    await world.start()
     assert await push_due(world.here) == 0  # the lease of the dead process still runs
     world.here.clock.advance(seconds=60)
     await push_due(world.here)
@@ -320,7 +335,7 @@ async def test_a_sender_killed_at_any_step_tells_every_phone_at_least_once_and_a
 
 
 @pytest.mark.goal("F3")
-async def test_a_reader_killed_before_its_cursor_moved_loses_no_update(world, certificates, monkeypatch):
+async def test_a_reader_killed_before_its_cursor_moved_loses_no_update(world, monkeypatch):
     token = await world.phone()
     await world.change()
 
@@ -331,7 +346,7 @@ async def test_a_reader_killed_before_its_cursor_moved_loses_no_update(world, ce
     with pytest.raises(KeyError):
         await push_due(world.here)
     monkeypatch.undo()
-    await restart(world, certificates)
+    await world.start()
     await push_due(world.here)
     assert world.pushed() == [token]
 
