@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.sms import service as sms
 from app.sms.service import Order
 from app.text import N_
-from app.web.principal import shopper
+from app.web.principal import Principal, shopper
 
 KEPT = timedelta(days=1)
 
@@ -31,6 +31,12 @@ class NoPhone(Refused):
     """The card's customer has no number that a code could go to."""
 
     code, detail = "no_phone", N_("This card has no phone number. Ask at the till, they can help.")
+
+
+class WrongCode(Invalid):
+    def __init__(self) -> None:
+        sentence = N_("This code does not fit, or its ten minutes are over. Ask for another one.")
+        super().__init__(fields=[FieldError("code", "code", sentence)])
 
 
 class NotConfirmed(Forbidden):
@@ -100,21 +106,28 @@ async def send_code(db: Database, ring: KeyRing, settings: Settings, opened: Ope
     """
     code, card = secrets.new_digits(rules.CODE_DIGITS), opened.card
 
-    async def act(tx: Transaction) -> None:
-        e164 = await customers.phone_of(tx, ring, card.business_id, card.customer_id) if card.customer_id else None
-        if e164 is None:
-            raise NoPhone()
-        order = Order(card.business_id, e164, "code", opened.program.business_name_in(language), code, language, card_id=card.id,
-                      address=address)
-        await sms.queue(tx, ring, settings, shopper(card.business_id, card.customer_id), order, now)
-        await store.close_codes(tx, card.id, to_ms(now))
-        await store.append_code(tx, card.business_id, card.id, _code_hash(ring, card.id, code), to_ms(now), to_ms(now + rules.CODE_LIFE))
-
-    await write_transaction(db, act)
+    who = shopper(card.business_id, card.customer_id)
+    await write_transaction(db, lambda tx: queue_code(tx, ring, settings, who, opened, "code", code, language, now, address=address))
 
 
-def _code_hash(ring: KeyRing, card_id: int, code: str) -> bytes:
-    return ring.lookup_hash("page.code", f"{card_id}:{code}")
+async def queue_code(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, opened: Opened, purpose: str, code: str,
+                     language: str, now: datetime, *, address: str | None = None, location_id: int | None = None) -> None:
+    """purpose: code, typed on the card's page, or till_code, told to a cashier: the one never does what the other does. Raises as
+    `send_code`."""
+    card = opened.card
+    e164 = await customers.phone_of(tx, ring, card.business_id, card.customer_id) if card.customer_id else None
+    if e164 is None:
+        raise NoPhone()
+    order = Order(card.business_id, e164, purpose, opened.program.business_name_in(language), code, language, card_id=card.id,
+                  location_id=location_id, address=address)
+    await sms.queue(tx, ring, settings, who, order, now)
+    await store.close_codes(tx, card.id, to_ms(now))
+    await store.append_code(tx, card.business_id, card.id, _code_hash(ring, purpose, card.id, code), to_ms(now),
+                            to_ms(now + rules.CODE_LIFE))
+
+
+def _code_hash(ring: KeyRing, purpose: str, card_id: int, code: str) -> bytes:
+    return ring.lookup_hash(f"page.{purpose}", f"{card_id}:{code}")
 
 
 async def seconds_since_code(db: Database, card_id: int, now: datetime) -> int | None:
@@ -129,22 +142,29 @@ async def confirm(db: Database, ring: KeyRing, opened: Opened, typed: str, now: 
     Five tries a code, counted also when they fail. Raises Invalid (field `code`).
     """
     secret, card = secrets.new_secret(), opened.card
-    digits = "".join(letter for letter in typed if letter.isdecimal())
 
     async def act(tx: Transaction) -> bool:
-        code = await store.find_code(tx, card.id)
-        if code is None or not rules.is_open(code, to_ms(now)) or not await store.count_try(tx, code.id, rules.CODE_TRIES):
+        if not await spend_code(tx, ring, card, "code", typed, now):
             return False
-        if not secrets.same(code.code_hash, _code_hash(ring, card.id, digits)):
-            return False
-        await store.close_codes(tx, card.id, to_ms(now))
         await remember(tx, ring, card.business_id, card.id, secret, "confirmed", now)
         return True
 
     # Judged after the commit: a wrong code must stay counted.
     if not await write_transaction(db, act):
-        raise Invalid(fields=[FieldError("code", "code", N_("This code does not fit, or its ten minutes are over. Ask for another one."))])
+        raise WrongCode()
     return secret
+
+
+async def spend_code(tx: Transaction, ring: KeyRing, card: Card, purpose: str, typed: str, now: datetime) -> bool:
+    """Whether `typed` is the code of that purpose which still works; it works no more then. A wrong one is counted with the commit."""
+    digits = "".join(letter for letter in typed if letter.isdecimal())
+    code = await store.find_code(tx, card.id)
+    if code is None or not rules.is_open(code, to_ms(now)) or not await store.count_try(tx, code.id, rules.CODE_TRIES):
+        return False
+    if not secrets.same(code.code_hash, _code_hash(ring, purpose, card.id, digits)):
+        return False
+    await store.close_codes(tx, card.id, to_ms(now))
+    return True
 
 
 async def own_link(db: Database, ring: KeyRing, opened: Opened, now: datetime) -> str:

@@ -3,6 +3,7 @@ from datetime import datetime
 
 from app.benefits import service as benefits
 from app.benefits.rules import VoucherElsewhere, chosen
+from app.cards import rotation
 from app.cards.rules import check_can_change
 from app.clock import to_ms
 from app.db import Database, Transaction
@@ -29,7 +30,7 @@ async def claim(db: Database, who: Principal, card_id: int, reward_key: str, key
     operation voids it and gives the cost back.
 
     Raises NotFound (no such reward, or not for sale), CardBlocked, CardProvisional, CardEnded, ProgramClosed, LevelNeeded, NotEnough,
-    OutOfStock, RewardClosed, OnlyEarns.
+    OutOfStock, RewardClosed, OnlyEarns, LiveCodeNeeded.
     """
     codes = Codes()
 
@@ -39,6 +40,7 @@ async def claim(db: Database, who: Principal, card_id: int, reward_key: str, key
         check_can_change(card, allow=("active",))
         check_open(program, now)
         await check_spends(tx, who)
+        await rotation.check_presented(tx, who, card, program, now)
         reward = await benefits.get_reward(tx, who.business_id, program.id, reward_key)
         if reward.unit is None:
             raise NotFound()
@@ -64,13 +66,14 @@ async def hand_over(db: Database, who: Principal, card_id: int, voucher_id: int,
     """A voucher becomes `reward_key` (None: its only reward) over the counter, without a receipt; undo opens it again.
 
     Raises NotFound, CardBlocked, CardProvisional, CardEnded, ProgramClosed, VoucherElsewhere, VoucherUsed, VoucherVoid, VoucherEnded,
-    VoucherNotYet, RewardNotChosen, OutOfStock, OnlyEarns, NeedsReceipt.
+    VoucherNotYet, RewardNotChosen, OutOfStock, OnlyEarns, LiveCodeNeeded, NeedsReceipt.
     """
     async def act(tx: Transaction) -> Operation:
         card, program = await acts.open_card(tx, who, card_id)
         check_can_change(card, allow=("active",))
         check_open(program, now)
         await check_spends(tx, who)
+        await rotation.check_presented(tx, who, card, program, now)
         voucher = await benefits.get_voucher(tx, who.business_id, voucher_id)
         if voucher.account_id != card.account_id:
             raise VoucherElsewhere()

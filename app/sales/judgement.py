@@ -130,7 +130,8 @@ class Happened(msgspec.Struct, frozen=True):
 
 
 class Quote(msgspec.Struct, frozen=True):
-    """A judgement, and what is needed to show it. card: a cards.rules.Card; debt: of the programme's unit, >= 0."""
+    """A judgement, and what is needed to show it. card: a cards.rules.Card; debt: of the programme's unit, >= 0; live_code_needed:
+    it spends, and the card was not seen live."""
 
     card: Any
     judgement: Judgement
@@ -141,3 +142,4 @@ class Quote(msgspec.Struct, frozen=True):
     standing: Standing = Standing()
     vouchers: tuple[Any, ...] = ()
     around: Any = None                   # a surroundings.Around, for the hints; None where nobody reads them
+    live_code_needed: bool = False

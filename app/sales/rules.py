@@ -11,7 +11,7 @@ from app.errors import FieldError, Forbidden, Invalid, Refused
 from app.money import MAX_AMOUNT, MAX_POINTS
 from app.programs.rules import ProgramRules
 from app.programs.terms import Gift
-from app.sales.judgement import Judgement, Quote
+from app.sales.judgement import Judgement, Quote, Receipt
 from app.sales.returned import RefundExceedsSale
 from app.text import N_
 
@@ -238,6 +238,11 @@ def check_confirmed(in_force: ProgramRules, judged: Judgement, request: SaleRequ
     over = in_force.confirm_redeem_over
     if over is not None and judged.points > over and not request.confirmed:
         raise ConfirmationNeeded(extra={"over": over})
+
+
+def spends(judged: Judgement, receipt: Receipt) -> bool:
+    """Whether a purchase takes anything that lies on the card: points, money, visits, a reward's price, a voucher."""
+    return bool(judged.points or judged.takes or any(used.voucher_id is not None for used in receipt.rewards))
 
 
 def _check_amount(amount: int) -> None:

@@ -5,7 +5,10 @@ rewards of the catalogue (claims.py), what happens outside (happenings.py), the 
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from app.benefits import service as benefits
+from app.cards import rotation
 from app.cards import service as cards
 from app.clock import local_day, midnight_after, to_ms
 from app.db import Database, Transaction
@@ -40,11 +43,15 @@ class Page(NamedTuple):
 
 
 async def quote(db: Database, who: Principal, request: SaleRequest, now: datetime) -> Quote:
-    """What a sale would do; changes nothing. Raises what `sell` would, but for receipts and limits of provisional cards."""
+    """What a sale would do; changes nothing. Raises what `sell` would, but for receipts, limits of provisional cards, and what the
+    shopper has to confirm, which it tells."""
     rules.check_sale(request)
     card = await cards.get_card(db, who.business_id, request.card_id)
     seen = await case.read(db, who, request, card, now, is_quote=True)
-    made = seen.quote(seen.judge(request.redeem), await benefits.vouchers_of(db, who.business_id, card.account_id, now))
+    judged = seen.judge(request.redeem)
+    made = seen.quote(judged, await benefits.vouchers_of(db, who.business_id, card.account_id, now))
+    if rules.spends(judged, seen.receipt) and await rotation.needs_presentation(db, who, card, seen.program, now):
+        made = msgspec.structs.replace(made, live_code_needed=True)
     return await surroundings.of_quote(db, seen.program, made, seen.receipt, now)
 
 
@@ -52,8 +59,8 @@ async def sell(db: Database, who: Principal, request: SaleRequest, key: Key | No
     """A purchase: points pay a part of it, the rest of it earns.
 
     Raises Invalid, NotFound, CardBlocked, CardEnded, CardProvisional, ProgramClosed, OwnCard, NotEnoughPoints, NotEnough,
-    OverLargestShare, ConfirmationNeeded, QuoteChanged, ReceiptUsed, ProvisionalLimit, OtherLocation, CampaignUsedUp, OutOfStock,
-    what stands against a voucher or a promo code, and what a key can be refused for.
+    OverLargestShare, ConfirmationNeeded, LiveCodeNeeded, QuoteChanged, ReceiptUsed, ProvisionalLimit, OtherLocation, CampaignUsedUp,
+    OutOfStock, what stands against a voucher or a promo code, and what a key can be refused for.
     """
     rules.check_sale(request)
     codes = Codes()
@@ -66,6 +73,8 @@ async def sell(db: Database, who: Principal, request: SaleRequest, key: Key | No
         seen = await case.read(tx, who, request, card, now)
         judged = seen.judge(request.redeem)
         rules.check_confirmed(seen.rules, judged, request)
+        if rules.spends(judged, seen.receipt):
+            await rotation.check_presented(tx, who, card, seen.program, now)
         if request.expect_to_pay is not None and request.expect_to_pay != judged.to_pay:
             raise rules.QuoteChanged(seen.quote(judged))
         if card.status == "provisional":

@@ -3,6 +3,7 @@ from datetime import datetime
 from typing import Any
 
 from app.audit import service as audit
+from app.cards import rotation
 from app.cards.rules import check_can_change
 from app.clock import to_ms
 from app.db import Database, Transaction
@@ -30,13 +31,14 @@ async def visit(db: Database, who: Principal, card_id: int, count: int, key: Key
     """`count` prepaid visits are used, without a receipt. at: when, up to 72 hours back; None: now.
 
     Raises Invalid, NotFound (also where the programme has no visits), CardBlocked, CardProvisional, CardEnded, ProgramClosed,
-    NotEnough, VisitsUsedToday, OtherLocation, OnlyEarns.
+    NotEnough, VisitsUsedToday, OtherLocation, OnlyEarns, LiveCodeNeeded.
     """
     rules.check_visits(count)
 
     async def act(tx: Transaction) -> Operation:
         card, program = await _open(tx, who, card_id)
         await check_spends(tx, who)
+        await rotation.check_presented(tx, who, card, program, now)
         moment = rules.moment(at, now, card.created_at)
         check_open(program, moment)
         version, in_force = await programs.rules_at(tx, program, moment)

@@ -40,6 +40,9 @@ def names_of(seen: Quote | Seen, language: str) -> Names:
 def _of_the_card(quote: Quote, names: Names) -> list[str]:
     """What stands in the way."""
     said = []
+    if quote.live_code_needed:
+        said.append(names.say("To spend, scan the live code, or ask the shopper to confirm on the card’s page.",
+                              "Чтобы списать, отсканируйте живой код или попросите подтвердить на странице карты."))
     if quote.card.status == "provisional":
         said.append(names.say("The card is not activated yet: it collects points and can pay with them once it is.",
                               "Карта ещё не активирована: баллы копятся, тратить их можно после активации."))

@@ -60,6 +60,7 @@ _SENTENCES = {
     "activation": {"ru": "{brand}: ваша карта {link}", "en": "{brand}: your card {link}"},
     "card_link": {"ru": "{brand}: ваша карта {link}", "en": "{brand}: your card {link}"},
     "code": {"ru": "{brand}: код {link}", "en": "{brand}: code {link}"},
+    "till_code": {"ru": "{brand}: код для кассира {link}", "en": "{brand}: code for the cashier {link}"},
 }
 _SHORT = "{brand}: {link}"
 LEAST_BRAND = 4

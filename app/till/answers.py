@@ -120,7 +120,8 @@ async def quote(here: Context, drawn: sales.Quote, language: str, now: datetime)
         to_pay=judged.to_pay, hints=sales.hints(drawn, language),
         to_give=[sale_shapes.ToGive(named(here, catalogue[one.reward], language), one.rule, one.at_once) for one in judged.given
                  if one.reward in catalogue],
-        applied=[sale_shapes.Applied(one.rule, one.what, one.amount) for one in judged.applied], visits=judged.takes.get("visits", 0))
+        applied=[sale_shapes.Applied(one.rule, one.what, one.amount) for one in judged.applied], visits=judged.takes.get("visits", 0),
+        live_code_needed=drawn.live_code_needed)
 
 
 def _usable(here: Context, drawn: sales.Quote, catalogue: Catalogue, language: str, now: datetime) -> list[sale_shapes.Usable]:

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.cards import rotation_rules
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.db import Transaction, write_transaction
@@ -117,18 +118,23 @@ async def location_id(request: Request, text: str | None) -> int | None:
 
 
 async def find_cards(request: Request, text: str) -> card_rules.Found:
-    """The cards that a till's text means, those of its business's coalitions included."""
+    """The cards that a till's text means, those of its business's coalitions included. Raises CodeOutdated, TooMany (live codes)."""
     here, who = context(request), principal(request)
     # The country only matters for phones; a scan, which is nearly always what comes, is found without asking for it.
-    is_scan = card_rules.could_be_ours(card_rules.tidy(text))
+    tidy = card_rules.tidy(text)
+    is_scan = card_rules.could_be_ours(tidy) or rotation_rules.parted(tidy) is not None
     country = "" if is_scan else (await programs.get_business(here.db, who.business_id)).country
-    return await cards.find_anywhere(here.db, here.ring, who, text, country, here.clock.now())
+    found = await cards.find_anywhere(here.db, here.ring, who, text, country, here.clock.now())
+    if found.problem == "outdated":
+        raise rotation_rules.CodeOutdated()
+    return found
 
 
 async def card_id(request: Request, card: str | None, code: str | None) -> int:
     """The one card that a body names by `card` or by `code`.
 
-    Raises Invalid unless exactly one of them is there, NotFound with the sentence for a code that leads nowhere, SeveralCards.
+    Raises Invalid unless exactly one of them is there, NotFound with the sentence for a code that leads nowhere, SeveralCards,
+    CodeOutdated.
     """
     if (card is None) == (code is None):
         raise Invalid(fields=[FieldError("card", "required", N_("Name the card by `card` or by `code`, one of them."))])

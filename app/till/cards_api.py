@@ -1,12 +1,16 @@
 """Cards through the API: found, read, issued, blocked, re-issued, replaced, linked."""
 from datetime import timedelta
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.card_pages import confirming
+from app.card_pages import rules as page_rules
+from app.cards import rotation_rules
 from app.cards import rules as card_rules
 from app.cards import service as cards
-from app.clock import local_day
+from app.clock import local_day, rfc3339
 from app.customers import phones
 from app.customers import rules as customer_rules
 from app.errors import FieldError, Invalid, NotFound
@@ -19,6 +23,7 @@ from app.till import answers, asking, elsewhere, service, shapes
 from app.till.calls import KEY, Call, Query
 from app.till.service import Agreed, Shopper
 from app.web.i18n import translate
+from app.web.principal import Principal
 from app.web.requests import context, language, principal
 from app.web.routing import key
 
@@ -129,6 +134,26 @@ async def link_page(request: Request) -> Response:
     return asking.answered(shapes.PageLink(here.settings.address(f"/c/{token}")), 201, key_)
 
 
+async def confirm(request: Request) -> Response:
+    """POST /cards/{id}/confirmations"""
+    here, now, asked = context(request), context(request).clock.now(), await asking.asked(request, shapes.ConfirmationBody)
+    card_id, typed = asking.id_in_path(request, "card"), asked.body.code
+
+    async def at_home(who: Principal) -> None:
+        if typed is None:
+            await confirming.text_code(here.db, here.ring, here.settings, who, card_id, now)
+        else:
+            await confirming.told_code(here.db, here.ring, who, card_id, typed, now)
+
+    async def act() -> dict[str, Any]:
+        await elsewhere.at_card(here, principal(request), card_id, at_home)
+        life = page_rules.CODE_LIFE if typed is None else rotation_rules.PRESENTED_FOR
+        return {"status": "sent" if typed is None else "confirmed", "until": rfc3339(now + life)}
+
+    told = await asking.once(request, asked, act)
+    return asking.answered(shapes.Confirmation(told["status"], told["until"]), key=asked.key)
+
+
 _READ, _WRITE = key("cards:read", "sales:write"), key("cards:write")
 
 
@@ -139,6 +164,7 @@ def _change(verb: str, endpoint: object, summary: str, refusals: tuple[str, ...]
 
 CALLS = (
     Call("GET", "/cards", "api:find_cards", find, _READ, "Cards", "The cards that a till's text means; none is no mistake", shapes.CardList,
+         refusals=("code_outdated",),
          query=(Query("code", "The barcode's text, a card number, an old card's number, or a phone.", required=True),)),
     Call("POST", "/cards", "api:issue_card", issue, _WRITE, "Cards",
          "An active card for a shopper whose consent you have; without a customer, one for whoever holds it", shapes.Card,
@@ -151,4 +177,9 @@ CALLS = (
     Call("POST", "/cards/{id}/page-links", "api:link_page", link_page, _WRITE, "Cards",
          "The address of the card's page, to hand to its shopper", shapes.PageLink, 201, shapes.Nothing, KEY, "card",
          refusals=("card_provisional", "card_ended")),
+    Call("POST", "/cards/{id}/confirmations", "api:confirm_card", confirm, key("sales:write"), "Cards",
+         "Where codes rotate: six digits go to the shopper's phone; sent back, they let the card spend for five minutes",
+         shapes.Confirmation, 200, shapes.ConfirmationBody, KEY, "card",
+         refusals=("card_blocked", "card_provisional", "card_ended", "confirmation_not_needed", "no_phone", "number_suppressed"),
+         may_text=True),
 )

@@ -37,6 +37,8 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
     "api:check_rules": {"rules": _RULES, "simulate": {"source": "average", "average": 74_000, "receipts": 3_000, "members_bp": 4_000},
                         "receipt": {"amount": 74_000}},
     "api:announce_closing": {"earns_until": "2027-03-01T00:00:00Z", "spends_until": "2027-06-01T00:00:00Z"},
+    "api:set_rotation": {"seconds": 30, "static_redeems": False},
+    "api:confirm_card": {"code": None},
     "api:create_reward": _COFFEE,
     "api:change_reward": {**_COFFEE, "cost": 120, "stock": 50, "stock_was": 50},
     "api:create_batch": {"key": "december", "name": "December flyers", "reward": "coffee", "count": 100, "starts_on": "2026-12-01",

@@ -93,7 +93,8 @@ def program(here: Context, drawn: programs.Program, business_slug: str, language
         rules_version=drawn.rules_version, rules=rules_out(here, drawn.rules),
         explained=program_rules.explain(drawn.rules, drawn.currency, language, rewards, called),
         enrol=here.settings.address(f"/e/{business_slug}/{drawn.slug}"), closing=closing,
-        closed_at=None if drawn.closed_at is None else rfc3339(from_ms(drawn.closed_at)))
+        closed_at=None if drawn.closed_at is None else rfc3339(from_ms(drawn.closed_at)),
+        rotation=shapes.Rotation(drawn.rotation_seconds, drawn.static_redeems))
 
 
 def version(here: Context, drawn: Mapping[str, Any], currency: str, language: str, rewards: Names) -> shapes.RulesVersion:

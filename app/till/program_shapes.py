@@ -68,6 +68,13 @@ class RulesBody(Request):
     starts_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
+class RotationBody(Request):
+    """seconds: 0 for codes that stand still, else 30 to 60; static_redeems: a code that stands still spends all the same."""
+
+    seconds: Annotated[int, Meta(ge=0, le=60)]
+    static_redeems: bool = False
+
+
 class Simulate(Request):
     """Against the receipts of the last 30 days, or a typed average. Shares are in basis points."""
 
@@ -131,6 +138,14 @@ class KindList(Answer):
     next_cursor: str | None
 
 
+class Rotation(Answer):
+    """seconds: how long a code on Google's card and the card's page holds, 0 for codes that stand still; static_redeems: whether a code
+    that stands still (Apple's, paper) spends without a confirmation."""
+
+    seconds: int
+    static_redeems: bool
+
+
 class Program(Answer):
     """A programme. explained: its rules in sentences for a shopper; enrol: the address of its enrolment page; closing: where it ends."""
 
@@ -145,6 +160,7 @@ class Program(Answer):
     enrol: str
     closing: Closing | None
     closed_at: str | None
+    rotation: Rotation
 
 
 class ProgramList(Answer):

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.benefits import promo, rewards
 from app.benefits.opening import open_program
+from app.cards import rotation
 from app.coalition import service as coalition
 from app.errors import FieldError, Invalid, NotFound, Refused
 from app.passes import service as passes
@@ -225,6 +226,19 @@ async def _closing(request: Request, program: Program) -> Response:
     return asking.answered(await _drawn(request, await programs.get_program(here.db, program.business_id, program.id)))
 
 
+async def set_rotation(request: Request) -> Response:
+    """PUT /programs/{id}/rotation: the same again tells no card anything."""
+    here, who, program = context(request), principal(request), await program_of(request)
+    body: program_shapes.RotationBody = (await asking.asked(request, program_shapes.RotationBody)).body
+    try:
+        is_new = await rotation.choose(here.db, who, program.id, body.seconds, body.static_redeems, here.clock.now())
+    except Invalid as failure:
+        raise Invalid(fields=[FieldError("seconds", each.code, each.detail) for each in failure.fields]) from failure
+    if is_new:
+        await passes.touch_program(here.db, program.business_id, program.id, here.clock.now())
+    return asking.answered(await _drawn(request, await programs.get_program(here.db, program.business_id, program.id)))
+
+
 _READ, _ADMIN = key("cards:read"), key("admin")
 
 
@@ -249,6 +263,8 @@ CALLS = (
          program_shapes.RulesBody),
     _one("POST", "/rules/check", "check_rules", check_rules, "Rules said back, simulated, tried with a receipt; keeps nothing",
          program_shapes.Checked, program_shapes.CheckBody),
+    _one("PUT", "/rotation", "set_rotation", set_rotation, "Whether codes change with the time, and whether still ones may spend",
+         program_shapes.Program, program_shapes.RotationBody),
     _one("POST", "/closing", "announce_closing", announce_closing, "The programme ends: when earning stops, and when everything does",
          program_shapes.Program, program_shapes.ClosingBody, refusals=("closing_begun", "program_closed")),
     _one("POST", "/closing/call-off", "call_off_closing", call_off_closing, "It goes on, as long as earning has not stopped",

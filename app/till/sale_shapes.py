@@ -223,6 +223,8 @@ class Quote(Answer):
     to_give: list[ToGive]
     applied: list[Applied]
     visits: Annotated[int, Meta(description="Prepaid visits that the sale takes.")]
+    live_code_needed: Annotated[bool, Meta(
+        description="The sale spends, codes rotate, and the card was not seen live in the last five minutes: as it is it will be refused.")]
 
 
 class Change(Answer):

@@ -198,14 +198,15 @@ _VOUCHERS = ("voucher_used", "voucher_void", "voucher_ended", "voucher_not_yet",
              "level_needed", "promo_unknown", "promo_other_program", "promo_not_yet", "promo_ended", "promo_used_up", "promo_used_by_you")
 _REFUSED = ("not_enough_points", "not_enough", "over_largest_share", "below_smallest_redeem", "not_in_steps", "visits_used_today",
             "card_blocked", "card_provisional", "card_ended", "own_card", "several_cards", "program_closed", "other_location",
-            "member_only_earns", *_VOUCHERS)
+            "member_only_earns", "code_outdated", *_VOUCHERS)
 
 CALLS = (
     Call("POST", "/sales/quote", "api:quote", quote, _WRITE, "Sales", "What a purchase would do; changes nothing", sale_shapes.Quote,
          body=sale_shapes.QuoteRequest, refusals=_REFUSED),
     Call("POST", "/sales", "api:sell", sell, _WRITE, "Sales", "A purchase: points pay a part of it, the rest of it earns",
          sale_shapes.Operation, 201, sale_shapes.SaleBody, KEY_REQUIRED,
-         refusals=(*_REFUSED, "quote_changed", "receipt_already_used", "provisional_limit", "confirmation_needed", "campaign_used_up")),
+         refusals=(*_REFUSED, "quote_changed", "receipt_already_used", "provisional_limit", "confirmation_needed", "live_code_needed",
+                   "campaign_used_up")),
     Call("POST", "/sales/{id}/undo", "api:undo", undo, _WRITE, "Sales",
          "The whole sale (or purchase, visit, claim) taken back, within the programme's minutes", sale_shapes.Operation, 201,
          shapes.Nothing, KEY_REQUIRED, "operation",

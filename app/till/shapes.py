@@ -67,6 +67,12 @@ class CardBody(Request):
     consent: ConsentBody | None = None
 
 
+class ConfirmationBody(Request):
+    """code: what the shopper told, six digits; null: text them to the card's phone."""
+
+    code: Annotated[str, Meta(max_length=40)] | None = None
+
+
 # Answers.
 class Business(Answer):
     id: str
@@ -209,6 +215,13 @@ class CardList(Answer):
 
 class PageLink(Answer):
     url: str
+
+
+class Confirmation(Answer):
+    """status: sent (the code is on its way to the shopper) or confirmed; until: how long the code works, or the card may spend."""
+
+    status: Literal["sent", "confirmed"]
+    until: Annotated[str, Meta(description="RFC 3339.")]
 
 
 class Enrolment(Answer):
