@@ -44,6 +44,19 @@ def has_vouchers(rules: ProgramRules) -> bool:
     return rules.stamps is not None or rules.convert is not None or any(isinstance(rule.effect, GiveVoucher) for rule in rules.rules)
 
 
+def is_membership(rules: ProgramRules) -> bool:
+    """Whether a card is nothing without its membership, so that it ends with it."""
+    if rules.membership is None or rules.membership.discount_outside_bp:
+        return False
+    return not any((has_balance(rules), has_visits(rules), has_vouchers(rules), rules.levels, rules.charity))
+
+
+def is_coupons(rules: ProgramRules) -> bool:
+    """Whether a card is for its coupons alone, so that it ends with the last of them."""
+    others = (has_balance(rules), has_discount(rules), has_visits(rules), rules.stamps, rules.levels, rules.charity, rules.membership)
+    return has_vouchers(rules) and not any(others)
+
+
 def terms_of(rules: ProgramRules) -> dict[str, Words]:
     """Key → what the programme calls it, of everything that a field in the format `term` may show."""
     levels = rules.levels.levels if rules.levels else ()

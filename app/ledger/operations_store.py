@@ -49,8 +49,8 @@ async def find_operation(reader: Reader, business_id: int, operation_id: int, *,
     return (await _complete(reader, [row], has_balances=has_balances))[0] if row else None
 
 
-async def list_operations(reader: Reader, wanted: Filter, limit: int) -> list[Operation]:
-    """Newest first: of one account in the order of arrival, else by when they happened."""
+async def list_operations(reader: Reader, wanted: Filter, limit: int, *, has_balances: bool = True) -> list[Operation]:
+    """Newest first: of one account in the order of arrival, else by when they happened. has_balances: as `find_operation`."""
     conditions = ["o.business_id = :business_id"]
     values: dict[str, Any] = {"business_id": wanted.business_id, "limit": limit}
     for column, test in (("account_id", "o.account_id ="), ("location_id", "o.location_id ="), ("kind", "o.kind ="),
@@ -69,7 +69,7 @@ async def list_operations(reader: Reader, wanted: Filter, limit: int) -> list[Op
         conditions.append("o.id < :id" if wanted.account_id is not None else "(o.at < :at OR (o.at = :at AND o.id < :id))")
         values |= {"at": wanted.before[0], "id": wanted.before[1]} if wanted.account_id is None else {"id": wanted.before[1]}
     rows = await reader.fetch_all(f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT :limit", values)
-    return await _complete(reader, rows)
+    return await _complete(reader, rows, has_balances=has_balances)
 
 
 async def list_refunds(reader: Reader, business_id: int, operation_id: int) -> list[Operation]:

@@ -1,5 +1,5 @@
 """What a card shows, read from wherever it is kept: only what the programme's rules make it have."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,25 +8,31 @@ from msgspec.structs import replace
 from app.benefits import service as benefits
 from app.cards import rules as card_rules
 from app.cards.service import Card
-from app.clock import local_day
+from app.clock import from_ms, local_day
 from app.customers import service as customers
 from app.designs import service as designs
 from app.designs import shown
-from app.designs.rules import CardFace
+from app.designs.rules import CardFace, HistoryLine
 from app.designs.service import DesignKey, Drawing
+from app.ledger import operations_store
 from app.ledger import service as ledger
+from app.ledger.operations import Operation
+from app.ledger.operations_store import Filter
+from app.ledger.shown import shown as operation_shown
 from app.money import floor_div
 from app.passes.store import Reader
+from app.programs import service as programs
 from app.programs.explain import cashback_bp, has_balance
 from app.programs.explain_parts import Called
 from app.programs.rules import ProgramRules
-from app.programs.store import Program
+from app.programs.store import Location, Program
 from app.programs.terms import Level, Said
 from app.secrets import KeyRing
 from app.segments import known
 from app.standing import levels
 from app.standing import service as standing
 
+MOST_OPERATIONS, MOST_ADDRESSES, MOST_LOTS = 5, 10, 100
 EVER = timedelta(days=36_500)
 # Never issued, so that a picture on a page can never be somebody's card.
 SAMPLE_CODE = "9999000000000004"
@@ -34,18 +40,26 @@ SAMPLE_POINTS = 320
 SAMPLE_DAY = date(2026, 12, 31)
 
 
-async def drawn(reader: Reader, ring: KeyRing, card: Card, program: Program, now: datetime) -> tuple[DesignKey, CardFace]:
-    """What the card shows, and what it is drawn from."""
+async def drawn(reader: Reader, ring: KeyRing, card: Card, program: Program, now: datetime,
+                places: Sequence[Location] | None = None) -> tuple[DesignKey, CardFace]:
+    """What the card shows, and what it is drawn from; places: the business's locations, where the caller has read them."""
     rewards = await reward_names(reader, program)
+    addresses = [place.address for place in await _places(reader, program, places) if place.closed_at is None]
     face = await face_of(reader, ring, card, program, now, has_rewards=bool(rewards))
     called = await known.places(reader, program, program.rules)
-    return key_for(program, await designs.drawing_of(reader, program), rewards, face, called), face
+    return key_for(program, await designs.drawing_of(reader, program), rewards, face, called, addresses), face
 
 
-def key_for(program: Program, drawing: Drawing, rewards: Mapping[str, Said], face: CardFace, called: Called = known.NOTHING) -> DesignKey:
-    """The design in the colour of the level that the card shows; called: the places that sentences name."""
+def key_for(program: Program, drawing: Drawing, rewards: Mapping[str, Said], face: CardFace, called: Called = known.NOTHING,
+            addresses: Sequence[str] = ()) -> DesignKey:
+    """The design in the colour of the level that the card shows; called: the places that sentences name; addresses: of the shops."""
     coloured = shown.on_level(drawing.content, levels.find(program.rules.levels, face.level))
-    return designs.key_of(program, drawing._replace(content=coloured), rewards, called)
+    shops = [address for address in dict.fromkeys(addresses) if address][:MOST_ADDRESSES]
+    return designs.key_of(program, drawing._replace(content=coloured), rewards, called, shops)
+
+
+async def _places(reader: Reader, program: Program, places: Sequence[Location] | None) -> Sequence[Location]:
+    return await programs.list_locations(reader, program.business_id) if places is None else places
 
 
 def stamps_of(rules: ProgramRules, face: CardFace) -> tuple[int, int] | None:
@@ -77,7 +91,11 @@ async def face_of(reader: Reader, ring: KeyRing, card: Card, program: Program, n
         customer.name if customer else None, is_voided=card.status == "blocked",
         pending=kept.pending.get("points"), pending_minor=kept.pending.get("money"), **_counted(rules, kept.available))
     more: dict[str, Any] = await _ending(reader, card, program, now)
-    level, is_member = None, True
+    operations = await operations_store.list_operations(
+        reader, Filter(card.business_id, card.account_id), MOST_OPERATIONS, has_balances=False)
+    # A blocked card may lie in a stranger's hand.
+    more["history"] = () if face.is_voided else tuple([history_line(operation, program.time_zone) for operation in operations])
+    level, is_member, end = None, True, None
     if rules.membership is not None:
         until = await ledger.member_until(reader, card.account_id, now)
         is_member = until is not None or await ledger.alive(reader, card.account_id, "membership", now)
@@ -89,7 +107,43 @@ async def face_of(reader: Reader, ring: KeyRing, card: Card, program: Program, n
         more |= await _level(reader, card, rules, level, now)
     if has_rewards or shown.has_vouchers(rules):
         more |= await _vouchers(reader, card, program, now)
+    more["expires_at"] = await _end_of_card(reader, card, program, operations, end, now)
     return replace(face, **more, **_shares(rules, level, is_member))
+
+
+def history_line(operation: Operation, zone: str) -> HistoryLine:
+    """What an operation did, in the unit that it is about; a purchase that moved nothing shows what was paid."""
+    sums = operation_shown(operation)["sums"]
+    paid = operation.to_pay_minor if operation.kind == "sale" else 0
+    unit, amount = sums[0] if sums else ("paid", paid)
+    return HistoryLine(local_day(operation.at, zone), operation.kind, amount, unit)
+
+
+async def _end_of_card(reader: Reader, card: Card, program: Program, operations: Sequence[Operation], member_end: datetime | None,
+                       now: datetime) -> datetime | None:
+    """When the card ends as a whole, also one that has ended: wallets then put it away. None for a card that goes on.
+
+    A card with anything else on it goes on without its membership, its money or its coupons.
+    """
+    closing = [from_ms(program.spends_until_at)] if program.spends_until_at is not None else []
+    own = None
+    if shown.is_membership(program.rules):
+        own = member_end
+    elif program.rules.gift is not None:
+        own = await _end_of_money(reader, card, operations, now)
+    elif shown.is_coupons(program.rules):
+        ends = [voucher.ends_at for voucher in await benefits.vouchers_of(reader, card.business_id, card.account_id, now)]
+        own = max([at for at in ends if at is not None], default=None) if None not in ends else None
+    return min([*closing, *([own] if own else [])], default=None)
+
+
+async def _end_of_money(reader: Reader, card: Card, operations: Sequence[Operation], now: datetime) -> datetime | None:
+    """When the last of a gift card's money ends; None while some of it never does, or all of it was spent."""
+    held = (await ledger.shown(reader, card.account_id, now)).available.get("money", 0)
+    lots = await ledger.expiring(reader, card.account_id, now, within=EVER, limit=MOST_LOTS, unit="money")
+    if held > 0:
+        return lots[-1].at if sum([lot.amount for lot in lots]) == held else None
+    return operations[0].at if operations and operations[0].kind == "expiry" else None
 
 
 def last_day(end: datetime, zone: str) -> date:

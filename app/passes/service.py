@@ -25,9 +25,10 @@ from app.designs.preview import PassView, preview
 from app.designs.rules import CardFace, DesignContent
 from app.designs.service import DesignKey, Drawing
 from app.errors import NotFound
-from app.passes import faces, spreads, store
+from app.passes import faces, keeping, spreads, store
 from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
 from app.passes.faces import reward_names
+from app.passes.keeping import Kept, keep, kept
 from app.passes.store import Pass, Reader
 from app.programs import service as programs
 from app.programs.store import Program
@@ -36,8 +37,8 @@ from app.secrets import KeyRing
 from app.web.principal import Principal
 
 __all__ = [
-    "BuiltPass", "CertificateExpired", "NotSetUp", "build", "ensure", "hand_out", "open_token", "publish_design", "reward_names",
-    "sample_of", "sample_view", "touch_program", "view"]
+    "BuiltPass", "CertificateExpired", "Kept", "NotSetUp", "build", "ensure", "hand_out", "keep", "kept", "open_token", "publish_design",
+    "reward_names", "sample_of", "sample_view", "touch_program", "view"]
 
 TOKEN_PURPOSE = "passes.token"     # noqa: S105 (a label)
 KEPT_READY = 256
@@ -55,11 +56,15 @@ _ready: OrderedDict[_Key, AppleDesign] = OrderedDict()
 
 @dataclass(frozen=True, slots=True)
 class BuiltPass:
-    """A version of a pass. data: the .pkpass, None where the asker has it; modified_at: its Last-Modified, UTC, whole seconds."""
+    """A version of a pass. data: the .pkpass, None where the asker has it; modified_at: its Last-Modified, UTC, whole seconds.
+
+    kept: what to hand to `keep` once it was fetched; None where nothing new was signed.
+    """
 
     data: bytes | None
     modified_at: datetime
     version: int
+    kept: Kept | None = None
 
 
 class _State(NamedTuple):
@@ -76,11 +81,12 @@ class _State(NamedTuple):
 async def ensure(here: Context, card: Card, now: datetime) -> Pass:
     """The card's pass; where it has none yet, it gets its type, serial number and token now, and keeps them for ever.
 
-    Raises NotSetUp where a new one would have no pass type.
+    Raises NotSetUp or CertificateExpired where a new one could not be signed, having written nothing.
     """
     held = await store.find(here.db, card.id)
     if held is None:
         kind = await certificates.pass_type_for(here, card.business_id, now)
+        await certificates.signer_of(here, kind.id, now)
         serial_number, token = secrets.new_token(22), secrets.new_secret()
 
         async def act(tx: Transaction) -> None:
@@ -110,25 +116,47 @@ async def hand_out(here: Context, card: Card, now: datetime) -> BuiltPass:
 
 
 async def build(here: Context, card_id: int, now: datetime, *, unless: str | None = None) -> BuiltPass:
-    """The newest version of a card's pass, which `ensure` made, signed at `now`.
+    """The newest version of a card's pass, which `ensure` made, signed at `now`; the version that was kept where nothing can be signed.
 
     A state that differs from the last built one is a new version: its row, with a Last-Modified of its own, is committed before
-    this returns. unless: the If-Modified-Since that the asker sent; an equal one gets no data. Raises NotFound, NotSetUp,
-    CertificateExpired.
+    this returns. unless: the If-Modified-Since that the asker sent; an equal one gets no data. Raises NotFound, and NotSetUp or
+    CertificateExpired where no version was kept.
     """
     held = await store.find(here.db, card_id)
     if held is None:
         raise NotFound()
-    signer = await certificates.signer_of(here, held.pass_type_id, now)
+    try:
+        signer = await certificates.signer_of(here, held.pass_type_id, now)
+    except (CertificateExpired, NotSetUp):
+        if (served := await _kept(here, held, unless)) is None:
+            raise
+        return served
     kind = await certificates.pass_type(here, held.pass_type_id, now)
     state = await _read(here.db, here.ring, held, now)
     design = await _design(state.key)
     pass_json = _pass_json(here, kind, held, state, design)
     if _fingerprint(design, pass_json) != held.fingerprint:
         held, design, pass_json = await _new_version(here, kind, held, now)
-    modified = format_datetime(held.modified_at, usegmt=True)
-    data = None if unless == modified else design.bundle.build(pass_json, signer, now)
-    return BuiltPass(data, held.modified_at, held.version)
+    if _has(unless, held.modified_at):
+        return BuiltPass(None, held.modified_at, held.version)
+    manifest = design.bundle.manifest(pass_json)
+    signature = signer.sign(manifest, now)
+    return BuiltPass(design.bundle.archive(pass_json, manifest, signature), held.modified_at, held.version, Kept(
+        held.id, held.business_id, held.version, held.modified_at, now, pass_json, manifest, signature, design.bundle))
+
+
+def _has(unless: str | None, modified_at: datetime) -> bool:
+    return unless == format_datetime(modified_at, usegmt=True)
+
+
+async def _kept(here: Context, held: Pass, unless: str | None) -> BuiltPass | None:
+    """What was signed while it could be; None where nothing was kept."""
+    if held.version and _has(unless, held.modified_at):
+        return BuiltPass(None, held.modified_at, held.version)
+    served = await keeping.find(here, held.id, held.card_id)
+    if served is None:
+        return None
+    return BuiltPass(None if _has(unless, served.modified_at) else served.data, served.modified_at, served.version)
 
 
 async def _new_version(here: Context, kind: PassType, held: Pass, now: datetime) -> tuple[Pass, AppleDesign, bytes]:
@@ -198,7 +226,7 @@ async def _read(reader: Reader, ring: KeyRing, held: Pass, now: datetime) -> _St
     places = await programs.list_locations(reader, held.business_id)
     locations = tuple(PassLocation(place.latitude, place.longitude) for place in places
                       if place.closed_at is None and place.latitude is not None and place.longitude is not None)
-    key, face = await faces.drawn(reader, ring, card, program, now)
+    key, face = await faces.drawn(reader, ring, card, program, now, places)
     return _State(_Key(key, faces.stamps_of(program.rules, face)), is_live, card, face, locations[:MOST_LOCATIONS], link)
 
 
