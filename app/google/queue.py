@@ -1,0 +1,143 @@
+"""The job that keeps Google's cards true: from numbered updates to requests, each claimed, sent after the commit, and its answer kept.
+
+The work is rows: a stop between sending and noting sends once more when the lease ends, and the newest state is what goes out.
+"""
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.context import Context
+from app.db import Transaction, write_transaction
+from app.google import store
+from app.google.connections import Google, Outcome, google
+from app.google.sending import send_class, send_object
+from app.google.store import CLASSES, OBJECTS, ClassRow, ObjectRow
+from app.google.verdicts import Verdict
+from app.updates import service as updates
+
+log = logging.getLogger("tessera.google")
+
+CURSOR, SPREAD_CURSOR = "google", "google.spreads"
+UPDATES_AT_ONCE, SPREADS_AT_ONCE = 500, 100
+OBJECTS_AT_ONCE, CLASSES_AT_ONCE = 40, 20
+IN_FLIGHT = 4
+# Longer than a batch takes while Google answers each request at the last moment.
+LEASE = timedelta(minutes=3)
+LOOK_AGAIN = timedelta(hours=1)
+
+
+async def sync_due(here: Context) -> int:
+    """One run of the job; returns how many classes and cards were tried. Safe to repeat."""
+    made = google(here)
+    if not await store.issuers(here.db):
+        return 0            # nobody has pressed the button yet
+    await read_updates(made)
+    await read_spreads(made)
+    await _look_again(made)
+    tried = await asyncio.gather(*(_serve(made, issuer_id) for issuer_id in await store.issuers(here.db)))
+    return sum(tried)
+
+
+async def read_updates(made: Google) -> None:
+    """Turn numbered updates since the cursor into cards that should be sent; the cursor commits with them."""
+    db, now = made.here.db, made.here.clock.now()
+    if made.cursor is None:
+        made.cursor = await updates.find_cursor(db, CURSOR)
+    while rows := await updates.since(db, made.cursor, UPDATES_AT_ONCE):
+        after, until = made.cursor, rows[-1].number
+
+        async def act(tx: Transaction, after: int = after, until: int = until) -> None:
+            await store.want(tx, after, until, now)
+            await updates.move_cursor(tx, CURSOR, until)
+
+        # Most changes are of cards that Google does not have: for those a sale costs no second commit.
+        if await store.concerns_any(db, after, until):
+            await write_transaction(db, act)
+        made.cursor = max(made.cursor, until)
+
+
+async def read_spreads(made: Google) -> None:
+    """Changes of whole programmes make their classes due; the cards follow by updates, at the pace of the spread."""
+    db, now = made.here.db, made.here.clock.now()
+    after = await updates.find_cursor(db, SPREAD_CURSOR)
+    while ids := await store.spreads_after(db, after, SPREADS_AT_ONCE):
+        async def act(tx: Transaction, after: int = after, until: int = ids[-1]) -> None:
+            await store.want_classes(tx, after, until, now)
+            await updates.move_cursor(tx, SPREAD_CURSOR, until)
+
+        await write_transaction(db, act)
+        after = ids[-1]
+
+
+async def _look_again(made: Google) -> None:
+    """Now and then every class is compared with its programme: a shop that opened, a name that changed."""
+    now = made.here.clock.now()
+    if made.looked_at is not None and abs(now - made.looked_at) < LOOK_AGAIN:
+        return
+    made.looked_at = now
+    await write_transaction(made.here.db, lambda tx: store.look_again(tx, now))
+
+
+async def _serve(made: Google, issuer_id: str) -> int:
+    """Send all that is due of one issuer, until there is nothing more or nothing goes through."""
+    tried = 0
+    while not made.rests(issuer_id):
+        classes = await _claim_classes(made, issuer_id)
+        objects = await _claim_objects(made, issuer_id) if not classes else []
+        if not classes and not objects:
+            break
+        outcomes = await _send_all(made, classes, objects)
+        made.note(issuer_id, outcomes)
+        tried += len(outcomes)
+        await read_updates(made)        # a sale of this moment does not wait behind thousands of others
+    return tried
+
+
+async def _claim_classes(made: Google, issuer_id: str) -> list[ClassRow]:
+    db, now = made.here.db, made.here.clock.now()
+    found = await store.due_classes(db, issuer_id, now, CLASSES_AT_ONCE)
+    if not found:
+        return []
+    ids = [row.id for row in found]
+    taken = await write_transaction(db, lambda tx: store.claim(tx, CLASSES, ids, now, now + LEASE))
+    return [row for row in found if row.id in taken]
+
+
+async def _claim_objects(made: Google, issuer_id: str) -> list[ObjectRow]:
+    """The longest due and the newest due, half and half: a card at a till does not wait for a whole programme's change."""
+    db, now = made.here.db, made.here.clock.now()
+    found = {row.id: row for row in await store.due_objects(db, issuer_id, now, OBJECTS_AT_ONCE // 2)}
+    if len(found) == OBJECTS_AT_ONCE // 2:
+        found |= {row.id: row for row in await store.due_objects(db, issuer_id, now, OBJECTS_AT_ONCE // 2, newest=True)}
+    if not found:
+        return []
+    taken = await write_transaction(db, lambda tx: store.claim(tx, OBJECTS, list(found), now, now + LEASE))
+    # Read again under the claim: another process may have sent what was seen before.
+    return [await store.get_object(db, row_id) for row_id in found if row_id in taken]
+
+
+async def _send_all(made: Google, classes: Sequence[ClassRow], objects: Sequence[ObjectRow]) -> list[Outcome]:
+    """IN_FLIGHT at once. Where nothing goes through, the rest goes back untried instead of failing one after another."""
+    waiting, outcomes = list(reversed(objects)), [await send_class(made, row) for row in classes]
+
+    async def worker() -> None:
+        while waiting and not _is_hopeless(outcomes):
+            outcomes.append(await send_object(made, waiting.pop()))
+
+    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+    if waiting:
+        now = made.here.clock.now()
+
+        async def act(tx: Transaction) -> None:
+            for row in waiting:
+                await store.release(tx, OBJECTS, row.id, now)
+
+        await write_transaction(made.here.db, act)
+    return outcomes
+
+
+def _is_hopeless(outcomes: Sequence[Outcome]) -> bool:
+    """The newest answers all said that the issuer, not the card, is what fails."""
+    newest = outcomes[-IN_FLIGHT:]
+    return len(newest) == IN_FLIGHT and all(each.verdict in (Verdict.UNAVAILABLE, Verdict.CONFIGURATION) for each in newest)
