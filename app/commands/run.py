@@ -27,12 +27,12 @@ def run(args: argparse.Namespace) -> int:
 @contextlib.asynccontextmanager
 async def set_up(here: Settings) -> AsyncIterator[web.Stage]:
     """The demo around the server: certificates, our APNs, the inbox, the phone. Nothing of it is imported otherwise."""
-    from app.demo import equipment, filling, pages, phone_pages
+    from app.demo import android_pages, equipment, filling, pages, phone_pages
 
     await _clear_unfinished(here)
-    async with equipment.surrounded(here) as (demo, apns):
-        yield web.Stage(demo, _greet, prepare=filling.prepare, routes=[*pages.routes, *phone_pages.routes],
-                        lifespans=[partial(phone_pages.living, apns=apns)])
+    async with equipment.surrounded(here) as (told, apns), equipment.with_google(told) as (demo, google):
+        yield web.Stage(demo, _greet, prepare=filling.prepare, routes=[*pages.routes, *phone_pages.routes, *android_pages.routes],
+                        lifespans=[partial(phone_pages.living, apns=apns), partial(android_pages.living, google=google)])
 
 
 async def _clear_unfinished(here: Settings) -> None:
@@ -57,7 +57,7 @@ Tessera demo, in {context.settings.data.absolute()}
   Enrolment page   {told["enrol"]}
   Till             {told["till"]["url"]}   {told["till"]["email"]}  {told["till"]["password"]}
   Console          {told["console"]["url"]}   {told["console"]["email"]}  {told["console"]["password"]}
-  Demo phone       {told["phone"]}
+  Demo phones      {told["phone"]}   {context.settings.address("/demo/android")}
   SMS inbox        {context.settings.address("/demo/sms")}
 
 Ctrl+C stops it; everything stays for the next start.

@@ -84,6 +84,9 @@ def addresses(settings: Settings, told: dict[str, Any]) -> dict[str, Any]:
         "till": {**told["till"], "url": settings.address("/till")},
         "programs": [{**one, "enrol": _moved(settings, one["enrol"]),
                       "card": {**one["card"], "page": _moved(settings, one["card"]["page"])}} for one in told.get("programs", [])],
+        "google": {"issuer_id": equipment.GOOGLE_ISSUER,
+                   "service_account": str(equipment.google_account(settings.data).relative_to(settings.data)),
+                   **equipment.google_addresses(settings)},
     }
 
 

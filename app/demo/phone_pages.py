@@ -14,6 +14,7 @@ from app.demo.fakes.apns import FakeApns
 from app.demo.phone import Phone, PhoneError, shown
 from app.designs.colours import BLACK, WHITE, BrandColours, derive
 from app.designs.preview import PassView, ViewField, written
+from app.designs.wallet import Barcode
 from app.passes.check import PassContents
 from app.web import events
 from app.web.events import Broker, TooManyStreams
@@ -122,6 +123,10 @@ def note_of(phone: Phone, language: str, now: datetime) -> dict[str, str] | None
             "text": message.texts.get(language) or next(iter(message.texts.values()))}
 
 
+DRAWN: dict[str, Barcode] = {
+    "PKBarcodeFormatQR": "qr", "PKBarcodeFormatAztec": "aztec", "PKBarcodeFormatPDF417": "pdf417", "PKBarcodeFormatCode128": "code128"}
+
+
 def view_of(contents: PassContents, language: str) -> PassView:
     """What a phone draws from pass.json alone; numbers stay plain digits."""
     def fields(*places: str) -> tuple[ViewField, ...]:
@@ -134,7 +139,8 @@ def view_of(contents: PassContents, language: str) -> PassView:
         logo_text=contents.text(card.get("logoText", card["organizationName"]), language),
         description=contents.text(card["description"], language), header=fields("headerFields"), primary=fields("primaryFields"),
         row=fields("secondaryFields", "auxiliaryFields"), back=fields("backFields"), barcode_message=contents.barcode["message"],
-        barcode_text=contents.barcode["altText"], colours=colours_of(contents), is_voided=contents.is_voided)
+        barcode_text=contents.barcode["altText"], colours=colours_of(contents), is_voided=contents.is_voided,
+        barcode=DRAWN[contents.barcode["format"]])
 
 
 def drawn(contents: PassContents, field: Mapping[str, Any], language: str) -> str:

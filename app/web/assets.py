@@ -39,8 +39,10 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "programs": (*_CONSOLE, "program", "programs"),
     "program": (*_CONSOLE, "segments", "stat", "program"),
     "design": (*_CONSOLE, "segments", "pass", "design"),
+    "brand": (*_CONSOLE, "segments", "pass", "brand"),
     "poster": (*_CONSOLE, "segments", "poster"),
     "demo": (*_FRAME, "field", "banner", "list", "empty", "pass", "demo"),
+    "android": (*_FRAME, "demo", "android"),
     "docs": (*_FRAME, "table", "chip", "details", "docs"),
 }
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -190,7 +191,9 @@ class FakeGoogle:
     # HTTP
 
     async def _of_own_port(self, request: Request) -> Response:
-        return await self.answer(request, request.path_params["path"])
+        answer = await self.answer(request, request.path_params["path"])
+        answer.headers["Date"] = format_datetime(self.clock.now(), usegmt=True)     # callers whose clock is off go by it
+        return answer
 
     async def answer(self, request: Request, path: str) -> Response:
         """Answers a request at `path` (no leading slash): also where another server lends its port."""
