@@ -3,6 +3,7 @@ from app.console import (
     approvals,
     audit_log,
     bearers,
+    brand,
     brands,
     coalition,
     customers,
@@ -29,6 +30,6 @@ from app.console import (
 )
 
 NOUNS = (session, today, suspicions, merging, bearers, customers, operations, programs, program, program_rules, program_try,
-         program_closing, rewards, promos, products, approvals, segments, reports, design, poster, settings, people, coalition, invitations,
-         brands, audit_log)
+         program_closing, rewards, promos, products, approvals, segments, reports, design, brand, poster, settings, people, coalition,
+         invitations, brands, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

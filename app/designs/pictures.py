@@ -4,18 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from app.designs.colours import BrandColours
+from app.designs.colours import BrandColours, contrast
 from app.designs.rules import Pictures
 from app.designs.store import Reader
 from app.errors import FieldError, Invalid, NotFound
 from app.images import service as images
 from app.text import N_
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 KEPT = 64
 KINDS = ("logo", "icon", "strip")
 APPLE_FILES = frozenset(f"{kind}{suffix}.png" for kind in KINDS for suffix in ("", "@2x", "@3x"))
 ICON_ROOM = 0.8         # of an icon's side, for a logo on it
+WORDS_AT = (0.03, 0.25, 0.5, 0.75)      # where the balance stands on a strip: left, top, right, bottom, in shares of it
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ async def read(reader: Reader, business_id: int, digests: Pictures) -> OwnPictur
 async def _load(reader: Reader, business_id: int, digests: Pictures) -> OwnPictures:
     files: dict[str, bytes] = {}
     addresses: dict[str, str] = {}
-    for kind in KINDS:
+    for kind in ("icon", "logo", "strip"):      # what Google calls the logo comes from the icon only where there is no logo
         if digest := getattr(digests, kind):
             try:
                 made = await images.kept(reader, business_id, digest)
@@ -67,6 +72,35 @@ async def check(reader: Reader, business_id: int, digests: Pictures) -> None:
              for kind in KINDS if (digest := getattr(digests, kind)) and not await images.find(reader, business_id, kind, digest)]
     if wrong:
         raise Invalid(fields=wrong)
+
+
+def contrast_of(logo: bytes, brand: str) -> float:
+    """How well our own file of a logo is seen on a colour: the contrast, 1 to 21, of the tenth of its pixels that differ most."""
+    from PIL import Image
+
+    with Image.open(BytesIO(logo), formats=("PNG",)) as opened:
+        seen = sorted(_contrasts(opened.convert("RGBA").resize((40, 20), Image.Resampling.BOX), brand), reverse=True)
+    return seen[len(seen) // 10] if seen else 1.0
+
+
+def contrast_over(strip: bytes, ink: str, ground: str) -> float:
+    """How well words of colour `ink` read over our own file of a strip, where they stand: that of all but the worst tenth of the
+    places. ground: what shows where the strip is transparent."""
+    from PIL import Image
+
+    with Image.open(BytesIO(strip), formats=("PNG",)) as opened:
+        picture = opened.convert("RGBA")
+    whole = Image.new("RGBA", picture.size, ground)
+    whole.alpha_composite(picture)
+    left, top, right, bottom = WORDS_AT
+    part = whole.crop((round(left * whole.width), round(top * whole.height), round(right * whole.width), round(bottom * whole.height)))
+    found = sorted(_contrasts(part.resize((30, 12), Image.Resampling.BOX), ink))
+    return found[len(found) // 10]
+
+
+def _contrasts(picture: "Image.Image", colour: str) -> list[float]:
+    data = picture.tobytes()
+    return [contrast(f"#{data[at:at + 3].hex()}", colour) for at in range(0, len(data), 4) if data[at + 3] > 127]
 
 
 def apple_files(own: OwnPictures, colours: BrandColours) -> dict[str, bytes]:

@@ -170,17 +170,23 @@ def logos(picture: Picture, dark: tuple[int, int, int]) -> dict[str, bytes]:
     # In points: the same on every phone, and at 3× at most MOST_BLOWN_UP times the pixels there are.
     width, height = (min(most, have * MOST_BLOWN_UP / 3) for most, have in zip(LOGO, picture.size, strict=True))
     files = {name: png(fitted(picture, width * scale, height * scale), BUDGET["logo"][scale - 1]) for scale, name in _scales("logo")}
-    ground, margin = ground_for(picture, dark), 1 - 2 * GOOGLE_MARGIN
-    square = laid(picture, GOOGLE_SIDE, GOOGLE_SIDE, (GOOGLE_SIDE * margin, GOOGLE_SIDE * margin), ground)
+    ground = ground_for(picture, dark)
     wide = laid(picture, *WIDE, (WIDE[0] * 0.94, WIDE[1] * 0.8), ground)
-    return files | {"google-logo.png": png(square, GOOGLE_BUDGET), "google-wide-logo.png": png(wide, GOOGLE_BUDGET),
+    return files | {"google-logo.png": _google_logo(picture, ground), "google-wide-logo.png": png(wide, GOOGLE_BUDGET),
                     "logo.webp": webp(fitted(picture, width * 2, height * 2), WEB_LOGO)}
+
+
+def _google_logo(picture: Picture, ground: tuple[int, int, int]) -> bytes:
+    """Google masks it to a circle: a margin stays free."""
+    room = GOOGLE_SIDE * (1 - 2 * GOOGLE_MARGIN)
+    return png(laid(picture, GOOGLE_SIDE, GOOGLE_SIDE, (room, room), ground), GOOGLE_BUDGET)
 
 
 def icons(picture: Picture, dark: tuple[int, int, int]) -> dict[str, bytes]:
     """Every file of an icon: a full square, as phones round its corners."""
     square = on(filled(picture, 3 * ICON, 3 * ICON), ground_for(picture, dark))
-    return {name: png(filled(square, ICON * scale, ICON * scale), BUDGET["icon"][scale - 1]) for scale, name in _scales("icon")}
+    files = {name: png(filled(square, ICON * scale, ICON * scale), BUDGET["icon"][scale - 1]) for scale, name in _scales("icon")}
+    return files | {"google-logo.png": _google_logo(picture, ground_for(picture, dark))}
 
 
 def strips(picture: Picture, dark: tuple[int, int, int]) -> dict[str, bytes]:

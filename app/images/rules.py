@@ -14,7 +14,7 @@ LEAST: dict[Kind, tuple[int, int]] = {"logo": (20, 40), "icon": (58, 58), "strip
 SUFFIXES = ("", "@2x", "@3x")
 NAMES: dict[Kind, tuple[str, ...]] = {
     "logo": (*[f"logo{suffix}.png" for suffix in SUFFIXES], "google-logo.png", "google-wide-logo.png", "logo.webp"),
-    "icon": tuple(f"icon{suffix}.png" for suffix in SUFFIXES),
+    "icon": (*[f"icon{suffix}.png" for suffix in SUFFIXES], "google-logo.png"),
     "strip": (*[f"strip{suffix}.png" for suffix in SUFFIXES], "google-hero.png", "strip.webp")}
 ALL_NAMES = frozenset(name for names in NAMES.values() for name in names)
 

@@ -19,6 +19,7 @@ from app.web.requests import JSON_CAP, context, read_body
 
 MAX_FIELDS = 100
 FORM_CAP = JSON_CAP
+UPLOAD_PATIENCE = 32 * 1024 * 1024
 
 
 class Forged(errors.Forbidden):
@@ -46,6 +47,40 @@ async def read_form(request: Request, most_fields: int = MAX_FIELDS) -> FormData
         if "\x00" in name or (isinstance(value, str) and "\x00" in value):       # no database keeps it, and nobody types it
             raise errors.Invalid(fields=[errors.FieldError(name, "unprintable", N_("This text has signs in it that cannot be kept."))])
     return form
+
+
+async def read_upload(request: Request, name: str, most_bytes: int) -> tuple[FormData, bytes]:
+    """A form with one file, and the bytes of it in the field `name`; b"" where none was chosen. Raises Malformed or TooLarge.
+
+    A body that is too large is read to its end, unkept, where that is in reach: a browser that is cut off while it sends shows its
+    own words instead of ours.
+    """
+    cap = most_bytes + FORM_CAP
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > UPLOAD_PATIENCE:
+            break
+        if size <= cap:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+    if size > cap:
+        raise errors.TooLarge(N_("The body is over %(cap)s bytes. Send less at once."), params={"cap": cap})
+    body = b"".join(chunks)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    try:
+        form = await Request(request.scope, receive).form(max_files=1, max_fields=MAX_FIELDS, max_part_size=FORM_CAP)
+    except HTTPException as exc:
+        raise errors.Malformed() from exc
+    sent = form.get(name)
+    if isinstance(sent, str) or sent is None:
+        return form, b""
+    return form, await sent.read()
 
 
 def text_field(form: FormData, name: str, most: int = 2000) -> str:
