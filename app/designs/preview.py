@@ -9,6 +9,7 @@ from app.designs.prepared import OTHER, PreparedDesign
 from app.designs.rules import CardFace, Format, HistoryLine, Value
 from app.designs.stamps import stamps_svg
 from app.designs.strip import HEIGHT, WIDTH, mark_svg, shade_properties, strip_svg
+from app.designs.wallet import Barcode
 from app.money import minor_digits
 from app.programs import words
 from app.web import formats
@@ -41,6 +42,7 @@ class PassView:
     barcode_text: str
     colours: BrandColours
     is_voided: bool
+    barcode: Barcode = "qr"                     # how the code is drawn
     stamps: tuple[int, int] | None = None       # how many of how many the picture shows; None for the rosette
     logo_address: str = ""                      # of the business's own picture on this server; empty: the rosette is drawn
     strip_address: str = ""
@@ -95,7 +97,7 @@ def preview(design: PreparedDesign, face: CardFace, language: str) -> PassView:
         language=language, name=design.name[language], logo_text=design.logo_text[language], description=design.description[language],
         header=tuple(shown["header"]), primary=tuple(shown["primary"]), row=(*shown["secondary"], *shown["auxiliary"]),
         back=tuple(shown["back"]), barcode_message=face.barcode_message, barcode_text=formats.in_fours(face.barcode_message),
-        colours=design.colours, is_voided=face.is_voided, stamps=stamps_of(design, face),
+        colours=design.colours, is_voided=face.is_voided, barcode=design.wallet.barcode, stamps=stamps_of(design, face),
         logo_address=design.picture_addresses.get("logo.webp", ""), strip_address=design.picture_addresses.get("strip.webp", ""))
 
 

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from app.web import assets, charts, formats, i18n
+from app.web.codes import code_svg, qr_svg
 from app.web.security import POLICY
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -34,19 +35,6 @@ def icon(name: str, kind: str = "") -> Markup:
     box, shape = _icons()[name]
     classes = "icon" + (f" icon--{kind}" if kind else "") + (" icon--turns" if name in _TURNING else "")
     return Markup(f'<svg class="{classes}" viewBox="{box}" aria-hidden="true">{shape}</svg>')  # noqa: S704 - our own file
-
-
-@lru_cache(maxsize=256)
-def qr_svg(text: str, label: str = "QR", level: str = "m") -> Markup:
-    """A QR code as one short path, without a quiet zone: the page gives it white space. `level`: l, m, q or h."""
-    # Imported here: only pages with a code need it.
-    import segno
-
-    rows = list(segno.make(text, error=level, micro=False).matrix)
-    runs = "".join(f"M{run.start()} {y + .5:g}h{run.end() - run.start()}"
-                   for y, row in enumerate(rows) for run in re.finditer("1+", "".join(map(str, row))))
-    return Markup('<svg viewBox="0 0 {0} {0}" role="img" aria-label="{1}" shape-rendering="crispEdges">'
-                  '<path stroke="#000" d="{2}"/></svg>').format(len(rows), label, runs)
 
 
 def brand_css(tokens: Mapping[str, str], selector: str = ":root") -> Markup:
@@ -101,7 +89,7 @@ def environment(language: str) -> Environment:
         ago=_moment_filter(formats.ago), iso=lambda moment: moment.isoformat())
     made.globals.update(
         asset=assets.url, style=lambda kind: Markup(assets.style(kind)), icon=icon, qr_svg=qr_svg, brand_css=brand_css,  # noqa: S704
-        line_chart=charts.line_chart,
+        code_svg=code_svg, line_chart=charts.line_chart,
         csrf=_csrf, language_url=_language_url, currency_symbol=formats.currency_symbol, languages=i18n.LANGUAGES, language=language)
     return made
 

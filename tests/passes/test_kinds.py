@@ -3,21 +3,24 @@ from datetime import date
 from io import BytesIO
 
 import pytest
+import zxingcpp
 from msgspec.structs import replace
 from PIL import Image
 
 from app.designs import shown
 from app.designs.prepared import prepare
 from app.designs.preview import preview, stamps_of
-from app.designs.rules import CardFace, default_content
-from app.passes import faces
+from app.designs.rules import CardFace, WalletExtras, default_content
+from app.passes import apple, faces
 from app.passes.apple import AppleDesign
 from app.passes.check import check_pkpass
 from app.programs import terms as t
 from app.programs.explain import explain
 from app.programs.kinds import KINDS
 from app.programs.rules import ProgramRules
+from app.web.codes import code_svg
 from tests.passes.conftest import CARD, NOON
+from tests.web.test_codes import picture
 
 LANGUAGES = ("en", "ru")
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -30,8 +33,8 @@ def prepared(rules: ProgramRules, template: str, language: str = "en", currency:
 
 
 def built(design, face, signer, demo, noon=NOON):
-    apple = AppleDesign(design, stamps_of(design, face))
-    data = apple.bundle.build(apple.pass_json(replace(CARD, face=face)), signer, noon)
+    made = AppleDesign(design, stamps_of(design, face))
+    data = made.bundle.build(made.pass_json(replace(CARD, face=face)), signer, noon)
     return check_pkpass(data, root_pem=demo.root.read_bytes())
 
 
@@ -91,8 +94,8 @@ def test_the_same_card_gives_the_same_bytes_and_another_stamp_another_picture():
 
     def drawn(stamps: int) -> tuple[bytes, bytes]:
         face = replace(faces.sample(rules, "RUB", "en"), stamps=stamps)
-        apple = AppleDesign(design, stamps_of(design, face))
-        return apple.pass_json(replace(CARD, face=face)), apple.bundle.manifest(b"")
+        made = AppleDesign(design, stamps_of(design, face))
+        return made.pass_json(replace(CARD, face=face)), made.bundle.manifest(b"")
     assert drawn(3) == drawn(3)
     assert drawn(3)[1] != drawn(4)[1]
     assert drawn(7)[1] == drawn(6)[1]       # more than the card has places for look full
@@ -141,3 +144,17 @@ def test_a_pass_of_stamps_stays_light(signer, demo):
     files = built(prepared(rules, "stamps"), replace(faces.sample(rules, "RUB", "en"), stamps=30), signer, demo).files
     assert sum(map(len, files.values())) <= 200_000
     assert Image.open(BytesIO(files["strip@3x.png"])).size == (1125, 432)
+
+
+@every_kind
+@pytest.mark.parametrize("barcode", apple.BARCODES)
+def test_the_message_of_every_issued_pass_is_read_back_from_its_code(kind, barcode, signer, demo):
+    rules = kind.rules("RUB")
+    design = prepared(rules, kind.template, wallet=WalletExtras(barcode=barcode))
+    face = faces.sample(rules, "RUB", "en")
+    code = built(design, face, signer, demo).barcode
+    assert code["format"] == apple.BARCODES[barcode]
+    drawn = preview(design, face, "en")
+    [read] = zxingcpp.read_barcodes(picture(code_svg(drawn.barcode, drawn.barcode_message)))
+    assert read.text == code["message"] == face.barcode_message
+    assert code["altText"].replace(" ", "") == read.text
