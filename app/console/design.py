@@ -1,4 +1,5 @@
 """The look of the card: colours and words in a form beside a preview that is drawn from the pass's own description."""
+from msgspec.structs import replace
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -70,7 +71,8 @@ async def publish(request: Request) -> Response:
     program, typed = await program_of(request), _typed(form)
     shown = await designs.content_of(here.db, program)
     try:
-        content = content_of(typed)
+        # What other pages choose stays as it is.
+        content = replace(content_of(typed), pictures=shown.pictures, wallet=shown.wallet)
     except Invalid as refused:
         return await _design(request, shown, typed, wrong=frame.sentences_of(request, refused))
     if content != shown:
