@@ -12,7 +12,7 @@ const { Hono } = await from("hono");
 const { serve } = await from("@hono/node-server");
 const web = await import(pathToFileURL(path.join(path.resolve(packages), "hono-passkit-webservice/lib/middlewares/v1/index.js")));
 
-const changedAt = Date.parse("2026-11-22T12:00:00Z");
+const changedAt = Date.parse("2000-01-01T00:00:00Z");
 const registered = new Set();
 const app = new Hono();
 app.route("/", web.RegistrationRouter({
