@@ -102,7 +102,8 @@ def timetable() -> Sequence[Job]:
     from app.ledger import day_seals
     from app.ledger import service as ledger
     from app.limits import service as limits
-    from app.passes import spreads
+    from app.mail import service as mail
+    from app.passes import keeping, spreads
     from app.programs import service as programs
     from app.push import service as push
     from app.referrals import service as referrals
@@ -118,6 +119,7 @@ def timetable() -> Sequence[Job]:
         # Every second: a phone whose pushes are held back for a moment is not told later than that.
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
         Job("spread changes", SECOND, spreads.go_on, (spreads.CHANNEL,)),
+        Job("send mail", MINUTE, mail.deliver_due, (mail.CHANNEL,)),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
         Job("wake pending points", 10 * MINUTE, lambda here: ledger.mature_due(here.db, here.clock.now())),
         Job("warn of ends", HOUR, lambda here: ledger.warn_due(here.db, here.clock.now())),
@@ -137,6 +139,8 @@ def timetable() -> Sequence[Job]:
         Job("reward friends", 10 * MINUTE, lambda here: referrals.settle_due(here.db, here.clock.now())),
         Job("look for signs of fraud", MINUTE, lambda here: suspicions.review_due(here.db, here.clock.now())),
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
+        Job("forget kept passes", 6 * HOUR, keeping.prune),
+        Job("forget mail", 24 * HOUR, mail.forget_old),
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
         Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),

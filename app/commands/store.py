@@ -15,13 +15,26 @@ class RegisteredCard(NamedTuple):
     card_id: int
 
 
+class IssuedType(NamedTuple):
+    """A pass type and how many passes carry it."""
+
+    id: int
+    pass_type_identifier: str
+    team_identifier: str
+    passes: int
+
+
 class Sealed(NamedTuple):
-    """A sealed column: under which purpose its values lie, and which column's value, as text, binds each to its row (None: nothing)."""
+    """A sealed column: under which purpose its values lie, and which column's value, as text, binds each to its row (None: nothing).
+
+    key: the column by which rows are found.
+    """
 
     table: str
     column: str
     purpose: str
     context: str | None = None
+    key: str = "id"
 
 
 # Every column that ends in _sealed; a test walks the schema and fails on one that is not here.
@@ -31,10 +44,15 @@ SEALED = (
     Sealed("customers", "name_sealed", "customer.name", "business_id"),
     Sealed("staff", "email_sealed", "staff.email"),
     Sealed("passes", "authentication_token_sealed", "passes.token", "id"),
+    Sealed("signed_passes", "pass_json_sealed", "passes.kept", "pass_id", "pass_id"),
+    Sealed("certificates", "key_sealed", "certificates.key", "id"),
+    Sealed("google_issuers", "account_sealed", "google.account", "business_id"),
+    Sealed("mails", "text_sealed", "mail.text", "id"),
     Sealed("page_links", "token_sealed", "cards.page_link"),
     Sealed("cards", "totp_key_sealed", "cards.totp", "id"),
     Sealed("enrolments", "phone_sealed", "enrolment.phone", "business_id"),
     Sealed("enrolments", "name_sealed", "enrolment.name", "business_id"),
+    Sealed("google_issuers", "account_sealed", "google.account", "business_id"),
     Sealed("messages", "phone_sealed", "sms.phone", "business_id"),
     Sealed("messages", "text_sealed", "sms.text", "business_id"),
     Sealed("reward_codes", "code_sealed", "benefits.reward_code", "business_id"),
@@ -61,14 +79,35 @@ async def newest_moment(db: Database) -> datetime | None:
     return None if at is None else from_ms(at)
 
 
+async def business_name(db: Database, business_id: int) -> str:
+    return str(await db.fetch_val("SELECT name FROM businesses WHERE id = :id", {"id": business_id}))
+
+
+async def issued_types(db: Database) -> list[IssuedType]:
+    """Pass types that passes were issued under."""
+    rows = await db.fetch_all("SELECT t.id, t.pass_type_identifier, t.team_identifier, COUNT(*) AS passes FROM pass_types t "
+                              "JOIN passes p ON p.pass_type_id = t.id GROUP BY t.id, t.pass_type_identifier, t.team_identifier "
+                              "ORDER BY t.id")
+    return [IssuedType(*row) for row in rows]
+
+
+async def businesses_with_issuers(db: Database) -> list[tuple[int, str]]:
+    """(id, name) of businesses that brought a Google issuer which is in use."""
+    rows = await db.fetch_all("SELECT DISTINCT b.id, b.name FROM google_issuers i JOIN businesses b ON b.id = i.business_id "
+                              "WHERE i.retired_at IS NULL ORDER BY b.id")
+    return [(row[0], row[1]) for row in rows]
+
+
 async def sealed_batch(tx: Transaction | Database, what: Sealed, after: int, limit: int) -> Sequence[Mapping[str, Any]]:
     """Rows with a value in a sealed column, in the order of ids above `after`: id, sealed, context."""
     bound = what.context or "NULL"
-    return await tx.fetch_all(f"SELECT id, {what.column} AS sealed, {bound} AS context FROM {what.table} "
-                              f"WHERE id > :after AND {what.column} IS NOT NULL ORDER BY id LIMIT :limit", {"after": after, "limit": limit})
+    return await tx.fetch_all(f"SELECT {what.key} AS id, {what.column} AS sealed, {bound} AS context FROM {what.table} "
+                              f"WHERE {what.key} > :after AND {what.column} IS NOT NULL ORDER BY {what.key} LIMIT :limit",
+                              {"after": after, "limit": limit})
 
 
 async def replace_sealed(tx: Transaction, what: Sealed, row_id: int, old: bytes, new: bytes) -> None:
     """Only where it is still the old value: a running server may have changed the row meanwhile."""
-    await tx.execute(f"UPDATE {what.table} SET {what.column} = :new WHERE id = :id AND {what.column} = :old RETURNING id",
+    await tx.execute(f"UPDATE {what.table} SET {what.column} = :new WHERE {what.key} = :id AND {what.column} = :old "
+                     f"RETURNING {what.key}",
                      {"id": row_id, "new": new, "old": old})

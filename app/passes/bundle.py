@@ -31,16 +31,23 @@ class Bundle:
         """files: path inside the archive → content; at most one folder deep (`en.lproj/pass.strings`)."""
         assert not {PASS, MANIFEST, SIGNATURE} & files.keys() and all(NAME.fullmatch(name) for name in files)
         local, central, hashes = [], [], []
-        at = 0
+        at, self._places = 0, {}
         for name in sorted(files):
             head, entry = _member(name.encode(), files[name], at)
             local += [head, files[name]]
             central.append(entry)
-            hashes.append(f',"{name}":"{hashlib.sha1(files[name], usedforsecurity=False).hexdigest()}"')
+            sha1 = hashlib.sha1(files[name], usedforsecurity=False).hexdigest()
+            hashes.append(f',"{name}":"{sha1}"')
+            self._places[sha1] = slice(at + len(head), at + len(head) + len(files[name]))
             at += len(head) + len(files[name])
         self.static_bytes = sum(map(len, files.values()))
         self._local, self._central, self._count = b"".join(local), b"".join(central), len(files) + 3
         self._manifest_tail = '"' + "".join(hashes) + "}"
+        self.digest = hashlib.sha256(self._manifest_tail.encode()).digest()
+
+    def files(self) -> dict[str, bytes]:
+        """The design's files by the hash that the manifest gives them."""
+        return {sha1: self._local[place] for sha1, place in self._places.items()}
 
     def build(self, pass_json: bytes, signer: Signer, now: datetime) -> bytes:
         """The .pkpass: `pass_json` with everything of the design, signed at `now`."""

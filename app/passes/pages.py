@@ -1,6 +1,7 @@
 """The pass as a file: what the "Add to Apple Wallet" button of a card's page leads to."""
 from email.utils import format_datetime
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,7 +31,9 @@ async def download(request: Request) -> Response:
     if strength != "card":
         raise CodeNeeded()
     built = await service.hand_out(here, card, here.clock.now())
-    return Response(built.data, media_type=PKPASS, headers={
+    # After the answer: whoever waits for a pass waits for nothing else.
+    later = BackgroundTask(service.keep, here, [built.kept]) if built.kept else None
+    return Response(built.data, media_type=PKPASS, background=later, headers={
         "Content-Disposition": 'inline; filename="card.pkpass"', "Cache-Control": "private, no-store",
         "Last-Modified": format_datetime(built.modified_at, usegmt=True)})
 

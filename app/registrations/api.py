@@ -66,7 +66,7 @@ async def get_pass(request: Request) -> Response:
     # Read before the pass is built: a change in between is then fetched once more, never missed.
     number = await store.latest_number(here.db, held.card_id)
     built = await passes.build(here, held.card_id, now, unless=request.headers.get("if-modified-since"))
-    fetches(request).note(held.id, number, now)
+    fetches(request).note(held.id, number, now, built.kept)
     headers = NOT_STORED | {"Last-Modified": format_datetime(built.modified_at, usegmt=True)}
     if built.data is None:
         return Response(status_code=304, headers=headers)
@@ -89,7 +89,7 @@ def fetches(request: Request) -> Fetches:
     """The notes of this process, made with the first."""
     here = context(request)
     if "registrations.fetches" not in here.extras:
-        here.extras["registrations.fetches"] = Fetches(here.db)
+        here.extras["registrations.fetches"] = Fetches(here)
     return here.extras["registrations.fetches"]
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.clock import from_ms, to_ms
+from app.context import Context
 from app.db import Database, Transaction, write_transaction
 from app.errors import Malformed, Unauthenticated, Unavailable
 from app.limits import service as limits
 from app.limits.rules import Limit
 from app.passes import service as passes
+from app.passes.service import Kept
 from app.registrations import complaints, rules, store
 from app.registrations.complaints import Meaning
 from app.registrations.store import DeviceLog, HeldPass
@@ -163,20 +165,23 @@ async def prune_logs(db: Database, now: datetime) -> int:
 
 
 class Fetches:
-    """Notes which versions were fetched: in batches and outside the answer, because a GET changes nothing (rule 11).
+    """Notes which versions were fetched, and keeps them: in batches and outside the answer, because a GET changes nothing (rule 11).
 
     What a stop loses is only a reason to push once more.
     """
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, here: Context) -> None:
+        self._here, self._db = here, here.db
         self._seen: dict[int, tuple[int, datetime]] = {}
+        self._kept: list[Kept] = []
         self._task: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
 
-    def note(self, pass_id: int, number: int, now: datetime) -> None:
-        """The pass was handed out, or found current, as of update `number`. Returns at once."""
+    def note(self, pass_id: int, number: int, now: datetime, kept: Kept | None = None) -> None:
+        """The pass was handed out (`kept`), or found current, as of update `number`. Returns at once."""
         self._seen[pass_id] = (number, now)
+        if kept is not None:
+            self._kept.append(kept)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._later())
 
@@ -184,6 +189,7 @@ class Fetches:
         """Write what was noted; when this returns, all of it is in the rows."""
         async with self._turn:
             batch, self._seen = self._seen, {}
+            signed, self._kept = self._kept, []
 
             async def act(tx: Transaction) -> None:
                 for pass_id, (number, now) in batch.items():
@@ -193,6 +199,7 @@ class Fetches:
                 # A database that is busy or full keeps answering devices; the note is not worth an error.
                 with contextlib.suppress(Unavailable):
                     await write_transaction(self._db, act)
+            await passes.keep(self._here, signed)
 
     async def close(self) -> None:
         """Write what is left and end."""
