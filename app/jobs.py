@@ -98,6 +98,7 @@ def timetable() -> Sequence[Job]:
     from app.benefits import service as benefits
     from app.card_pages import service as card_pages
     from app.enrolment import service as enrolment
+    from app.google import callbacks_service as google_callbacks
     from app.idempotency import service as idempotency
     from app.ledger import day_seals
     from app.ledger import service as ledger
@@ -144,6 +145,7 @@ def timetable() -> Sequence[Job]:
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
         Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),
+        Job("forget what Google said once", HOUR, lambda here: google_callbacks.forget_nonces(here.db, here.clock.now())),
         Job("forget device logs", HOUR, lambda here: registrations.prune_logs(here.db, here.clock.now())),
     )
 

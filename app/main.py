@@ -89,6 +89,7 @@ def all_routes() -> list[BaseRoute]:
     from app.card_pages import receipts
     from app.console import pages as console_pages
     from app.enrolment import pages as enrolment_pages
+    from app.google import callbacks_api as google_callbacks
     from app.images import api as images_api
     from app.ledger import pages as ledger_pages
     from app.passes import pages as pass_pages
@@ -100,7 +101,7 @@ def all_routes() -> list[BaseRoute]:
 
     # Tried in this order, for every request: what tills and phones call comes first.
     rooms = (till_api, registrations_api, assets, images_api, front, status, enrolment_pages, card_pages, coupon_pages, receipts,
-             ledger_pages, sales_pages, pass_pages, till_pages, console_pages)
+             ledger_pages, sales_pages, pass_pages, google_callbacks, till_pages, console_pages)
     return [route for room in rooms for route in room.routes]
 
 

@@ -10,7 +10,7 @@ from app.google.store import ObjectRow
 from app.google.verdicts import Verdict
 from app.updates import service as updates
 
-CHANNEL = "google.hints"
+CHANNEL = "google_hints"
 AT_ONCE = 10                    # a run: the queue of changes has the pace for itself
 HELD, NOT_HELD, FRESH, AWAY = timedelta(days=7), timedelta(days=1), timedelta(minutes=5), timedelta(minutes=10)
 # So long after the press a card that nobody holds is asked for every few minutes: callbacks may be blocked by a firewall.

@@ -1,6 +1,6 @@
 """The server's front door: where `/` leads, and what every page of a server without a business says."""
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.installation import store as installation
@@ -10,6 +10,14 @@ from app.web.templating import render
 # People's doors; machines (/health, /api, /apple), files and the owner's one-time link are answered as ever.
 DOORS = ("/till", "/console", "/e/")
 LINK = "/console/link/"
+# Google calls back only where its robot may go, and fetches a card's pictures likewise. Secret addresses are not named here.
+ROBOTS = """User-agent: *
+Allow: /google/callback
+Disallow: /console
+Disallow: /till
+Disallow: /api/
+Disallow: /demo
+"""
 
 
 class EmptyServer:
@@ -38,4 +46,8 @@ async def front(request: Request) -> Response:
     return RedirectResponse("/console", 303)
 
 
-routes = [route("/", front, who=public, name="web:front")]
+async def robots(request: Request) -> Response:
+    return PlainTextResponse(ROBOTS, headers={"Cache-Control": "public, max-age=86400"})
+
+
+routes = [route("/", front, who=public, name="web:front"), route("/robots.txt", robots, who=public, name="web:robots")]

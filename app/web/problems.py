@@ -113,7 +113,7 @@ def _to_sign_in(request: Request, session: str) -> Response:
 
 def _wants_json(request: Request) -> bool:
     path = request.url.path
-    return path.startswith(("/api/", "/apple/")) or path.endswith(".json")
+    return path.startswith(("/api/", "/apple/", "/google/")) or path.endswith(".json")
 
 
 def _said(request: Request, msgid: str, **params: Any) -> str:
