@@ -1,11 +1,10 @@
 """The look of the card: colours and words in a form beside a preview that is drawn from the pass's own description."""
-from msgspec.structs import replace
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.cards import service as cards
-from app.console import frame
+from app.console import design_wallet, frame
 from app.console.program_frame import program_of, switch_of
 from app.designs import rules as design_rules
 from app.designs import service as designs
@@ -28,13 +27,14 @@ async def design_page(request: Request) -> Response:
     program = await program_of(request)
     done = frame.said(request, N_("Published. Phones get it within minutes.")) if "done" in request.query_params else ""
     shown = await designs.content_of(context(request).db, program)
-    return await _design(request, shown, values_of(shown), done=done)
+    return await _design(request, shown, values_of(shown, program.time_zone), done=done)
 
 
-def values_of(content: DesignContent) -> dict[str, str]:
-    """The design as the form shows it."""
+def values_of(content: DesignContent, zone: str) -> dict[str, str]:
+    """The design as the form shows it; zone: of the times in it."""
     values = {f"{language}.{word}": getattr(content.words(language), word) for language in LANGUAGES for word in WORDS}
-    return values | {colour: getattr(content, colour) or "" for colour in COLOURS} | {"language": content.language}
+    colours = {colour: getattr(content, colour) or "" for colour in COLOURS}
+    return values | colours | {"language": content.language} | design_wallet.values_of(content.wallet, zone)
 
 
 async def _design(request: Request, shown: DesignContent, values: dict[str, str], *, done: str = "",
@@ -45,24 +45,27 @@ async def _design(request: Request, shown: DesignContent, values: dict[str, str]
     return await frame.page(request, "design", {
         "action": f"{DESIGN}?program={here.ids.encode('program', program.id)}", "other_programs": await switch_of(request, program, DESIGN),
         "brand": view_en.css, "view_en": view_en, "view_ru": view_ru, "values": values,
+        "barcodes": design_wallet.BARCODES, "spans": design_wallet.SPANS,
+        "action_words": [(key, frame.said(request, words)) for key, words in design_wallet.ACTION_WORDS],
         "cards_count": counts.get("active", 0) + counts.get("blocked", 0),
         "corrections": [frame.said(request, each.sentence, **each.params) for each in shown.colours().corrections]},
         done=done, wrong=wrong, status=422 if wrong else 200)
 
 
-def content_of(values: dict[str, str]) -> DesignContent:
-    """The design that a form means. Raises Invalid, a sentence for each field."""
+def content_of(values: dict[str, str], zone: str, shown: DesignContent) -> DesignContent:
+    """The design that a form means, in place of `shown`; its pictures are another page's. Raises Invalid, a sentence for each field."""
     words = {language: CardWords(**{word: values[f"{language}.{word}"].replace("\r\n", "\n") for word in WORDS}) for language in LANGUAGES}
     colours = {colour: values[colour].lower() or None for colour in COLOURS}
     content = DesignContent(en=words["en"], ru=words["ru"], background=colours["background"] or "", label=colours["label"] or "",
-                            text=colours["text"], accent=colours["accent"], language="ru" if values["language"] == "ru" else "en")
+                            text=colours["text"], accent=colours["accent"], language="ru" if values["language"] == "ru" else "en",
+                            pictures=shown.pictures, wallet=design_wallet.extras_of(values, zone, shown.wallet))
     design_rules.validate(content)
     return content
 
 
 def _typed(form: FormData) -> dict[str, str]:
     names = [f"{language}.{word}" for language in LANGUAGES for word in WORDS]
-    return {name: text_field(form, name, 5_000) for name in (*names, *COLOURS, "language")}
+    return design_wallet.moved_up({name: text_field(form, name, 5_000) for name in (*names, *COLOURS, "language", *design_wallet.NAMES)})
 
 
 async def publish(request: Request) -> Response:
@@ -71,8 +74,7 @@ async def publish(request: Request) -> Response:
     program, typed = await program_of(request), _typed(form)
     shown = await designs.content_of(here.db, program)
     try:
-        # What other pages choose stays as it is.
-        content = replace(content_of(typed), pictures=shown.pictures, wallet=shown.wallet)
+        content = content_of(typed, program.time_zone, shown)
     except Invalid as refused:
         return await _design(request, shown, typed, wrong=frame.sentences_of(request, refused))
     if content != shown:

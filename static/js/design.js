@@ -44,8 +44,17 @@ function write(language, field, value) {
   else card.querySelector(".pass__name").textContent = at("logo_text") || at("name");
 }
 
+function code(kind) {
+  // The same code in another symbology: the server drew all of them.
+  for (const at of show.querySelectorAll(".pass__code")) {
+    at.querySelector("svg").replaceWith(document.querySelector(`[data-code="${kind}"]`).content.cloneNode(true));
+    at.classList.toggle("pass__code--wide", ["pdf417", "code128"].includes(kind));
+  }
+}
+
 form.addEventListener("input", ({ target }) => {
-  if (target.dataset.pick) {
+  if (target.name === "wallet.barcode") code(target.value);
+  else if (target.dataset.pick) {
     form.querySelector(`[data-colour="${target.dataset.pick}"]`).value = target.value;
     paint();
   } else if (target.dataset.colour) {
