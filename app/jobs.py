@@ -98,6 +98,7 @@ def timetable() -> Sequence[Job]:
     from app.benefits import service as benefits
     from app.card_pages import service as card_pages
     from app.enrolment import service as enrolment
+    from app.google import service as google
     from app.google import callbacks_service as google_callbacks
     from app.idempotency import service as idempotency
     from app.ledger import day_seals
@@ -121,6 +122,8 @@ def timetable() -> Sequence[Job]:
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
         Job("spread changes", SECOND, spreads.go_on, (spreads.CHANNEL,)),
         Job("send mail", MINUTE, mail.deliver_due, (mail.CHANNEL,)),
+        Job("tell Google", SECOND, google.sync_due, ("updates", "google")),
+        Job("ask Google who holds cards", MINUTE, google.reconcile_due, (google.HINTS,)),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
         Job("wake pending points", 10 * MINUTE, lambda here: ledger.mature_due(here.db, here.clock.now())),
         Job("warn of ends", HOUR, lambda here: ledger.warn_due(here.db, here.clock.now())),
@@ -202,6 +205,10 @@ async def _hang_up(here: Context) -> None:
         from app.push import service as push
 
         await push.close(here)
+    if "google" in here.extras and "broker" not in here.extras:     # pages of this process may be using it
+        from app.google import service as google
+
+        await google.close(here)
 
 
 async def _tick(work: Work) -> None:

@@ -70,6 +70,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
                 await stack.enter_async_context(each(here))
             yield
             broker.close()
+            await _hang_up(here)
 
     app = Starlette(
         routes=[*all_routes(), *more_routes], lifespan=lifespan,
@@ -89,6 +90,7 @@ def all_routes() -> list[BaseRoute]:
     from app.card_pages import receipts
     from app.console import pages as console_pages
     from app.enrolment import pages as enrolment_pages
+    from app.google import pages as google_pages
     from app.google import callbacks_api as google_callbacks
     from app.images import api as images_api
     from app.ledger import pages as ledger_pages
@@ -101,8 +103,16 @@ def all_routes() -> list[BaseRoute]:
 
     # Tried in this order, for every request: what tills and phones call comes first.
     rooms = (till_api, registrations_api, assets, images_api, front, status, enrolment_pages, card_pages, coupon_pages, receipts,
-             ledger_pages, sales_pages, pass_pages, google_callbacks, till_pages, console_pages)
+             ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, till_pages, console_pages)
     return [route for room in rooms for route in room.routes]
+
+
+async def _hang_up(here: Context) -> None:
+    """The connections that pages and jobs of this process share."""
+    if "google" in here.extras:
+        from app.google import service as google
+
+        await google.close(here)
 
 
 async def _of_session(request: Request, kind: str) -> Principal | None:

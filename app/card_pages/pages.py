@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import errors, secrets
 from app.benefits import promo
-from app.card_pages import friends, holdings, rules, service
+from app.card_pages import friends, google, holdings, rules, service
 from app.card_pages.service import Opened
 from app.customers import service as customers
 from app.ledger import day_seals
@@ -51,7 +51,7 @@ async def show(request: Request) -> Response:
     now, seen = here.clock.now(), await updates.newest_of(here.db, card.id)
     view = await passes.view(here.db, here.ring, card, program, language, now)
     customer = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
-    return templating.render(request, "cards/card.html", {
+    return google.let_lead(templating.render(request, "cards/card.html", {
         "business_name": program.business_name_in(language), "brand": view.css, "view": view, "zone": program.time_zone, "now": now,
         "csrf_token": bound_token(request, request.path_params["token"]), "name": customer.name or "" if customer else "",
         "status": card.status, "currency": program.currency, **await holdings.shown(here, opened, language, now),
@@ -64,17 +64,20 @@ async def show(request: Request) -> Response:
         "friends": await friends.shown(request, opened, language),
         "coupon_url": _path(request, "/coupon") if await promo.has_coupons(here.db, card.business_id, card.program_id, now) else "",
         "stopped": request.query_params.get("done") == "stop", **await _consents(request, opened),
-        **_addresses(request, opened), "events_url": _path(request, f"/events?after={seen}"),
-    }, default_language=program.language)
+        **await _addresses(request, opened), "events_url": _path(request, f"/events?after={seen}"),
+    }, default_language=program.language), here)
 
 
-def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
+async def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
     """Where the page's buttons and scripts go. Through the pass link, which people share, a wallet asks for a code first."""
     here, kind = context(request), rules.device(request.headers.get("user-agent", ""))
-    apple = _path(request, "/card.pkpass") if opened.strength == "card" else _path(request, "/confirm?to=wallet")
+    coded = _path(request, "/confirm?to=wallet") if opened.strength != "card" else ""
+    addresses = {"apple": coded or _path(request, "/card.pkpass"), "google": coded or _path(request, "/google")}
     available = ["apple"] if here.settings.apple_certificate else []
+    available += ["google"] if await google.is_offered(here, opened.card.business_id) else []
     return {
-        "wallets": [(wallet, apple) for wallet in rules.wallets_for(kind, available)], "google_action": "",
+        "wallets": [(wallet, addresses[wallet]) for wallet in rules.wallets_for(kind, available)],
+        "google_action": "" if coded else addresses["google"],
         "handover_url": here.settings.address(_path(request)) if kind == "desktop" else "",
         "page_url": _path(request), "worker_url": _path(request, "/sw.js"),
         "manifest_url": _path(request, "/manifest.webmanifest"), "details_url": _path(request, "/details"), "lost_url": "",
@@ -256,6 +259,7 @@ async def _lines(numbers: AsyncIterator[int | None], missed: int | None) -> Asyn
 routes = [
     route("/c/{token}", show, who=link, name="card-pages:show"),
     *friends.routes,
+    *google.routes,
     *holdings.routes,
     route("/c/{token}/stop", stop, who=link, name="card-pages:stop", methods=["POST"]),
     route("/c/{token}/code", send_code, who=link, name="card-pages:send-code", methods=["POST"]),

@@ -32,13 +32,14 @@ def way(text: str) -> str:
 
 
 def device(user_agent: str) -> str:
-    """`apple`, `android` or `desktop`: which button comes first. Nothing depends on it but the order."""
+    """`apple`, `android` or `desktop`: which buttons there are, and which comes first. Nothing else depends on it."""
     if "iPhone" in user_agent or "iPad" in user_agent or "iPod" in user_agent:
         return "apple"
     return "android" if "Android" in user_agent else "desktop"
 
 
 def wallets_for(kind: str, available: Sequence[str]) -> list[str]:
-    """The wallets that can be offered, the device's own first."""
+    """The wallets that can be offered, the device's own first. Apple's devices have no wallet of Google's; Android has apps for Apple's
+    files, and what is added to Google's at a desk lies on the phone of the account."""
     first = {"apple": "apple", "android": "google"}.get(kind, "")
-    return sorted(available, key=lambda wallet: wallet != first)
+    return sorted([wallet for wallet in available if (kind, wallet) != ("apple", "google")], key=lambda wallet: wallet != first)

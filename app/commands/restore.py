@@ -17,6 +17,7 @@ from app.commands import backup, shared, store
 from app.context import Context
 from app.db import Transaction, write_transaction
 from app.errors import SettingsError, Unavailable
+from app.google import service as google
 from app.installation import service as installation
 from app.installation import store as installation_store
 from app.settings import Settings
@@ -125,4 +126,5 @@ async def _set_right(context: Context, handed_out: int, tx: Transaction) -> tupl
     cards = await store.registered_cards(tx)
     for card in cards:
         await updates.append(tx, card.business_id, card.card_id, now)
+    await google.after_restore(tx, now)
     return len(cards), await store.cancel_unsent_messages(tx, to_ms(now))

@@ -17,6 +17,7 @@ from app.console.today import rows_of
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
 from app.enrolment import service as enrolment
+from app.google import service as google
 from app.idempotency.rules import Key, fingerprint
 from app.ledger import service as ledger
 from app.ledger.shown import UNITS
@@ -113,7 +114,8 @@ async def _card(request: Request, card: Card, *, done: str = "", page_link: str 
         "card": {"number": card.number, "status": card.status, "name": (person.name if person else None) or "",
                  "phone": (person.phone_masked if person else None) or "", "since": card.created_at,
                  "source": frame.said(request, words.SOURCES[card.source]) if card.source in words.SOURCES else "",
-                 "wallets": await registrations.count_devices(here.db, card.business_id, card.id),
+                 "wallets": await registrations.count_devices(here.db, card.business_id, card.id)
+                 + await google.count_held(here.db, card.business_id, card.id),
                  "successor": _link_of(request, successor) if successor else None,
                  **await _balances(request, card, program, held)},
         "expiring": {"text": program_words.amount(soon.amount, soon.unit, program.currency, language(request)), "at": soon.at}

@@ -2,13 +2,15 @@
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx2
 import msgspec
 
+if TYPE_CHECKING:
+    import httpx2
+
 # Google answers within a second; a press waits behind this, and a queue of many is held up by it.
-TIMEOUT = httpx2.Timeout(10.0, connect=5.0)
+ANSWER_SECONDS, CONNECT_SECONDS = 10.0, 5.0
 ANSWER_CAP = 256 * 1024
 LONGEST_MESSAGE = 300
 
@@ -26,9 +28,12 @@ class Answer(NamedTuple):
 class Wire:
     """Connections to Google, kept open between requests."""
 
-    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self._http = httpx2.AsyncClient(transport=transport, timeout=TIMEOUT, follow_redirects=False,
-                                        limits=httpx2.Limits(max_connections=8, max_keepalive_connections=4))
+    def __init__(self, transport: "httpx2.AsyncBaseTransport | None" = None) -> None:
+        import httpx2  # loaded where it is used: a server without Google does not pay for it
+
+        self._failures = (httpx2.HTTPError, httpx2.InvalidURL)
+        self._http = httpx2.AsyncClient(transport=transport, timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+                                        follow_redirects=False, limits=httpx2.Limits(max_connections=8, max_keepalive_connections=4))
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -49,7 +54,7 @@ class Wire:
                 found = await self._http.request(method, address, headers=headers, data=form)
             else:
                 found = await self._http.request(method, address, headers=headers, content=content)
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except self._failures as error:
             return Answer(0, type(error).__name__)
         return read_answer(found.status_code, found.content[:ANSWER_CAP], found.headers.get("date", ""))
 

@@ -5,15 +5,16 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
-
-import httpx2
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.context import Context
 from app.google.accounts import Issuer
 from app.google.client import Answer, Wire
 from app.google.tokens import Tokens
 from app.google.verdicts import CONFIGURATION_PAUSE, Pace, Verdict, backoff, judge
+
+if TYPE_CHECKING:
+    import httpx2
 
 log = logging.getLogger("tessera.google")
 
@@ -66,7 +67,7 @@ class Line:
 class Google:
     """One a process. transport, sleep, ticks, jitter: for tests."""
 
-    def __init__(self, here: Context, transport: httpx2.AsyncBaseTransport | None = None, *,
+    def __init__(self, here: Context, transport: "httpx2.AsyncBaseTransport | None" = None, *,
                  sleep: Callable[[float], Awaitable[object]] = asyncio.sleep, ticks: Callable[[], float] = time.monotonic,
                  jitter: Callable[[], float] = random.random) -> None:
         self.here, self.sleep, self.ticks, self.jitter = here, sleep, ticks, jitter

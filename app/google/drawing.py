@@ -1,4 +1,5 @@
 """What Google shall show of a programme and of a card, read from wherever it is kept."""
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -40,11 +41,10 @@ class Drawn(NamedTuple):
 async def draw_class(here: Context, row: ClassRow) -> Body:
     """The class's body as its programme is now."""
     program = await programs.get_program(here.db, row.business_id, row.program_id)
-    design = await _shared(here, program)
+    places = [place for place in await programs.list_locations(here.db, row.business_id) if place.closed_at is None]
+    design = await _shared(here, program, [place.address for place in places])
     languages = design.languages
-    places = await programs.list_locations(here.db, row.business_id)
-    found = tuple((place.latitude, place.longitude) for place in places
-                  if place.closed_at is None and place.latitude is not None and place.longitude is not None)
+    found = tuple((place.latitude, place.longitude) for place in places if place.latitude is not None and place.longitude is not None)
     callback = here.settings.address(CALLBACK) if here.settings.is_https else ""
     return class_body(design, ClassFacts(
         row.class_id, {language: program.business_name_in(language) for language in languages},
@@ -77,11 +77,11 @@ async def draw_object(here: Context, row: ObjectRow, class_id: str, now: datetim
     return Drawn(body, shown, notice)
 
 
-async def _shared(here: Context, program: Program) -> PreparedDesign:
+async def _shared(here: Context, program: Program, addresses: Sequence[str]) -> PreparedDesign:
     """The design in the programme's own colours: those of a level belong to cards."""
     nobody = CardFace("", 0, 0, program.currency)
     rewards, called = await faces.reward_names(here.db, program), await known.places(here.db, program, program.rules)
-    return await designs.ready(faces.key_for(program, await designs.drawing_of(here.db, program), rewards, nobody, called))
+    return await designs.ready(faces.key_for(program, await designs.drawing_of(here.db, program), rewards, nobody, called, addresses))
 
 
 async def _pictures(here: Context, business_id: int, design: PreparedDesign) -> Pictures:

@@ -9,11 +9,12 @@ from app.google.connections import close
 from app.google.issuers import issuer_for, server_issuer
 from app.google.links import GoogleAway, GoogleRefuses, NotSetUp, save_link
 from app.google.queue import sync_due
+from app.google.reconcile import CHANNEL as HINTS
 from app.google.reconcile import hint, reconcile_due
 from app.google.store import Reader, after_restore
 
-__all__ = ["GoogleAway", "GoogleRefuses", "Issuer", "NotSetUp", "after_restore", "close", "count_held", "erase", "hint", "is_set_up",
-           "issuer_for", "reconcile_due", "save_link", "server_issuer", "sync_due"]
+__all__ = ["HINTS", "GoogleAway", "GoogleRefuses", "Issuer", "NotSetUp", "after_restore", "close", "count_held", "erase", "hint",
+           "is_set_up", "issuer_for", "reconcile_due", "save_link", "server_issuer", "sync_due"]
 
 
 def is_set_up(here: Context) -> bool:

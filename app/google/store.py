@@ -184,6 +184,13 @@ async def classes_of(reader: Reader, business_id: int) -> list[ClassRow]:
     return [_class(row) for row in rows]
 
 
+async def classes_at(reader: Reader, issuer_id: str, limit: int) -> list[ClassRow]:
+    """An issuer's, whoever's programme they are; the oldest first."""
+    rows = await reader.fetch_all(f"SELECT {_CLASS} FROM google_classes WHERE issuer_id = :issuer_id ORDER BY id LIMIT :limit",
+                                  {"issuer_id": issuer_id, "limit": limit})
+    return [_class(row) for row in rows]
+
+
 async def insert_class(tx: Transaction, values: Mapping[str, Any]) -> None:
     """Nothing happens where the programme has one at this issuer."""
     await tx.execute(_INSERT_CLASS, values)

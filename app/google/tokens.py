@@ -3,8 +3,6 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
-import jwt
-
 from app.clock import Clock
 from app.google.accounts import TOKENS, Issuer
 from app.google.client import Answer, Wire
@@ -62,6 +60,8 @@ class Tokens:
 
 def sign(issuer: Issuer, claims: dict[str, Any]) -> str:
     """A JWT under the account's key, RS256, compact."""
+    import jwt  # loaded where it is used: a server without Google does not pay for it
+
     account = issuer.account
     return jwt.encode(claims, account.key, algorithm="RS256", headers={"kid": account.key_id} if account.key_id else None)
 

@@ -12,6 +12,7 @@ from app.clock import from_ms, rfc3339
 from app.context import Context
 from app.customers import service as customers
 from app.enrolment.service import Told
+from app.google import service as google
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
 from app.ledger.shown import UNITS
@@ -64,7 +65,8 @@ async def card(here: Context, drawn: cards.Card, language: str, now: datetime, b
         pending=shapes.Pending(**shown(held.pending)),
         tier=tier(seen.rules, levels.find(seen.rules.levels, seen.standing.level), language),
         expiring=[shapes.Expiring(end.unit, end.amount, rfc3339(end.at)) for end in ending],
-        wallets=shapes.Wallets(await registrations.count_devices(here.db, drawn.business_id, drawn.id), 0),
+        wallets=shapes.Wallets(await registrations.count_devices(here.db, drawn.business_id, drawn.id),
+                               await google.count_held(here.db, drawn.business_id, drawn.id)),
         hints=words.hints(seen, language), created_at=rfc3339(drawn.created_at),
         vouchers=vouchers(here, seen.vouchers, catalogue or {}, language), member_until=rfc3339(until) if until else None,
         favourite=await _favourite(here, drawn, seen.rules, now))
