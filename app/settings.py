@@ -225,11 +225,16 @@ class _Reader:
         return tuple(found)
 
     def pem(self, name: str) -> bytes:
+        """A certificate or a key; hosts that take one line a variable write the text's line ends as \\n."""
+        content = self.file(name)
+        return content.replace(b"\\n", b"\n") if self.environ.get(name + "_PEM") else content
+
+    def file(self, name: str) -> bytes:
         content, path = self.environ.get(name + "_PEM", "").strip(), self.text(name)
         if content and path:
             self.mistakes.append(f"{name} and {name}_PEM are both set. Keep one of them.")
         if content or not path:
-            return content.replace("\\n", "\n").encode()
+            return content.encode()
         try:
             return Path(path).read_bytes()
         except OSError as exc:
@@ -243,7 +248,7 @@ class _Reader:
 
     def google(self, demo: bool) -> dict[str, Any]:
         """Google's five; http is for a fake on this machine only."""
-        issuer, account = self.text("TESSERA_GOOGLE_ISSUER"), self.pem("TESSERA_GOOGLE_ACCOUNT")
+        issuer, account = self.text("TESSERA_GOOGLE_ISSUER"), self.file("TESSERA_GOOGLE_ACCOUNT")
         if issuer and not (issuer.isascii() and issuer.isdigit()):
             self.mistakes.append(f"TESSERA_GOOGLE_ISSUER is “{issuer}”; it must be the digits that Google's console shows.")
         if bool(issuer) != bool(account):

@@ -2,30 +2,20 @@
 import argparse
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import timedelta
 
 from app import secrets, start
 from app.commands import shared, store
+from app.commands.examining.address import public_address
+from app.commands.examining.apple import apple
+from app.commands.examining.google import google
+from app.commands.examining.line import Line
 from app.context import Context
 from app.db import library
 from app.errors import SettingsError, TesseraError
 from app.settings import Settings
 
-ASK_SECONDS = 5.0
-DEVICE_LINES = 3
 CLOCK_SLACK = timedelta(minutes=2)
-
-
-class Line(NamedTuple):
-    """level: ok | warn | fail; what: the state of things; advice: what to do, empty where nothing."""
-
-    level: str
-    what: str
-    advice: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.level:<5} {self.what}" + (f"\n      {self.advice}" if self.advice else "")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,9 +47,8 @@ async def examine() -> list[Line]:
         async with start.opened(here, readonly=True) as context:
             lines.append(Line("ok", "The key ring fits the database, and the schema fits this program."))
             lines += [line async for line in database(context)]
-            lines += apple(here, context.clock.now())
-            lines += [line async for line in pushes(context)]
-            lines += [line async for line in devices(context)]
+            lines += [line async for line in apple(context)]
+            lines += [line async for line in google(context)]
     except (SettingsError, TesseraError) as exc:
         lines.append(Line("fail", str(exc)))
     return [*lines, *gateways(here), *[line async for line in public_address(here)]]
@@ -99,43 +88,6 @@ async def database(context: Context) -> AsyncIterator[Line]:
         yield Line("ok", f"The clock says {context.clock.now():%Y-%m-%d %H:%M} UTC.")
 
 
-def apple(here: Settings, now: datetime) -> Iterator[Line]:
-    """Chain, UID, OU and days left of the pass certificate."""
-    if not here.apple_certificate:
-        yield Line("warn", "There is no Apple certificate: cards have a page, but no pass for Apple Wallet.",
-                   "certs.example/README.md leads through it.")
-        return
-    from app.certificates.signer import PassSigner
-
-    try:
-        signer = PassSigner.load(here.apple_certificate, here.apple_key, here.apple_key_password or None, here.apple_wwdr)
-    except SettingsError as exc:
-        yield Line("fail", str(exc), "certs.example/README.md says where each file comes from.")
-        return
-    levels = {"good": "ok", "soon": "warn", "wrong": "fail"}
-    for finding in signer.findings(now):
-        yield Line(levels[finding.level], finding.sentence)
-
-
-async def pushes(context: Context) -> AsyncIterator[Line]:
-    """What Apple's push servers refuse."""
-    from app.push import service as push
-
-    for trouble in await push.troubles(context.db):
-        yield Line("fail" if trouble.needs_person else "warn", trouble.sentence,
-                   "Phones learn of changes late. Is the certificate the right one and still valid, and can this machine reach "
-                   f"{context.settings.apns}?" if trouble.needs_person else "They are tried again by themselves.")
-
-
-async def devices(context: Context) -> AsyncIterator[Line]:
-    """What phones complain of: they tell their owners nothing."""
-    from app.registrations import service as registrations
-
-    for log in await registrations.recent_logs(context.db, context.clock.now(), DEVICE_LINES):
-        yield Line("warn", f"A phone reported: {log.message}", "Phones report what keeps a pass from updating; "
-                   f"`{log.serial_number or log.pass_type_identifier}` is the pass that it is about.")
-
-
 def gateways(here: Settings) -> Iterator[Line]:
     carriers = [gateway.partition(":")[0] for gateway in here.sms if gateway != "console:"]
     if carriers:
@@ -148,21 +100,3 @@ def gateways(here: Settings) -> Iterator[Line]:
                    "Name a gateway, or nobody can activate a card by phone.")
     else:
         yield Line("ok", "SMS land in the demo's inbox.")
-
-
-async def public_address(here: Settings) -> AsyncIterator[Line]:
-    """Asks the server for its health at its public address, as a phone would."""
-    import httpx2
-
-    try:
-        async with httpx2.AsyncClient(timeout=ASK_SECONDS) as client:
-            answer = await client.get(here.address("/health"))
-        told = answer.json()
-    except (httpx2.HTTPError, ValueError) as exc:
-        yield Line("warn", f"{here.url} does not answer from here ({type(exc).__name__}).",
-                   "Is the server running, and does TESSERA_URL name what phones can reach?")
-        return
-    yield Line("ok", f"{here.url} answers.")
-    if told.get("forwarded") == "unconfigured":
-        yield Line("warn", "Requests carry X-Forwarded-For from a proxy that is not in TESSERA_PROXIES: limits count all visitors as one.",
-                   "Put the proxy's address into TESSERA_PROXIES, such as 127.0.0.1.")

@@ -21,6 +21,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "data"
     monkeypatch.setenv("TESSERA_DATA", str(folder))
     monkeypatch.setenv("TESSERA_URL", "https://cards.example.com")
+    monkeypatch.setenv("TESSERA_APNS", "https://127.0.0.1:9")     # nobody: no test asks Apple
     return folder
 
 

@@ -27,7 +27,7 @@ def test_a_healthy_server_without_apple_or_sms_is_told_what_is_missing(run: Run,
     assert "fail" not in said
     assert "There is no Apple certificate" in said
     assert "No SMS leaves this server" in said
-    assert "https://cards.example.com does not answer from here" in said
+    assert "The name cards.example.com leads nowhere" in said
 
 
 def test_wrong_settings_are_told_one_by_one(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
