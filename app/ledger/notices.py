@@ -40,6 +40,8 @@ async def mature_due(db: Database, now: datetime) -> int:
 async def warn_due(db: Database, now: datetime) -> int:
     """An event `balance.expiring` for each account and end that comes nearer than one of its programme's warn_days; returns how many.
 
+    Its newest card is told too: a wallet that can announce an end (Google's) asks for it then.
+
     Once for each end and number of days, whatever runs again; where several numbers have passed at once (the server was off), only
     for the smallest. Details: days, ends_at, amounts (unit → how much ends). What was put in later than so many days before its
     end is warned of by the smaller numbers alone.
@@ -103,6 +105,7 @@ async def _warn(tx: Transaction, page: Sequence[Place], days: int, offered: dict
         details = {"days": days, "ends_at": rfc3339(from_ms(end)), "amounts": amounts[end, account_id]}
         events.append((accounts[account_id]["business_id"], its[-1][1], None, details))
     await updates.emit_many(tx, BALANCE_EXPIRING, events, now)
+    await updates.append_many(tx, [(business_id, card_id) for business_id, card_id, _, _ in events], now)
     return len(events)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from app.db import write_transaction
 from app.ledger import notices, service
+from app.updates.service import newest_of, number_pending
 from tests.ledger.moving import DAY, give, take
 from tests.money import NOON, RULES, add_card, make_bed
 
@@ -49,7 +50,10 @@ async def test_each_end_is_warned_of_once_for_each_number_of_days(db, bed):
 async def test_what_was_spent_meanwhile_is_not_warned_of(db, bed):
     end = NOON + 40 * DAY
     await give(db, bed, end=end, points=5)
+    before = await newest_of(db, bed.card_id)
     assert await service.warn_due(db, end - 30 * DAY) == 1
+    await number_pending(db)
+    assert await newest_of(db, bed.card_id) > before, "the card's wallets are told"
     await take(db, bed, points=3, at=NOON + 11 * DAY)
     assert await service.warn_due(db, end - 7 * DAY) == 1
     await take(db, bed, points=2, at=NOON + 35 * DAY)
