@@ -8,8 +8,8 @@ Kind = Literal["logo", "icon", "strip"]
 KINDS: tuple[Kind, ...] = ("logo", "icon", "strip")
 MOST_BYTES = 2 * 1024 * 1024
 MOST_SIDE = 4096
-# Below this a picture would be blown up more than a phone forgives: pixels of the shorter and the longer side.
-LEAST: dict[Kind, tuple[int, int]] = {"logo": (20, 40), "icon": (58, 58), "strip": (144, 375)}
+# Below this a picture would be blown up more than a phone forgives: width and height in pixels.
+LEAST = {"logo": (20, 20), "icon": (58, 58), "strip": (375, 144)}
 
 SUFFIXES = ("", "@2x", "@3x")
 NAMES: dict[Kind, tuple[str, ...]] = {
@@ -66,8 +66,8 @@ def sniff(kind: str, data: bytes) -> Sniffed:
         raise refused(kind, BROKEN)
     if max(found.width, found.height) > MOST_SIDE:
         raise refused(kind, TOO_LARGE, "too_large", **shown)
-    shorter, longer = LEAST[kind if kind in LEAST else "logo"]  # type: ignore[index]
-    if min(found.width, found.height) < shorter or max(found.width, found.height) < longer:
+    least_width, least_height = LEAST[kind]
+    if found.width < least_width or found.height < least_height:
         raise refused(kind, TOO_SMALL, "too_small", **shown)
     return found
 
@@ -89,7 +89,7 @@ def _wide(data: bytes) -> str:
     """The beginning of a text in UTF-16, in lower case; "" for anything else."""
     if not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return ""
-    return data[:4096].decode("utf-16", "ignore").lstrip().lower()
+    return data[:4096].decode("utf-16", "ignore").lstrip("\ufeff \t\r\n").lower()
 
 
 def _png(kind: str, data: bytes) -> Sniffed | None:
