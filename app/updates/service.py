@@ -1,7 +1,7 @@
 """Telling the rest of the server, by rows that commit with the change, that a card changed or that something happened."""
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,14 +13,18 @@ from app.text import N_
 from app.updates import store
 from app.updates.store import Update, find_cursor, hold_cursor, move_cursor, newest, newest_of, set_cursor, since
 
-__all__ = ["Update", "append", "append_many", "emit", "emit_many", "find_cursor", "hold_cursor", "lift", "move_cursor", "newest",
-           "newest_of", "number_pending", "set_cursor", "since", "wait_for_number"]
+__all__ = ["LAG_MOST", "Update", "append", "append_many", "emit", "emit_many", "find_cursor", "forget_old", "hold_cursor", "lift",
+           "move_cursor", "newest", "newest_of", "number_pending", "set_cursor", "since", "wait_for_number"]
 
 NUMBERED = "updates"            # channel: numbered rows exist
 WAITING = "update_queue"        # channel: rows wait to be numbered
 BATCH = 500
 RESTORE_LIFT = 2**32
 WAIT_SECONDS = 2.0
+# A reader whom no update concerned for so long writes its cursor nevertheless: what it has read can be forgotten.
+LAG_MOST = 10_000
+KEPT_FOR = timedelta(days=90)
+FORGOTTEN_AT_ONCE = 500
 
 
 class NotNumberedYet(Unavailable):
@@ -93,6 +97,18 @@ async def wait_for_number(db: Database, registration_id: int, after: int, second
 async def lift(tx: Transaction, by: int = RESTORE_LIFT) -> int:
     """After a restore: every number from now on is beyond every tag that devices may hold; returns the floor."""
     return await store.lift(tx, by)
+
+
+async def forget_old(db: Database, now: datetime) -> int:
+    """Delete updates older than KEPT_FOR that every reader has passed; returns how many. The newest number of each card stays.
+
+    A few hundred a transaction, so that tills never wait for it.
+    """
+    # The newest row stays whatever its age: the next number is counted from it.
+    until, before, total = min(await store.reached(db), await newest(db)), to_ms(now - KEPT_FOR), 0
+    while deleted := await write_transaction(db, lambda tx: store.forget(tx, until, before, FORGOTTEN_AT_ONCE)):
+        total += deleted
+    return total
 
 
 async def emit(tx: Transaction, business_id: int, kind: str, now: datetime, *, card_id: int | None = None,

@@ -45,6 +45,12 @@ _HOLD_CURSOR = """
 INSERT INTO cursors(name, number) VALUES (:name, 0) ON CONFLICT (name) DO UPDATE SET number = cursors.number RETURNING number"""
 _SET_CURSOR = """
 INSERT INTO cursors(name, number) VALUES (:name, :number) ON CONFLICT (name) DO UPDATE SET number = excluded.number"""
+_REACHED = "SELECT MIN(number) FROM cursors WHERE name IN ('push', 'google')"
+# The oldest numbers alone are looked at: where none of them is old enough, nothing is.
+_FORGET = """
+DELETE FROM updates WHERE number IN (
+  SELECT number FROM (SELECT number, at FROM updates WHERE number < :until ORDER BY number LIMIT :limit) AS oldest WHERE at < :before)
+RETURNING number"""
 _EMIT = """
 INSERT INTO events(business_id, kind, card_id, operation_id, customer_id, enrolment_id, details, at)
 VALUES (:business_id, :kind, :card_id, :operation_id, :customer_id, :enrolment_id, :details, :at)"""
@@ -133,6 +139,16 @@ async def hold_cursor(tx: Transaction, name: str) -> int:
 async def set_cursor(tx: Transaction, name: str, number: int) -> None:
     """To where it says, also backwards: for cursors of two numbers, whose second begins again."""
     await tx.execute(_SET_CURSOR, {"name": name, "number": number})
+
+
+async def reached(db: Database) -> int:
+    """Up to which number every reader of updates has come; 0 where none has begun. A reader without a cursor begins at the newest."""
+    return await db.fetch_val(_REACHED) or 0
+
+
+async def forget(tx: Transaction, until: int, before_ms: int, limit: int) -> int:
+    """Delete what is numbered below `until` and older than `before_ms` among the `limit` oldest; returns how many."""
+    return len(await tx.fetch_all(_FORGET, {"until": until, "before": before_ms, "limit": limit}))
 
 
 async def emit(tx: Transaction, values: dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -112,3 +113,30 @@ async def test_an_event_is_kept_with_the_change_it_tells_of(db):
         tx, bed.business_id, "card.blocked", NOON, card_id=bed.card_id, details={"why": "lost"}))
     row = await db.fetch_one("SELECT kind, card_id, details FROM events")
     assert tuple(row) == ("card.blocked", bed.card_id, '{"why":"lost"}')
+
+
+async def test_updates_are_forgotten_once_they_are_old_and_every_reader_has_passed_them(db, monkeypatch):
+    monkeypatch.setattr(service, "FORGOTTEN_AT_ONCE", 2)
+    bed, old = await make_bed(db), NOON - timedelta(days=91)
+    for at in (old, old, old, old, old, NOON):
+        await write_transaction(db, lambda tx, at=at: service.append(tx, bed.business_id, bed.card_id, at))
+    await service.number_pending(db)
+    assert await service.forget_old(db, NOON) == 0          # nobody has read them
+    await write_transaction(db, lambda tx: service.move_cursor(tx, "push", 5))
+    await write_transaction(db, lambda tx: service.move_cursor(tx, "google", 4))
+    await write_transaction(db, lambda tx: service.move_cursor(tx, "a cursor of moments", 1))
+    assert await service.forget_old(db, NOON) == 3
+    assert [update.number for update in await service.since(db, 0, 10)] == [4, 5, 6]
+    await write_transaction(db, lambda tx: service.move_cursor(tx, "google", 6))
+    await write_transaction(db, lambda tx: service.move_cursor(tx, "push", 6))
+    assert await service.forget_old(db, NOON) == 2
+
+
+async def test_numbers_go_on_after_all_old_updates_are_forgotten(db):
+    bed = await make_bed(db)
+    for _ in range(3):
+        await change(db, bed)
+    await write_transaction(db, lambda tx: service.move_cursor(tx, "push", 3))
+    assert await service.forget_old(db, NOON + timedelta(days=400)) == 2
+    await change(db, bed)
+    assert await service.newest(db) == 4 and await service.newest_of(db, bed.card_id) == 4
