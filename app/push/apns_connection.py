@@ -6,13 +6,14 @@ answer's body is believed to be anything at all.
 import asyncio
 import json
 import ssl
+import struct
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import AllowedStreamIDs, ConnectionInputs, H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
@@ -25,12 +26,15 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import ProtocolError
-from hpack import HeaderTuple, NeverIndexedHeaderTuple
+from h2.stream import StreamInputs
 
+from app.push.header_blocks import HeaderBlocks
 from app.push.rules import CONFIGURATION_REASONS, Kind, PushResult, kind_of
 
 BODY = b"{}"  # Apple, "Adding a Web Service to Update Passes": an empty JSON dictionary; no text can be pushed
 ERROR_BODY_MOST = 4096
+_FRAME = struct.Struct(">HBBBI")         # length in three bytes, kind, flags, stream (RFC 9113, 4.1)
+DATA, HEADERS, END_STREAM, END_HEADERS = 0x0, 0x1, 0x1, 0x4
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,36 @@ class Owner(Protocol):
 
 
 class _Connection(H2Connection):
-    """h2 forgets the open streams at a GOAWAY, but those up to last_stream_id are still answered (RFC 9113, 6.8)."""
+    """h2, which reads all frames and knows the streams; the two frames of a push, always the same, are written here."""
+
+    def post(self, stream_id: int, block: bytes) -> None:
+        """Open a stream with the header block that `HeaderBlocks` made; its body follows with `end`."""
+        if len(block) > self.max_outbound_frame_size:
+            self.send_headers(stream_id, [(b":method", b"POST"), (b"block", block)])
+            return
+        self.state_machine.process_input(ConnectionInputs.SEND_HEADERS)
+        stream = self._begin_new_stream(stream_id, AllowedStreamIDs.ODD)
+        stream.state_machine.process_input(StreamInputs.SEND_HEADERS)
+        self._data_to_send += _FRAME.pack(len(block) >> 8, len(block) & 0xFF, HEADERS, END_HEADERS, stream_id) + block
+
+    def end(self, stream_id: int, body: bytes) -> None:
+        """The body and the end of what we say; the caller has looked at the window."""
+        self.state_machine.process_input(ConnectionInputs.SEND_DATA)
+        stream = self.streams[stream_id]
+        stream.state_machine.process_input(StreamInputs.SEND_DATA)
+        stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
+        stream.outbound_flow_control_window -= len(body)
+        self.outbound_flow_control_window -= len(body)
+        self._data_to_send += _FRAME.pack(0, len(body), DATA, END_STREAM, stream_id) + body
+
+    @property
+    def open_outbound_streams(self) -> int:
+        """h2 walks all streams for every new one; far below the limit, how many it remembers is enough."""
+        remembered = len(self.streams)
+        return remembered if remembered < self.remote_settings.max_concurrent_streams else self._open_streams(1)
 
     def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
+        """h2 forgets the open streams at a GOAWAY, but those up to last_stream_id are still answered (RFC 9113, 6.8)."""
         state = self.state_machine.state
         outbound = self.data_to_send()
         frames, events = super()._receive_goaway_frame(frame)
@@ -105,10 +136,12 @@ class ApnsConnection(asyncio.Protocol):
         self.ended = False  # nothing new goes out on it; streams already open may still be answered
         self._is_shut = False
         self._owner, self._limits = owner, limits
-        self._fixed = [HeaderTuple(b":method", b"POST"), HeaderTuple(b":scheme", b"https"), HeaderTuple(b":authority", authority.encode())]
-        self._always = [HeaderTuple(name, value) for name, value in headers]
+        self._fixed = ((b":method", b"POST"), (b":scheme", b"https"), (b":authority", authority.encode()))
+        self._always = tuple(headers)
         self._http = _Connection(H2Configuration(
-            client_side=True, header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False))
+            client_side=True, header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False,
+            validate_inbound_headers=False, normalize_inbound_headers=False))     # only :status is read, and doubted anyway
+        self._http.encoder = self._blocks = HeaderBlocks()
         self._streams: dict[int, Request] = {}
         self._unsent: dict[int, None] = {}  # streams whose body waits for the server's window, in order
         self._transport: asyncio.Transport | None = None
@@ -133,15 +166,10 @@ class ApnsConnection(asyncio.Protocol):
         self._streams[stream_id] = request
         self._used_at = self.loop.time()
         path = b"/3/device/" + quote(request.push_token, safe="").encode()
-        self._http.send_headers(stream_id, [
-            *self._fixed,
-            # A token seen once only must not push the useful headers out of the compression table.
-            NeverIndexedHeaderTuple(b":path", path),
-            HeaderTuple(b"apns-topic", request.topic.encode()),
-            *self._always,
-            HeaderTuple(b"apns-expiration", b"%d" % request.expires),
-            NeverIndexedHeaderTuple(b"apns-id", request.apns_id.encode()),
-        ])
+        block = self._blocks.block(
+            self._fixed, path, ((b"apns-topic", request.topic.encode()), *self._always, (b"apns-expiration", b"%d" % request.expires)),
+            request.apns_id.encode())
+        self._http.post(stream_id, block)
         self._unsent[stream_id] = None
         self._send_bodies()
 
@@ -250,7 +278,7 @@ class ApnsConnection(asyncio.Protocol):
         for stream_id in list(self._unsent):
             if self._http.local_flow_control_window(stream_id) < len(BODY):
                 break
-            self._http.send_data(stream_id, BODY, end_stream=True)
+            self._http.end(stream_id, BODY)
             del self._unsent[stream_id]
         self._mark()
 

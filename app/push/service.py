@@ -34,8 +34,6 @@ KEPT_BY_APNS = timedelta(days=1)
 CONFIGURATION_PAUSE = timedelta(minutes=20)
 REPEATS_EVERY = timedelta(minutes=1)
 REPEATS_AT_ONCE = 500
-# A cursor on disk that lags further than this is written although no phone is concerned: old updates can be forgotten.
-CURSOR_LAG = 10_000
 LOOK_SECONDS = 0.25             # while one pass type waits for its connection, the others are looked after so often
 WAITING_LONG = timedelta(minutes=10)
 
@@ -143,7 +141,7 @@ async def read_updates(made: Pusher) -> None:
 
         # Most changes are of cards on no phone: for those a sale costs no second commit. The cursor on disk then lags,
         # and a restart only reads some numbers again.
-        if until - made.kept >= CURSOR_LAG or await store.concerns_any(db, after, until):
+        if until - made.kept >= updates.LAG_MOST or await store.concerns_any(db, after, until):
             await write_transaction(db, act)
             made.kept = until
         made.cursor = until

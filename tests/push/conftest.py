@@ -13,7 +13,7 @@ from app.demo.fakes.apns import FakeApns
 from app.push.apns import ApnsClient, tls_context
 from app.push.apns_connection import Limits
 
-TOPIC = "pass.example.tessera.test"
+TOPIC, OTHER_TOPIC = "pass.example.tessera.test", "pass.example.other.test"
 
 # Real waits, but short ones. A dead connection is noticed in a tenth of a second only where a test asks for that:
 # a busy machine is no black hole.
@@ -25,6 +25,13 @@ SHARP = replace(QUICK, silence=0.05, pong=0.05)
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> DemoCertificates:
     return make_demo_certificates(
         tmp_path_factory.mktemp("apns"), pass_type_identifier=TOPIC, team_identifier="TESSERA001", now=datetime.now(UTC))
+
+
+@pytest.fixture(scope="session")
+def more_certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DemoCertificates]:
+    """Of another pass type, and a second one of the first."""
+    return {topic: make_demo_certificates(tmp_path_factory.mktemp("more"), pass_type_identifier=topic, team_identifier="TESSERA001",
+                                          now=datetime.now(UTC)) for topic in (TOPIC, OTHER_TOPIC)}
 
 
 @pytest.fixture
@@ -64,3 +71,11 @@ def chain_file(certificates: DemoCertificates, tmp_path: Path) -> Path:
     path = tmp_path / "chain.pem"
     path.write_bytes(chain_of(certificates))
     return path
+
+
+@pytest.fixture
+async def world(db, certificates: DemoCertificates, more_certificates: dict[str, DemoCertificates], tmp_path: Path):  # type: ignore[no-untyped-def]
+    from tests.push import worlds
+
+    async for made in worlds.living(db, certificates, more_certificates, tmp_path):
+        yield made

@@ -56,6 +56,12 @@ async def test_many_pushes_share_one_connection(apns, client):
     assert apns.connections == 1
 
 
+async def test_a_token_longer_than_a_frame_is_refused_by_apns_and_harms_no_other(apns, client):
+    results = await push_many(client, [apns.issue_token(), "f" * 40_000, apns.issue_token()])
+    assert [result.reason for result in results] == ["", "BadDeviceToken", ""]
+    assert apns.connections == 1
+
+
 async def test_httpx2_is_answered_the_same_as_our_client(apns, client, certificates, chain_file):
     token, ended = apns.issue_token(), apns.issue_token()
     apns.uninstall(ended, NOON)
