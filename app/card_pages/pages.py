@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import errors, secrets
 from app.benefits import promo
-from app.card_pages import friends, google, holdings, rules, service
+from app.card_pages import confirming, friends, google, holdings, live_codes, lost, rules, service
 from app.card_pages.service import Opened
 from app.customers import service as customers
 from app.ledger import day_seals
@@ -52,7 +52,8 @@ async def show(request: Request) -> Response:
     view = await passes.view(here.db, here.ring, card, program, language, now)
     customer = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
     return google.let_lead(templating.render(request, "cards/card.html", {
-        "business_name": program.business_name_in(language), "brand": view.css, "view": view, "zone": program.time_zone, "now": now,
+        "business_name": program.business_name_in(language), "brand": view.css, "zone": program.time_zone, "now": now,
+        **await live_codes.shown(request, opened, view), "replaced": request.query_params.get("done") == "replaced",
         "csrf_token": bound_token(request, request.path_params["token"]), "name": customer.name or "" if customer else "",
         "status": card.status, "currency": program.currency, **await holdings.shown(here, opened, language, now),
         "favourite_action": _path(request, "/favourite"), "claim_action": _path(request, "/claim"),
@@ -80,7 +81,8 @@ async def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
         "google_action": "" if coded else addresses["google"],
         "handover_url": here.settings.address(_path(request)) if kind == "desktop" else "",
         "page_url": _path(request), "worker_url": _path(request, "/sw.js"),
-        "manifest_url": _path(request, "/manifest.webmanifest"), "details_url": _path(request, "/details"), "lost_url": "",
+        "manifest_url": _path(request, "/manifest.webmanifest"), "details_url": _path(request, "/details"),
+        "lost_url": _path(request, "/lost") if opened.card.status == "active" else "",
     }
 
 
@@ -159,10 +161,14 @@ async def confirm(request: Request) -> Response:
         secret = await service.confirm(here.db, here.ring, opened, typed, now)
     except errors.Invalid as wrong:
         return await _confirm_page(request, opened, i18n.translate(_language(request, opened), wrong.fields[0].detail))
-    if rules.way(request.query_params.get("to", "")) == "wallet":
-        answer = RedirectResponse(f"/c/{await service.own_link(here.db, here.ring, opened, now)}", 303)
+    way = rules.way(request.query_params.get("to", ""))
+    if way in ("wallet", "till"):
+        if way == "till":
+            await confirming.on_page(here.db, opened, now)
+        onward = f"/c/{await service.own_link(here.db, here.ring, opened, now)}{live_codes.DONE if way == 'till' else ''}"
     else:
-        answer = RedirectResponse(_path(request, "/details"), 303)
+        onward = _path(request, f"/{way}")
+    answer = RedirectResponse(onward, 303)
     set_cookie(answer, here.settings, _cookie_kind(request, opened), secret, rules.LIVES["confirmed"] // timedelta(seconds=1))
     return answer
 
@@ -261,6 +267,8 @@ routes = [
     *friends.routes,
     *google.routes,
     *holdings.routes,
+    *live_codes.routes,
+    *lost.routes,
     route("/c/{token}/stop", stop, who=link, name="card-pages:stop", methods=["POST"]),
     route("/c/{token}/code", send_code, who=link, name="card-pages:send-code", methods=["POST"]),
     route("/c/{token}/confirm", confirm_page, who=link, name="card-pages:confirm-page"),

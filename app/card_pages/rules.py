@@ -9,7 +9,7 @@ CODE_TRIES = 5
 # seen: the browser that activated the card finds it again; confirmed: a code was typed, the stronger side is open.
 LIVES = {"seen": timedelta(hours=24), "confirmed": timedelta(minutes=30)}
 # Where a person goes on after the code: words only, so that no address can be put in.
-WAYS = ("details", "wallet")
+WAYS = ("details", "wallet", "till", "lost")
 
 
 @dataclass(frozen=True, slots=True)

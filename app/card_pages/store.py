@@ -41,6 +41,10 @@ async def find_session(db: Database, card_id: int, token_hash: bytes, now: int) 
                               "AND expires_at > :now", {"token_hash": token_hash, "card_id": card_id, "now": now})
 
 
+async def end_sessions(tx: Transaction, card_id: int) -> None:
+    await tx.execute("DELETE FROM page_sessions WHERE card_id = :card_id", {"card_id": card_id})
+
+
 async def delete_old(tx: Transaction, before: int) -> None:
     """Codes and sessions that ended before `before` help nobody any more."""
     await tx.execute("DELETE FROM page_codes WHERE expires_at < :before", {"before": before})

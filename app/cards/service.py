@@ -253,15 +253,16 @@ async def reissue(db: Database, who: Principal, card_id: int, key: Key | None, n
     return await _once(db, who, card_id, key, "card.reissue", act, now)
 
 
-async def replace(db: Database, who: Principal, card_id: int, key: Key | None, prefix: str, now: datetime) -> Card:
+async def replace(db: Database, who: Principal, card_id: int, key: Key | None, prefix: str, now: datetime, *,
+                  allow: tuple[str, ...] = ("active", "blocked")) -> Card:
     """A new card on the same account: new number, code and links; the old pass is voided. No points move.
 
-    prefix: the programme's three digits. Raises CardProvisional, CardEnded.
+    prefix: the programme's three digits; allow: the statuses that can be replaced. Raises CardBlocked, CardProvisional, CardEnded.
     """
     numbers = IssuedNumbers.draw(prefix)
 
     async def act(tx: Transaction, card: Card) -> Card:
-        rules.check_can_change(card, allow=("active", "blocked"))
+        rules.check_can_change(card, allow=allow)
         new_id = await store.append(tx, {
             "business_id": card.business_id, "program_id": card.program_id, "account_id": card.account_id, "number": numbers.number,
             "code": numbers.code, "status": "active", "source": card.source, "issued_by_kind": who.kind, "issued_by_id": who.id,

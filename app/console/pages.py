@@ -16,6 +16,7 @@ from app.console import (
     products,
     program,
     program_closing,
+    program_codes,
     program_rules,
     program_try,
     programs,
@@ -30,6 +31,6 @@ from app.console import (
 )
 
 NOUNS = (session, today, suspicions, merging, bearers, customers, operations, programs, program, program_rules, program_try,
-         program_closing, rewards, promos, products, approvals, segments, reports, design, brand, poster, settings, people, coalition,
-         invitations, brands, audit_log)
+         program_codes, program_closing, rewards, promos, products, approvals, segments, reports, design, brand, poster, settings, people,
+         coalition, invitations, brands, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

@@ -173,4 +173,7 @@ async def page_of_browser(db: Database, ring: KeyRing, used: Enrolment, secret: 
     if used.card_id is None or await card_pages.strength_of(db, ring, used.card_id, secret, now) is None:
         return None
     card = await cards.get_card(db, used.business_id, used.card_id)
+    # A card that was replaced is a lost phone's: its browser finds no page any more.
+    if card.status not in ("active", "blocked"):
+        return None
     return await write_transaction(db, lambda tx: cards.page_link(tx, ring, card, "card", now))

@@ -11,7 +11,7 @@ from app.clock import from_ms
 from app.customers import phones
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
-from app.enrolment import activation, rules, strangers
+from app.enrolment import activation, lost, rules, strangers
 from app.enrolment.activation import Form, Invitation
 from app.enrolment.service import Wish
 from app.limits import service as limits
@@ -86,6 +86,7 @@ async def _enrol_page(request: Request, program: Program, phone: str = "", error
     return templating.render(request, "enrolment/enrol.html", {
         "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,
         "action": _address(request), "phone": phone, "prefix": phones.prefix(program.country), "error": error,
+        "lost_url": f"/e/{request.path_params['business']}/{program.slug}/lost",
         "closed": i18n.translate(language, closed) if closed else "", "zone": program.time_zone,
         "earns_until": from_ms(program.earns_until_at) if program.earns_until_at and not closed else None,
     }, status=403 if closed else 422 if error else 200, default_language=program.language)
@@ -112,6 +113,16 @@ async def ask(request: Request) -> Response:
         "phone": phone, "action": _address(request), "again_url": _address(request), "seconds": AGAIN_SECONDS,
         "inbox_url": "/demo/sms" if here.settings.demo else "",
     }, default_language=program.language)
+
+
+async def lost_page(request: Request) -> Response:
+    """GET /e/{business}/{program}/lost"""
+    return await lost.page(request, await _program(request))
+
+
+async def ask_lost(request: Request) -> Response:
+    """POST /e/{business}/{program}/lost: a link to the card of a member's number; the same page for every number."""
+    return await lost.ask(request, await _program(request))
 
 
 async def _invitation(request: Request) -> Invitation | None:
@@ -233,6 +244,8 @@ routes = [
     route("/e/{business}", ask, who=public, name="enrolment:ask", methods=["POST"]),
     route("/e/{business}/{program}", show, who=public, name="enrolment:show-program"),
     route("/e/{business}/{program}", ask, who=public, name="enrolment:ask-program", methods=["POST"]),
+    route("/e/{business}/{program}/lost", lost_page, who=public, name="enrolment:lost"),
+    route("/e/{business}/{program}/lost", ask_lost, who=public, name="enrolment:ask-lost", methods=["POST"]),
     route("/a/{link}", look, who=link, name="enrolment:look"),
     route("/a/{link}", finish, who=link, name="enrolment:finish", methods=["POST"]),
     route("/a/{link}/not-me", not_me, who=link, name="enrolment:not-me", methods=["POST"]),

@@ -1,6 +1,6 @@
 """What strangers may ask for: a card for a number, a new link for a dead one. They are told the same whatever happened."""
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app import secrets
 from app.cards import service as cards
@@ -12,14 +12,18 @@ from app.enrolment import rules, service, store
 from app.enrolment.rules import Enrolment
 from app.enrolment.service import Wish
 from app.errors import Refused, TooMany
-from app.limits.rules import LimitReached
+from app.limits import service as limits
+from app.limits.rules import Limit, LimitReached
 from app.programs import service as programs
 from app.programs.store import Program
 from app.secrets import KeyRing
 from app.settings import Settings
+from app.sms import allowances
 from app.sms import service as sms
 from app.sms.service import Order
 from app.web.principal import Principal
+
+LOST_TRIES, LOST_WINDOW = 10, timedelta(hours=1)
 
 
 async def ask(db: Database, ring: KeyRing, settings: Settings, program: Program, wish: Wish, now: datetime) -> None:
@@ -41,20 +45,51 @@ async def ask(db: Database, ring: KeyRing, settings: Settings, program: Program,
     await _quietly(db, settings, program.business_id, wish.e164, act, now)
 
 
+async def find_again(db: Database, ring: KeyRing, settings: Settings, program: Program, wish: Wish, now: datetime) -> None:
+    """Somebody lost a phone and typed its number: a member gets a link to where another card is asked for, nobody else anything.
+
+    They are told the same whatever happened, and what a message costs is counted as for an enrolment.
+    """
+    who = Principal(program.business_id, program.business_id, "shopper")
+    asked = _lost_limits(ring, settings, wish)
+
+    async def count(tx: Transaction) -> None:
+        await limits.hit(tx, asked, now)
+
+    async def act(tx: Transaction) -> None:
+        if member := await service.member_of(tx, ring, program, wish.e164):
+            await _send_card(tx, ring, settings, who, program, member, wish, now, "/lost")
+
+    # Counted for itself, so that numbers without a card and those that cannot be texted now count as well.
+    if await _quietly(db, settings, program.business_id, wish.e164, count, now):
+        await _quietly(db, settings, program.business_id, wish.e164, act, now)
+
+
+def _lost_limits(ring: KeyRing, settings: Settings, wish: Wish) -> list[Limit]:
+    """How often a network may ask. Whoever tries a demo on their own machine is not counted."""
+    if wish.address is None or (settings.demo and allowances.is_loopback(wish.address)):
+        return []
+    network = ring.lookup_hash("address", allowances.networks_of(wish.address)[0]).hex()
+    return [Limit("lost.address", network, LOST_WINDOW // timedelta(seconds=1), LOST_TRIES)]
+
+
 async def _quietly(db: Database, settings: Settings, business_id: int, e164: str,
-                   act: Callable[[Transaction], Awaitable[None]], now: datetime) -> None:
+                   act: Callable[[Transaction], Awaitable[None]], now: datetime) -> bool:
+    """Whether it was done; what stood against it is noted for the business alone."""
     try:
         await write_transaction(db, act)
+        return True
     except (TooMany, Refused) as refusal:
         why = f"limit:{refusal.limit.scope}" if isinstance(refusal, LimitReached) else refusal.code
         await sms.note_refusal(db, settings, business_id, e164, why, now)
+        return False
 
 
 async def _send_card(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, program: Program, card: Card, wish: Wish,
-                     now: datetime) -> None:
-    """Whoever has a card gets a link to it."""
+                     now: datetime, below: str = "") -> None:
+    """Whoever has a card gets a link to it. below: a page of the card's."""
     page = await cards.page_link(tx, ring, card, "card", now)
-    order = Order(program.business_id, wish.e164, "card_link", program.business_name_in(wish.language), settings.link(f"/c/{page}"),
+    order = Order(program.business_id, wish.e164, "card_link", program.business_name_in(wish.language), settings.link(f"/c/{page}{below}"),
                   wish.language, card_id=card.id, address=wish.address, poster=rules.poster_subject(program.id, wish.poster))
     await sms.queue(tx, ring, settings, who, order, now)
 

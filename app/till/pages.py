@@ -119,7 +119,10 @@ async def find(request: Request) -> Response:
     check_forgery(request, form, KIND)
     code = text_field(form, "code", 300)
     desk = await desks.desk_of(here, principal(request), language(request))
-    found = await cards.find_anywhere(here.db, here.ring, desk.who, code, desk.program.country, here.clock.now())
+    try:
+        found = await cards.find_anywhere(here.db, here.ring, desk.who, code, desk.program.country, here.clock.now())
+    except errors.TooMany as refused:
+        return await _scan(request, code, typed.said(request, refused), status=status_of(refused))
     if found.problem:
         return await _scan(request, code, i18n.translate(language(request), card_rules.PROBLEMS[found.problem]), status=422)
     if len(found.cards) > 1:

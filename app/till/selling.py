@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import errors, secrets
+from app.cards.rotation import LiveCodeNeeded
 from app.cards.service import Card
 from app.idempotency.rules import Key
 from app.money import parse_major
@@ -24,7 +25,7 @@ from app.sales.rules import ConfirmationNeeded, QuoteChanged
 from app.standing import service as standings
 from app.text import N_
 from app.till import desk as desks
-from app.till import elsewhere, results, showing, typed
+from app.till import elsewhere, proving, results, showing, typed
 from app.web import i18n, routing, templating
 from app.web.forms import check_forgery, csrf_token, read_form, text_field
 from app.web.principal import Principal
@@ -70,22 +71,43 @@ async def _card(request: Request, card: Card, who: Principal, *, form: FormData 
 
 
 async def act_on_card(request: Request) -> Response:
-    """POST /till/cards/{card}: `act` is a key of ACTS, undo, or edit: back from the quote with what was typed."""
+    """POST /till/cards/{card}: `act` is a key of ACTS, undo, edit: back from the quote with what was typed, or one of proving's."""
     form = await read_form(request)
     check_forgery(request, form, KIND)
     (card, who), act = await _card_and_who(request), text_field(form, "act", 20)
     try:
-        if act == "undo":
-            return await undo(request, form, card_path(request, card))
-        if act == "edit":
-            return await _card(request, card, who, form=form)
-        if act in ("earn", "redeem"):
-            return await _buy(request, card, who, act, form)
-        if act not in ACTS:
-            raise errors.Invalid(NO_SUCH_ACT)
-        return await ACTS[act](request, card, who, form)
+        if act == "text":
+            return await proving.ask(request, card, who, form)
+        if act == "prove":
+            return await _proved(request, card, who, form)
+        return await _act(request, card, who, act, form)
+    except LiveCodeNeeded:
+        return await proving.page(request, card, who, form, act)
     except REFUSALS as refused:
         return await _card(request, card, who, form=form, wrong=typed.wrong_of(request, refused), status=status_of(refused))
+
+
+async def _act(request: Request, card: Card, who: Principal, act: str, form: FormData) -> Response:
+    if act == "undo":
+        return await undo(request, form, card_path(request, card))
+    if act == "edit":
+        return await _card(request, card, who, form=form)
+    if act in ("earn", "redeem"):
+        return await _buy(request, card, who, act, form)
+    if act not in ACTS:
+        raise errors.Invalid(NO_SUCH_ACT)
+    return await ACTS[act](request, card, who, form)
+
+
+async def _proved(request: Request, card: Card, who: Principal, form: FormData) -> Response:
+    """What was refused is done after all, if the card is at hand now."""
+    then = text_field(form, "then", 20)
+    if error := await proving.prove(request, card, who, form):
+        return await proving.page(request, card, who, form, then, error=error, status=422)
+    try:
+        return await _act(request, card, who, then, form)
+    except LiveCodeNeeded:
+        return await proving.not_yet(request, card, who, form, then)
 
 
 # A purchase.

@@ -28,7 +28,7 @@ function take(code) {
 async function look(detector) {
   if (!stream) return;
   const found = film.readyState >= 2 ? await detector.detect(film).catch(() => []) : [];
-  const code = found.map(one => one.rawValue.trim()).find(text => /^\d{16}$/.test(text));
+  const code = found.map(one => one.rawValue.trim()).find(text => /^\d{16}(\d{8})?$/.test(text));
   if (code && stream) take(code);
   else requestAnimationFrame(() => look(detector));
 }
