@@ -24,7 +24,8 @@ HOST = "https://google.test"
 
 
 class Network(httpx2.AsyncBaseTransport):
-    """The way to the fake. is_down: nothing arrives; lost: so many next changes arrive, and their answers do not."""
+    """The way to the fake. is_down: nothing arrives; lost: so many next changes arrive, and their answers do not; lost_on:
+    of those whose address holds this."""
 
     def __init__(self, fake: FakeGoogle) -> None:
         async def answer(request: Request) -> Response:
@@ -32,14 +33,14 @@ class Network(httpx2.AsyncBaseTransport):
 
         app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST", "PUT", "PATCH"])])
         self.inner = httpx2.ASGITransport(app=app)
-        self.is_down, self.lost, self.sent = False, 0, 0
+        self.is_down, self.lost, self.lost_on, self.sent = False, 0, "walletobjects", 0
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.sent += 1
         if self.is_down:
             raise httpx2.ConnectError("down")
         answer = await self.inner.handle_async_request(request)
-        if self.lost and request.method != "GET" and "walletobjects" in request.url.path:
+        if self.lost and request.method != "GET" and self.lost_on in request.url.path:
             self.lost -= 1
             raise httpx2.ReadTimeout("no answer")
         return answer
