@@ -57,7 +57,8 @@ Tessera demo, in {context.settings.data.absolute()}
   Enrolment page   {told["enrol"]}
   Till             {told["till"]["url"]}   {told["till"]["email"]}  {told["till"]["password"]}
   Console          {told["console"]["url"]}   {told["console"]["email"]}  {told["console"]["password"]}
-  Demo phones      {told["phone"]}   {context.settings.address("/demo/android")}
+  Demo phone       {told["phone"]}
+  Android phone    {context.settings.address("/demo/android")}
   SMS inbox        {context.settings.address("/demo/sms")}
 
 Ctrl+C stops it; everything stays for the next start.

@@ -60,7 +60,8 @@ def driven(api: Any) -> dict[str, Any]:
     classes, objects = api.loyaltyclass(), api.loyaltyobject()
     return {
         "missing": tried(objects.get(resourceId=OBJECT_ID)), "classless": tried(objects.insert(body=OBJECT)),
-        "class": tried(classes.insert(body=CLASS)), "object": tried(objects.insert(body=OBJECT)), "again": tried(objects.insert(body=OBJECT)),
+        "class": tried(classes.insert(body=CLASS)), "object": tried(objects.insert(body=OBJECT)),
+        "again": tried(objects.insert(body=OBJECT)),
         "typo": tried(objects.patch(resourceId=OBJECT_ID, body={"loyaltyPonts": {}})),
         "patched": tried(objects.patch(resourceId=OBJECT_ID, body={"loyaltyPoints": {"label": "Points", "balance": {"int": 9}}})),
         "message": tried(objects.addmessage(resourceId=OBJECT_ID, body={"message": {"header": "Hello", "body": "A cup waits"}})),
