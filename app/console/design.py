@@ -76,7 +76,9 @@ async def publish(request: Request) -> Response:
     try:
         content = content_of(typed, program.time_zone, shown)
     except Invalid as refused:
-        return await _design(request, shown, typed, wrong=frame.sentences_of(request, refused))
+        # Said on top too: the field may lie far below.
+        wrong = {"": frame.said(request, refused.detail), **frame.sentences_of(request, refused)}
+        return await _design(request, shown, typed, wrong=wrong)
     if content != shown:
         await passes.publish_design(here.db, principal(request), program.id, content, here.clock.now())
     return frame.to(f"{DESIGN}?program={here.ids.encode('program', program.id)}&done=1")

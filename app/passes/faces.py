@@ -37,7 +37,7 @@ EVER = timedelta(days=36_500)
 # Never issued, so that a picture on a page can never be somebody's card.
 SAMPLE_CODE = "9999000000000004"
 SAMPLE_POINTS = 320
-SAMPLE_DAY = date(2026, 12, 31)
+SAMPLE_DAY, SAMPLE_SALE = date(2026, 12, 31), date(2026, 11, 22)
 
 
 async def drawn(reader: Reader, ring: KeyRing, card: Card, program: Program, now: datetime,
@@ -208,8 +208,10 @@ def sample(rules: ProgramRules, currency: str, language: str) -> CardFace:
         missing = {"next_minor" if rules.levels.measure == "spend" else "next_count": max(1, following.missing // 4)}
     available = {"points": SAMPLE_POINTS, "money": money, "visits": 4, "donated": rules.charity.a_visit_minor * 12 if rules.charity else 0,
                  "stamps": rules.stamps.card.size // 2 if rules.stamps else 0}
+    unit, amount = ("stamps", 1) if rules.stamps else ("points", 25) if rules.unit == "points" and has_balance(rules) else ("paid", money)
     return CardFace(
         SAMPLE_CODE, SAMPLE_POINTS, worth_minor(available[rules.unit], rules), currency, name, **_counted(rules, available),
         level=level.key if level else None, valid_until=SAMPLE_DAY if rules.membership else None,
+        history=(HistoryLine(SAMPLE_SALE, "sale", amount, unit),),
         vouchers=1 if shown.has_vouchers(rules) else None, voucher_until=SAMPLE_DAY if shown.has_vouchers(rules) else None,
         expires_on=SAMPLE_DAY if rules.gift or shown.has_visits(rules) else None, **missing, **_shares(rules, level, True))
