@@ -30,6 +30,13 @@ def test_a_stamp_more_changes_the_picture_and_the_same_count_never_does():
     assert draw_stamps(COLOURS, 6, 3)["strip@2x.png"] == pictures[3]
 
 
+def test_a_picture_is_drawn_once_for_its_colours_and_count_and_not_kept_for_ever():
+    draw_stamps.cache_clear()
+    assert draw_stamps(COLOURS, 6, 3) is draw_stamps(default_content("another").colours(), 6, 3)
+    assert (draw_stamps.cache_info().misses, draw_stamps.cache_info().hits) == (1, 1)
+    assert draw_stamps.cache_info().maxsize == 256
+
+
 @pytest.mark.parametrize("have", [-1, 0, 30, 31])
 def test_the_pictures_have_the_sizes_that_apple_asks_for_whatever_is_counted(have):
     pictures = draw_stamps(COLOURS, 30, have)

@@ -5,6 +5,7 @@ import pytest
 
 from app.designs.template import FOLDER, load
 from app.errors import SettingsError
+from app.programs.kinds import KINDS
 
 every_design = pytest.mark.parametrize("name", sorted(place.name for place in FOLDER.iterdir() if place.is_dir()))
 BELOW = '\n[[fields]]\nkey = "{key}"\nlabel = "name_label"\nvalue = "vouchers"\nformat = "number"\napple = "{place}"\n'
@@ -27,6 +28,11 @@ def test_the_points_design_is_complete():
     assert (template.kind, template.style, template.languages) == ("points", "storeCard", ("en", "ru"))
     assert [field.key for field in template.fields if field.apple == "header"] == ["points"]
     assert len(template.images) == 9
+
+
+def test_every_kind_has_a_design_and_every_design_a_kind():
+    assert {kind.template for kind in KINDS.values()} == {place.name for place in FOLDER.iterdir() if place.is_dir()}
+    assert all(load(kind.template).kind == kind.template for kind in KINDS.values())
 
 
 @every_design
