@@ -18,7 +18,7 @@ from app.designs import pictures as own_pictures
 from app.designs import service as designs
 from app.designs.pictures import OwnPictures
 from app.designs.rules import DesignContent, Pictures
-from app.errors import Invalid, Refused, TesseraError, TooLarge
+from app.errors import Invalid, NotFound, Refused, TesseraError, TooLarge
 from app.images import rules as image_rules
 from app.images import service as images
 from app.passes import service as passes
@@ -125,7 +125,7 @@ async def upload(request: Request) -> Response:
     kind = request.path_params["kind"]
     here, program = context(request), await program_of(request)
     if kind not in KINDS:
-        raise Refused()
+        raise NotFound()
     try:
         form, data = await read_upload(request, "picture", image_rules.MOST_BYTES)
         check_forgery(request, form, frame.KIND)

@@ -4,6 +4,7 @@ Forms of staff carry a hidden `csrf` token, bound to the session's cookie, and c
 `no-referrer` (/a and /c) make browsers send `Origin: null`: there the site is judged by Sec-Fetch-Site, and the secret
 address itself or a token bound to it authorises.
 """
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import FormData
@@ -50,10 +51,16 @@ async def read_form(request: Request, most_fields: int = MAX_FIELDS) -> FormData
 
 
 async def read_upload(request: Request, name: str, most_bytes: int) -> tuple[FormData, bytes]:
-    """A form with one file, and the bytes of it in the field `name`; b"" where none was chosen. Raises Malformed or TooLarge.
+    """A form with one file, and the bytes of it in the field `name`; b"" where none was chosen. Raises Malformed or TooLarge."""
+    form, [sent] = await read_uploads(request, [name], most_bytes)
+    return form, sent
 
-    A body that is too large is read to its end, unkept, where that is in reach: a browser that is cut off while it sends shows its
-    own words instead of ours.
+
+async def read_uploads(request: Request, names: Sequence[str], most_bytes: int) -> tuple[FormData, list[bytes]]:
+    """A form with a file in each of the fields `names`, and their bytes; b"" where none was chosen. most_bytes: of all together.
+
+    Raises Malformed or TooLarge. A body that is too large is read to its end, unkept, where that is in reach: a browser that is cut
+    off while it sends shows its own words instead of ours.
     """
     cap = most_bytes + FORM_CAP
     chunks: list[bytes] = []
@@ -74,13 +81,13 @@ async def read_upload(request: Request, name: str, most_bytes: int) -> tuple[For
         return {"type": "http.request", "body": body, "more_body": False}
 
     try:
-        form = await Request(request.scope, receive).form(max_files=1, max_fields=MAX_FIELDS, max_part_size=FORM_CAP)
+        form = await Request(request.scope, receive).form(max_files=len(names), max_fields=MAX_FIELDS, max_part_size=FORM_CAP)
     except HTTPException as exc:
         raise errors.Malformed() from exc
-    sent = form.get(name)
-    if isinstance(sent, str) or sent is None:
-        return form, b""
-    return form, await sent.read()
+    sent = [form.get(name) for name in names]
+    found = [b"" if isinstance(each, str) or each is None else await each.read() for each in sent]
+    await form.close()
+    return form, found
 
 
 def text_field(form: FormData, name: str, most: int = 2000) -> str:

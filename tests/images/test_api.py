@@ -27,7 +27,8 @@ async def test_a_picture_opened_by_itself_may_do_nothing(client, kept):
 
 async def test_only_files_that_exist_are_found(client, kept):
     digest = kept.addresses["logo.png"].split("/")[2]
-    for address in (f"/images/{digest}/logo@2x.png", f"/images/{digest}/pass.json", f"/images/{'0' * 64}/logo.png", f"/images/{digest[:9]}/logo.png",
-                    f"/images/{digest.upper()}/logo.png", f"/images/{digest}/..%2flogo.png", f"/images/{digest}/", f"/images/{digest}"):
+    for address in (f"/images/{digest}/logo@2x.png", f"/images/{digest}/pass.json", f"/images/{'0' * 64}/logo.png",
+                    f"/images/{digest[:9]}/logo.png", f"/images/{digest.upper()}/logo.png",
+                    f"/images/{digest}/..%2flogo.png", f"/images/{digest}/", f"/images/{digest}"):
         answer = await client.get(address)
         assert answer.status_code == 404 and "immutable" not in answer.headers.get("cache-control", ""), address
