@@ -97,9 +97,11 @@ def timetable() -> Sequence[Job]:
     from app.benefits import coupons
     from app.benefits import service as benefits
     from app.card_pages import service as card_pages
+    from app.certificates import watching
+    from app.certificates.service import CHANNEL as CERTIFICATES
     from app.enrolment import service as enrolment
-    from app.google import service as google
     from app.google import callbacks_service as google_callbacks
+    from app.google import service as google
     from app.idempotency import service as idempotency
     from app.ledger import day_seals
     from app.ledger import service as ledger
@@ -115,15 +117,17 @@ def timetable() -> Sequence[Job]:
     from app.sms import service as sms
     from app.staff import service as staff
     from app.standing import service as standing
+    from app.updates import service as updates
 
     return (
         Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, _gateways(here), here.clock), ("messages",)),
         # Every second: a phone whose pushes are held back for a moment is not told later than that.
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
         Job("spread changes", SECOND, spreads.go_on, (spreads.CHANNEL,)),
-        Job("send mail", MINUTE, mail.deliver_due, (mail.CHANNEL,)),
         Job("tell Google", SECOND, google.sync_due, ("updates", "google")),
         Job("ask Google who holds cards", MINUTE, google.reconcile_due, (google.HINTS,)),
+        Job("look at certificates", 24 * HOUR, watching.warn_due, (CERTIFICATES,)),
+        Job("send mail", MINUTE, mail.deliver_due, (mail.CHANNEL,)),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
         Job("wake pending points", 10 * MINUTE, lambda here: ledger.mature_due(here.db, here.clock.now())),
         Job("warn of ends", HOUR, lambda here: ledger.warn_due(here.db, here.clock.now())),
@@ -149,6 +153,7 @@ def timetable() -> Sequence[Job]:
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
         Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),
         Job("forget what Google said once", HOUR, lambda here: google_callbacks.forget_nonces(here.db, here.clock.now())),
+        Job("forget updates", HOUR, lambda here: updates.forget_old(here.db, here.clock.now())),
         Job("forget device logs", HOUR, lambda here: registrations.prune_logs(here.db, here.clock.now())),
     )
 

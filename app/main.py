@@ -30,6 +30,7 @@ from app.web.events import Broker
 from app.web.front import EmptyServer
 from app.web.principal import Principal
 from app.web.security import SecurityMiddleware
+from app.web.status import Gauge
 
 UPDATES_AT_ONCE = 500
 RETRY_SECONDS, GATHER_SECONDS = 1.0, 0.03
@@ -59,7 +60,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
     of the context that gives an async context manager.
     """
     broker = Broker()
-    here.extras["broker"] = broker
+    here.extras["broker"], here.extras["measures"] = broker, (_measure,)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -90,8 +91,8 @@ def all_routes() -> list[BaseRoute]:
     from app.card_pages import receipts
     from app.console import pages as console_pages
     from app.enrolment import pages as enrolment_pages
-    from app.google import pages as google_pages
     from app.google import callbacks_api as google_callbacks
+    from app.google import pages as google_pages
     from app.images import api as images_api
     from app.ledger import pages as ledger_pages
     from app.passes import pages as pass_pages
@@ -113,6 +114,18 @@ async def _hang_up(here: Context) -> None:
         from app.google import service as google
 
         await google.close(here)
+
+
+async def _measure(here: Context) -> list[Gauge]:
+    """For /metrics: how long pass certificates still live, and which versions of passes were kept."""
+    from app.certificates import watching
+    from app.passes import keeping
+
+    kept = keeping.counts(here)
+    return [Gauge("tessera_pass_certificate_seconds_left", "Until the last certificate of a pass type ends", "pass_type",
+                  await watching.seconds_left(here, here.clock.now())),
+            Gauge("tessera_passes_kept", "Fetched versions of passes since the start, kept and too large to be kept", "outcome",
+                  {"kept": kept.kept, "too_large": kept.too_large})]
 
 
 async def _of_session(request: Request, kind: str) -> Principal | None:

@@ -15,7 +15,7 @@ from app.secrets import KeyRing
 from app.settings import Settings
 from app.text import N_
 
-__all__ = ["CHANNEL", "Mail", "deliver_due", "forget_old", "is_set_up", "queue", "trouble"]
+__all__ = ["CHANNEL", "Mail", "can_reach", "deliver_due", "forget_old", "is_set_up", "queue", "trouble"]
 
 log = logging.getLogger("tessera.mail")
 CHANNEL = "mails"
@@ -30,6 +30,11 @@ PRUNED_AT_ONCE = 500
 def is_set_up(settings: Settings) -> bool:
     """Whether a mail would go anywhere. In the demo it goes to the log."""
     return bool(settings.smtp) or settings.demo
+
+
+def can_reach(address: str) -> bool:
+    """Whether mail can be sent there at all."""
+    return rules.is_address(address)
 
 
 async def queue(tx: Transaction, ring: KeyRing, mail: Mail, *, kind: str, business_id: int | None, now: datetime,

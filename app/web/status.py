@@ -1,7 +1,7 @@
 """What an operator's machines ask: is the process alive, may it get requests, how does it do."""
 import ipaddress
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -46,7 +46,8 @@ async def metrics(request: Request) -> Response:
     registry = CollectorRegistry()
     prometheus_client.ProcessCollector(registry=registry)
     prometheus_client.GCCollector(registry=registry)
-    registry.register(_Gauges(context(request).extras))
+    here = context(request)
+    registry.register(_Gauges(here.extras, [gauge for measure in here.extras.get("measures", ()) for gauge in await measure(here)]))
     return PlainTextResponse(prometheus_client.generate_latest(registry), headers=PLAIN, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
@@ -59,11 +60,20 @@ def _is_near(request: Request) -> bool:
         return False
 
 
-class _Gauges:
-    """What the parts in `extras` count for themselves: event streams, and the jobs' runs and failures."""
+class Gauge(NamedTuple):
+    """What a room measures when it is asked: `extras["measures"]` holds functions of the context that give some. values: by label."""
 
-    def __init__(self, extras: dict[str, Any]) -> None:
-        self.extras = extras
+    name: str
+    help: str
+    label: str
+    values: Mapping[str, float]
+
+
+class _Gauges:
+    """What the parts in `extras` count for themselves: event streams, the jobs' runs and failures, and what the rooms measured."""
+
+    def __init__(self, extras: dict[str, Any], measured: Sequence[Gauge]) -> None:
+        self.extras, self.measured = extras, measured
 
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -77,6 +87,11 @@ class _Gauges:
             failures.add_metric([work.name], work.failures)
         yield runs
         yield failures
+        for gauge in self.measured:
+            family = GaugeMetricFamily(gauge.name, gauge.help, labels=[gauge.label])
+            for value, number in gauge.values.items():
+                family.add_metric([value], number)
+            yield family
 
 
 routes = [
