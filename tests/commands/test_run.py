@@ -96,8 +96,8 @@ def get(server: Server, path: str, **options: Any) -> httpx2.Response:
         return client.get(path, **options)
 
 
-def test_five_addresses_are_printed_and_each_answers(demo: Server) -> None:
-    for path in ("/e/coffee", "/till", "/console", "/demo/phone", "/demo/sms"):
+def test_its_addresses_are_printed_and_each_answers(demo: Server) -> None:
+    for path in ("/e/coffee", "/till", "/console", "/demo/phone", "/demo/android", "/demo/sms"):
         assert f"{demo.url}{path}" in demo.said
         with httpx2.Client(base_url=demo.url, timeout=30, follow_redirects=True) as client:
             assert client.get(path).status_code == 200
@@ -116,6 +116,23 @@ def test_demo_json_is_complete_and_its_owners_alone(demo: Server) -> None:
     for name in ("root", "wwdr", "certificate"):
         assert (demo.data / told["apple"][name]).read_text().startswith("-----BEGIN CERTIFICATE-----")
     assert get(demo, told["sms"].removeprefix(demo.url)).json() == []
+
+
+def test_googles_own_library_reaches_the_demos_google_by_what_demo_json_tells(demo: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    from google.auth.transport.requests import AuthorizedSession
+    from google.oauth2 import service_account
+
+    # It would ask Google itself, in the background, where its account may be used from.
+    monkeypatch.setattr(service_account.Credentials, "_maybe_start_regional_access_boundary_refresh", lambda *_: None)
+    told = demo.told()["google"]
+    assert set(told) == {"issuer_id", "service_account", "api", "token"}
+    assert told["api"].startswith(demo.url) and told["token"].startswith(demo.url)
+    credentials = service_account.Credentials.from_service_account_file(
+        str(demo.data / told["service_account"]), scopes=["https://www.googleapis.com/auth/wallet_object.issuer"])
+    with AuthorizedSession(credentials) as session:
+        listed = session.get(f"{told['api']}/walletobjects/v1/loyaltyClass", params={"issuerId": told["issuer_id"]}, timeout=30)
+        assert (listed.status_code, listed.json()["resources"]) == (200, [])
+        assert session.get(f"{told['api']}/walletobjects/v1/loyaltyClass/{told['issuer_id']}.none", timeout=30).status_code == 404
 
 
 def test_its_keys_open_each_their_own_business(demo: Server) -> None:
@@ -187,6 +204,7 @@ def test_it_stops_in_order_and_a_second_start_keeps_everything_on_another_port(f
     told = demo.told()
     assert told["url"] == demo.url != first_start.url
     assert told["enrol"] == f"{demo.url}/e/coffee"
+    assert told["google"]["api"] == f"{demo.url}/demo/google"
     for same in ("business", "program", "api_key", "apple", "other"):
         assert told[same] == first_start.told[same]
     assert told["console"]["password"] == first_start.told["console"]["password"]

@@ -16,14 +16,17 @@ from starlette.applications import Starlette
 
 from app.clock import FixedClock
 from app.context import Context
+from app.db import write_transaction
 from app.demo import android_pages, demo_file, equipment
 from app.demo.android import code_at, code_svg, drawn, said, totp
 from app.demo.fakes.google import FakeGoogle
+from app.google import reconcile, store
 from app.settings import Settings, load
 from app.web.events import Broker
 from app.web.forms import Forged
 from tests.demo.conftest import NOON
 from tests.demo.test_fake_google import CLASS_ID, OBJECT_ID, loyalty_class, loyalty_object
+from tests.shops import make_card, make_shop
 
 RFC_KEY = b"12345678901234567890"
 TURNING = {"type": "QR_CODE", "valuePattern": "9000{totp_value_0}", "alternateText": "9000",
@@ -191,9 +194,32 @@ async def test_the_page_is_woken_by_a_change(settings: Settings, google: FakeGoo
         stream = broker.stream(android_pages.TOPIC)
         waiting = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
-        await google.hold(OBJECT_ID)
+        google.shelf.hold(OBJECT_ID)
         assert await waiting == 0
         await stream.aclose()
+
+
+async def test_a_server_that_is_not_called_back_asks_all_the_same(settings: Settings, google: FakeGoogle, sqlite_db: Any, ring: Any,
+                                                                 ids: Any) -> None:
+    here = Context(settings, sqlite_db, ring, ids, google.clock)
+    shop = await make_shop(here)
+    card = await make_card(here, shop)
+    asked: list[str] = []
+    await sqlite_db.listen(reconcile.CHANNEL, lambda: asked.append("now"))
+
+    async def at_google(tx: Any) -> None:
+        of = {"business_id": shop.business_id, "now": 0}
+        await store.insert_class(tx, {**of, "program_id": shop.program_id, "issuer_id": equipment.GOOGLE_ISSUER, "class_id": CLASS_ID})
+        row = await store.class_by_id(tx, CLASS_ID)
+        assert row is not None
+        await store.insert_object(tx, {**of, "card_id": card.id, "class_row_id": row.id, "object_id": OBJECT_ID, "number": 0})
+
+    async with android_pages.living(here, google=google):
+        await google.hold(OBJECT_ID)        # no card of ours: nobody is asked
+        assert asked == []
+        await write_transaction(sqlite_db, at_google)
+        await google.let_go(OBJECT_ID)
+    assert asked == ["now"] and len(await store.to_reconcile(sqlite_db, google.clock.now(), 10)) == 1
 
 
 # Around the server

@@ -35,11 +35,13 @@ async def google() -> AsyncIterator[FakeGoogle]:
     await made.stop()
 
 
-def official(google: FakeGoogle, folder: Path) -> Any:
+def official(google: FakeGoogle, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Google's client as its documentation makes one, but for the address."""
     from google.oauth2 import service_account
     from googleapiclient.discovery import build
 
+    # It would ask Google itself, in the background, where its account may be used from.
+    monkeypatch.setattr(service_account.Credentials, "_maybe_start_regional_access_boundary_refresh", lambda *_: None)
     file = folder / "account.json"
     file.write_text(json.dumps(google.new_account()), encoding="utf-8")
     credentials = service_account.Credentials.from_service_account_file(str(file), scopes=SCOPES)
@@ -70,8 +72,9 @@ def driven(api: Any) -> dict[str, Any]:
         "echoed": tried(classes.patch(resourceId=CLASS_ID, body={"reviewStatus": "APPROVED"}))}
 
 
-async def test_googles_own_client_finds_our_fake_to_be_google(google: FakeGoogle, tmp_path: Path) -> None:
-    api = official(google, tmp_path)
+async def test_googles_own_client_finds_our_fake_to_be_google(google: FakeGoogle, tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    api = official(google, tmp_path, monkeypatch)
     try:
         said = await asyncio.to_thread(driven, api)
     finally:

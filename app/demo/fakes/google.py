@@ -9,7 +9,7 @@ import html
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -91,11 +91,13 @@ class FakeGoogle:
     """The server.
 
     folder: where the state is kept over a restart, None: nowhere. send: posts a callback's body to an address and returns the
-    status; None: over HTTP. `shelf` holds what is stored, `faults` what goes wrong, `calls` what was asked.
+    status; None: over HTTP. unheard: called with an object that was saved or removed and whose class names no address to call back.
+    `shelf` holds what is stored, `faults` what goes wrong, `calls` what was asked.
     """
 
     def __init__(self, *, clock: Clock | None = None, folder: Path | None = None,
-                 send: Callable[[str, bytes], Any] | None = None) -> None:
+                 send: Callable[[str, bytes], Awaitable[int]] | None = None,
+                 unheard: Callable[[str], Awaitable[None]] | None = None) -> None:
         self.clock = clock or SystemClock()
         self.faults, self.calls = Faults(), deque[Call](maxlen=CALLS_KEPT)
         self.token_requests = 0
@@ -103,6 +105,7 @@ class FakeGoogle:
         self.shelf.load()
         self.accounts = Accounts(self.clock)
         self.signer = CallbackSigner()
+        self.unheard = unheard or _nobody
         self._send = send or _post
         self._recent: deque[float] = deque()
         self._state = ServerState()
@@ -180,6 +183,7 @@ class FakeGoogle:
         class_id = self.shelf.objects[object_id]["classId"]
         address = self.shelf.classes[class_id].get("callbackOptions", {}).get("url")
         if not address:
+            await self.unheard(object_id)
             return 0
         body = self.signer.body(event, class_id, object_id, issuer_of(object_id), self.clock.now())
         try:
@@ -379,6 +383,10 @@ def _check_issuer(account: Account, name: str) -> None:
     if issuer_of(name) not in account.issuers:
         raise Refusal(403, "permissionDenied", f"Service account {account.client_email} does not have edit access to issuer "
                                                f"{issuer_of(name)}.")
+
+
+async def _nobody(object_id: str) -> None:
+    """Who is not called back hears of it when they ask."""
 
 
 async def _post(address: str, body: bytes) -> int:
