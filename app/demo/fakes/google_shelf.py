@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-from jsonschema import Draft202012Validator
+from typing import TYPE_CHECKING, Any
 
 from app.clock import Clock, to_ms
 from app.start import write_secret
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 SCHEMA = Path(__file__).parents[2] / "google" / "walletobjects-loyalty.schema.json"
 CLASS, OBJECT = "loyaltyClass", "loyaltyObject"
@@ -219,7 +220,9 @@ def check(shape: str, body: Any) -> None:
 
 
 @lru_cache
-def _validator(shape: str) -> Draft202012Validator:
+def _validator(shape: str) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator  # a start does not pay for it
+
     definitions = json.loads(SCHEMA.read_text("utf-8"))["$defs"]
     return Draft202012Validator({"$ref": f"#/$defs/{shape}", "$defs": definitions})
 
