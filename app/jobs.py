@@ -125,7 +125,7 @@ def timetable() -> Sequence[Job]:
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
         Job("spread changes", SECOND, spreads.go_on, (spreads.CHANNEL,)),
         Job("tell Google", SECOND, google.sync_due, ("updates", "google")),
-        Job("ask Google who holds cards", MINUTE, google.reconcile_due, (google.HINTS,)),
+        Job("ask Google who holds cards", 10 * SECOND, google.reconcile_due, (google.HINTS,)),
         Job("look at certificates", 24 * HOUR, watching.warn_due, (CERTIFICATES,)),
         Job("send mail", MINUTE, mail.deliver_due, (mail.CHANNEL,)),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),

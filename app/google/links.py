@@ -1,6 +1,6 @@
 """The save link: made at the press of the button, never stored and never logged, for whoever has it can take the card."""
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app import secrets
 from app.cards.service import Card
@@ -12,6 +12,7 @@ from app.google import checks, store
 from app.google.connections import Google, google
 from app.google.issuers import issuer_for, issuer_of, origin
 from app.google.queue import CURSOR, LEASE
+from app.google.reconcile import FIRST_LOOK
 from app.google.rules import make_id
 from app.google.sending import send_object
 from app.google.store import OBJECTS, ObjectRow
@@ -58,7 +59,7 @@ async def save_link(here: Context, card: Card, now: datetime) -> str:
                 await _bring(made, row, now)
         except TimeoutError as late:
             raise GoogleAway(retry_after=60) from late
-    await write_transaction(here.db, lambda tx: store.reconcile_at(tx, row.id, now + timedelta(minutes=2)))
+    await write_transaction(here.db, lambda tx: store.reconcile_at(tx, row.id, now + FIRST_LOOK))
     return await _signed(made, await store.get_object(here.db, row.id))
 
 

@@ -12,9 +12,10 @@ from app.updates import service as updates
 
 CHANNEL = "google_hints"
 AT_ONCE = 10                    # a run: the queue of changes has the pace for itself
-HELD, NOT_HELD, FRESH, AWAY = timedelta(days=7), timedelta(days=1), timedelta(minutes=5), timedelta(minutes=10)
-# So long after the press a card that nobody holds is asked for every few minutes: callbacks may be blocked by a firewall.
-FRESH_FOR = timedelta(minutes=20)
+HELD, NOT_HELD, AWAY = timedelta(days=7), timedelta(days=1), timedelta(minutes=10)
+# After a press a card that nobody holds yet is asked for soon, then after twice as long each time: callbacks may be blocked by a
+# firewall, and a server without https gets none.
+FIRST_LOOK, FRESH_FOR = timedelta(seconds=20), timedelta(minutes=20)
 NEVER_AFTER = timedelta(days=60)
 
 
@@ -56,7 +57,7 @@ def next_look(row: ObjectRow, has_users: bool, now: datetime) -> datetime | None
         return now + HELD
     age = now - (row.removed_at or row.created_at)
     if age < FRESH_FOR:
-        return now + FRESH
+        return now + max(age, FIRST_LOOK)
     return now + NOT_HELD if age < NEVER_AFTER else None
 
 

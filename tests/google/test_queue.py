@@ -70,7 +70,8 @@ async def test_a_change_reaches_google_on_both_engines(everywhere: Context, key_
     await give(everywhere, shop, card)
     assert await service.sync_due(everywhere) >= 1
     assert stored(wallet)["loyaltyPoints"]["balance"] == {"int": 130}
-    assert wallet.calls("PATCH loyaltyObject") and (await row_of(everywhere, card)).wanted_number == (await row_of(everywhere, card)).sent_number
+    row = await row_of(everywhere, card)
+    assert wallet.calls("PATCH loyaltyObject") and row.wanted_number == row.sent_number
     # Nothing is due any more, and nothing is sent.
     sent = wallet.network.sent
     await service.sync_due(everywhere)
@@ -224,7 +225,7 @@ async def test_an_object_that_google_lost_is_made_again_its_class_first(here: Co
 
 
 async def test_no_second_holds_more_than_ten_requests(here: Context, wallet: Wallet):
-    shop, first = await press(here)
+    shop, _ = await press(here)
     for number in range(30):
         await service.save_link(here, await make_card(here, shop, phone=f"+7916000{number:04d}"), here.clock.now())
     wallet.waited, before = 0.0, wallet.network.sent
@@ -246,7 +247,8 @@ async def spread(here: Context, shop: Shop) -> None:
 
 async def test_a_change_of_the_whole_programme_changes_the_class_once(here: Context, wallet: Wallet):
     shop, _ = await press(here)
-    await passes.publish_design(here.db, shop.who, shop.program_id, default_content("Coffee corner", background="#7a1fa2"), here.clock.now())
+    content = default_content("Coffee corner", background="#7a1fa2")
+    await passes.publish_design(here.db, shop.who, shop.program_id, content, here.clock.now())
     await service.sync_due(here)
     [kept] = wallet.fake.shelf.classes.values()
     assert kept["hexBackgroundColor"] == "#7a1fa2" and kept["reviewStatus"] == "APPROVED"
@@ -299,8 +301,20 @@ async def test_an_erased_card_leaves_three_members_at_google_and_is_never_sent_a
     await close(here)
 
 
+async def test_a_fresh_press_is_looked_after_soon_and_then_ever_more_rarely(here: Context, wallet: Wallet):
+    await press(here)
+    looks, waited = [], 0
+    while waited < 3600:
+        here.clock.advance(seconds=10)
+        waited += 10
+        if await service.reconcile_due(here):
+            looks.append(waited)
+    assert looks == [20, 40, 80, 160, 320, 640, 1280]
+    await close(here)
+
+
 async def test_after_a_restore_google_is_told_the_older_truth_again(here: Context, wallet: Wallet):
-    shop, card = await press(here)
+    await press(here)
     stored(wallet)["loyaltyPoints"]["balance"] = {"int": 999}           # what was earned after the backup was made
     await service.sync_due(here)
     assert stored(wallet)["loyaltyPoints"]["balance"] == {"int": 999}
