@@ -14,6 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
+from tests.images import made
+
 pytestmark = pytest.mark.browser
 # axe takes half a second a page: it judges one narrow and one wide view, the others are only measured.
 JUDGED = [(390, "light", "ru"), (1280, "dark", "en")]
@@ -22,8 +24,8 @@ OPEN = ["/e/coffee", "/e/leaf", "/demo/phone", "/demo/sms", "/console/sign-in", 
         "/nowhere"]
 TILL = ["/till", "/till/sales", "/till/enrol"]
 CONSOLE = ["/console", *(f"/console/{name}" for name in (
-    "customers", "customers?q=zzz", "operations", "operations?kind=refund", "design", "program", "poster", "settings", "locations", "staff",
-    "keys", "audit"))]
+    "customers", "customers?q=zzz", "operations", "operations?kind=refund", "design", "brand", "program", "poster", "settings", "locations",
+    "staff", "keys", "audit"))]
 PAGES = [("", path) for path in OPEN] + [("till", path) for path in TILL] + [("console", path) for path in CONSOLE]
 
 
@@ -222,3 +224,46 @@ def test_the_till_works_without_scripts(demo, browser, doors):
     page.goto(address)
     expect(page.locator("[data-live=balance] .figure")).to_be_visible()
     context.close()
+
+
+TOLD = """addEventListener("securitypolicyviolation", event => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+globalThis.alert = () => console.error("a script ran");"""
+
+
+@pytest.mark.goal("B7")
+def test_pages_that_show_a_businesss_pictures_run_nothing_of_them(demo, browser, doors):
+    context = browser.new_context(storage_state=doors["console"])
+    context.add_init_script(TOLD)
+    page = context.new_page()
+    heard: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: heard.append(message.text) if "Failed to load resource" not in message.text else None)
+    page.on("pageerror", lambda failure: heard.append(str(failure)))
+    page.on("request", lambda request: asked.append(request.url))
+
+    def send(kind: str, content: bytes) -> None:
+        with page.expect_navigation():
+            page.set_input_files(f"#{kind}", {"name": "logo.png", "mimeType": "image/png", "buffer": content})
+
+    page.goto(demo["url"] + "/console/brand")
+    for drawing in made.DRAWINGS.values():
+        send("logo", drawing.encode())
+        expect(page.locator("#logo-error")).not_to_be_empty()
+    tail = b"<html><script>alert(1)</script><svg onload=alert(2)>"
+    send("logo", made.saved(made.logo(colour="#f6d8b0")) + tail)
+    send("strip", made.saved(made.calm(), "JPEG", comment=tail) + tail)
+    page.check("[name=where][value=all]", force=True)
+    with page.expect_navigation():
+        page.click(".brand__save button")
+    pages = ["/console/brand", "/console/design", "/console/poster", "/console/programs", demo["enrol"], card_page(demo, page)]
+    for path in pages:
+        page.goto(path if path.startswith("http") else demo["url"] + path)
+        strange = page.evaluate("[...document.scripts].map(one => one.src).filter(src => !src.startsWith(location.origin + '/static/'))")
+        assert strange == [], path
+    pictures = page.evaluate("[...document.images].map(one => [one.src, one.naturalWidth])")
+    assert len(pictures) >= 2 and all(width > 0 for _, width in pictures)
+    for address, _ in pictures:
+        page.goto(address)
+    context.close()
+    assert heard == []
+    assert [url for url in asked if not url.startswith((demo["url"], "data:", "blob:"))] == []

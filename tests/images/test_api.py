@@ -22,7 +22,7 @@ async def test_a_picture_is_served_to_strangers_and_kept_for_ever(client, kept, 
 @pytest.mark.goal("B7")
 async def test_a_picture_opened_by_itself_may_do_nothing(client, kept):
     answer = await client.get(kept.addresses["logo.png"])
-    assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 async def test_only_files_that_exist_are_found(client, kept):
