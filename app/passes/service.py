@@ -25,7 +25,7 @@ from app.designs.preview import PassView, preview
 from app.designs.rules import CardFace, DesignContent
 from app.designs.service import DesignKey, Drawing
 from app.errors import NotFound
-from app.passes import faces, keeping, spreads, store
+from app.passes import faces, keeping, spreads, store, unchanged
 from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
 from app.passes.faces import reward_names
 from app.passes.keeping import Kept, keep, kept
@@ -131,12 +131,15 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
         if (served := await _kept(here, held, unless)) is None:
             raise
         return served
-    kind = await certificates.pass_type(here, held.pass_type_id, now)
+    kind, mark = await certificates.pass_type(here, held.pass_type_id, now), await store.mark(here.db, card_id)
+    if _has(unless, held.modified_at) and unchanged.is_known(here, held, mark, now):
+        return BuiltPass(None, held.modified_at, held.version)
     state = await _read(here.db, here.ring, held, now)
     design = await _design(state.key)
     pass_json = _pass_json(here, kind, held, state, design)
     if _fingerprint(design, pass_json) != held.fingerprint:
         held, design, pass_json = await _new_version(here, kind, held, now)
+    unchanged.note(here, held, mark, now)
     if _has(unless, held.modified_at):
         return BuiltPass(None, held.modified_at, held.version)
     manifest = design.bundle.manifest(pass_json)

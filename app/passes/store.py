@@ -38,6 +38,12 @@ _NEXT = f"""
 UPDATE passes SET version = version + 1, fingerprint = :fingerprint,
   modified_at = CASE WHEN modified_at + 1000 > :now THEN modified_at + 1000 ELSE :now END
 WHERE id = :id RETURNING {_COLUMNS}"""
+_MARK = """
+SELECT COALESCE(l.number, 0), COALESCE((SELECT MAX(s.id) FROM spreads s WHERE s.program_id = c.program_id), 0),
+  (SELECT COUNT(*) FROM update_queue q WHERE q.card_id = c.id)
+FROM cards c LEFT JOIN latest_updates l ON l.card_id = c.id WHERE c.id = :card_id"""
+
+Mark = tuple[int, int, int]     # a card's newest update, its programme's newest spread, updates that wait for their number
 
 
 def _pass(row: Row) -> Pass:
@@ -51,6 +57,12 @@ async def find(reader: Reader, card_id: int) -> Pass | None:
     """The card's pass, whatever its type."""
     row = await reader.fetch_one(_FIND, {"card_id": card_id})
     return _pass(row) if row else None
+
+
+async def mark(reader: Reader, card_id: int) -> Mark:
+    """Read before the card is: a change in between is then looked at again."""
+    number, spread, waiting = await reader.fetch_one(_MARK, {"card_id": card_id})
+    return number, spread, waiting
 
 
 async def insert(tx: Transaction, values: Mapping[str, Any]) -> int | None:
