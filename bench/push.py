@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -84,12 +85,16 @@ def _lines(runs: dict[str, list[Run]]) -> Iterator[Line]:
 
 
 @contextlib.contextmanager
-def serving(files: DemoCertificates, *mode: str) -> Iterator[int]:
-    """The push server on a free port until the block ends; gives the port."""
-    process = subprocess.Popen(["node", Path(__file__).with_name("push_fake.cjs"), files.folder, *mode], stdout=subprocess.PIPE, text=True)
+def serving(files: DemoCertificates, mode: str = "", told: Callable[[str], None] | None = None) -> Iterator[int]:
+    """The push server on a free port until the block ends; gives the port. told: called in a thread with each token, in mode "told"."""
+    process = subprocess.Popen(["node", Path(__file__).with_name("push_fake.cjs"), files.folder, mode], stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
+        lines = process.stdout
+        assert lines is not None
+        port = int(lines.readline())
+        if told:
+            threading.Thread(target=lambda: [told(line.strip()) for line in lines], daemon=True).start()
+        yield port
     finally:
         process.terminate()
         process.wait(10)
@@ -177,9 +182,10 @@ def h2load(port: int) -> Run:
     with tempfile.NamedTemporaryFile() as body:
         body.write(b"{}")
         body.flush()
-        told = subprocess.run(
-            ["h2load", "-n40000", "-c1", "-t1", f"-m{IN_FLIGHT}", "-d", body.name, "-H", f"apns-topic: {TOPIC}", "-H", "apns-push-type: background",
-             "-H", "apns-priority: 5", f"https://127.0.0.1:{port}/3/device/{7:064x}"], capture_output=True, text=True, check=True).stdout
+        told = subprocess.run([
+            "h2load", "-n40000", "-c1", "-t1", f"-m{IN_FLIGHT}", "-d", body.name, "-H", f"apns-topic: {TOPIC}",
+            "-H", "apns-push-type: background", "-H", "apns-priority: 5",
+            f"https://127.0.0.1:{port}/3/device/{7:064x}"], capture_output=True, text=True, check=True).stdout
     rate, failed = re.search(r"finished in .*?, ([\d.]+) req/s", told), re.search(r"(\d+) failed", told)
     assert rate and failed and failed[1] == "0" and "status codes: 40000 2xx" in told, told
     slowest = re.search(r"time for request:\s+\S+\s+([\d.]+)(us|ms|s)", told)

@@ -101,6 +101,13 @@ async def _open(here: Context, manager: Principal, cards: list[tuple[int, int]],
 @contextlib.contextmanager
 def running(environ: dict[str, str], *command: str) -> Iterator[int]:
     """`python -m app COMMAND` on a free port until the block ends; gives the port."""
+    with started(environ, *command) as (_, port):
+        yield port
+
+
+@contextlib.contextmanager
+def started(environ: dict[str, str], *command: str) -> "Iterator[tuple[subprocess.Popen[Any], int]]":
+    """The same; gives the process and the port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -109,18 +116,19 @@ def running(environ: dict[str, str], *command: str) -> Iterator[int]:
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         if command[0] == "web":
-            _wait(process, port)
-        yield port
+            wait_for(process, port)
+        yield process, port
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
 
-def _wait(process: "subprocess.Popen[Any]", port: int) -> None:
+def wait_for(process: "subprocess.Popen[Any]", port: int, path: str = "/ready") -> None:
+    """Until the process answers 200."""
     started = time.perf_counter()
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0) as connection:
-            connection.sendall(b"GET /ready HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+            connection.sendall(b"GET %s HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n" % path.encode())
             if connection.recv(100).startswith(b"HTTP/1.1 200"):
                 return
         if process.poll() is not None or time.perf_counter() - started > PATIENCE_SECONDS:

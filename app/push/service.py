@@ -26,7 +26,7 @@ log = logging.getLogger("tessera.push")
 
 CURSOR = "push"
 UPDATES_AT_ONCE = 500
-PUSHES_AT_ONCE = 200
+PUSHES_AT_ONCE, BEGUN_AT_ONCE = 200, 20
 # Longer than the client waits for an answer, and short enough that a killed sender's work goes out within a minute.
 LEASE = timedelta(seconds=45)
 KEPT_BY_APNS = timedelta(days=1)
@@ -119,7 +119,7 @@ async def drain(made: Pusher, pass_type_id: int) -> tuple[int, bool]:
     """Send all that is due of one pass type; returns how many pushes were tried, and whether APNs is away."""
     tried = 0
     while not made.is_resting(pass_type_id) and (taken := await claim(made, pass_type_id)):
-        results = await asyncio.gather(*(send(made, target) for target in taken))
+        results = await send_all(made, taken)
         await note(made, list(zip(taken, results, strict=True)))
         tried += len(taken)
         if all(result.kind is Kind.UNAVAILABLE for result in results):
@@ -180,6 +180,16 @@ async def claim(made: Pusher, pass_type_id: int) -> list[Target]:
         if taken := await write_transaction(made.here.db, act):
             return [target for target, _ in taken]
     return []
+
+
+async def send_all(made: Pusher, taken: Sequence[Target]) -> list[PushResult]:
+    """All pushes of a batch, on their way at once; begun a few at a time, so that a till's request is never behind all of them."""
+    tasks = []
+    for target in taken:
+        tasks.append(asyncio.create_task(send(made, target)))
+        if len(tasks) % BEGUN_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return await asyncio.gather(*tasks)
 
 
 async def send(made: Pusher, target: Target) -> PushResult:
