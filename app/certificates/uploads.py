@@ -91,7 +91,7 @@ def _known(certificate: x509.Certificate, known_keys: Sequence[KnownKey]) -> tup
         if isinstance(key, rsa.RSAPrivateKey) and key.public_key() == certificate.public_key():
             return key, each.certificate_id
     raise Wrong("key", N_("The key is missing: no signing request that was made here belongs to this certificate. "
-                          "Upload the key beside it, or make a signing request below and have Apple issue a certificate for it."))
+                          "Upload the key beside it, or make a signing request here and have Apple issue a certificate for it."))
 
 
 def _wwdr(certificate: x509.Certificate, upload: Upload, others: Sequence[x509.Certificate], settings_wwdr: bytes) -> x509.Certificate:

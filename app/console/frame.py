@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import errors
+from app.certificates import watching
 from app.programs import service as programs
 from app.web import i18n, routing, templating
 from app.web.forms import MAX_FIELDS, check_forgery, csrf_token, read_form
@@ -33,11 +34,12 @@ async def page(request: Request, name: str, values: Mapping[str, Any], *, done: 
                status: int = 200) -> Response:
     """A page inside the console's frame. wrong: sentences by field; the one of "" stands on top."""
     here, who = context(request), principal(request)
-    business = await programs.get_business(here.db, who.business_id)
+    business, now = await programs.get_business(here.db, who.business_id), here.clock.now()
     return templating.render(request, f"console/{name}.html", {
         "business_name": business.name_in(language(request)), "staff_name": who.name, "is_owner": who.may("owner"),
         "csrf_token": csrf_token(request, KIND), "done": done, "error": (wrong or {}).get("", ""), "errors": dict(wrong or {}),
-        "zone": business.time_zone, "currency": business.currency, "now": here.clock.now(), **values}, status=status)
+        "zone": business.time_zone, "currency": business.currency, "now": now,
+        "banners": await watching.banners(here, business.id, who.role or "", language(request), now), **values}, status=status)
 
 
 async def form_of(request: Request, most_fields: int = MAX_FIELDS) -> FormData:

@@ -5,6 +5,7 @@ from app.console import (
     bearers,
     brand,
     brands,
+    certificates,
     coalition,
     customers,
     design,
@@ -32,5 +33,5 @@ from app.console import (
 
 NOUNS = (session, today, suspicions, merging, bearers, customers, operations, programs, program, program_rules, program_try,
          program_codes, program_closing, rewards, promos, products, approvals, segments, reports, design, brand, poster, settings, people,
-         coalition, invitations, brands, audit_log)
+         coalition, invitations, brands, certificates, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]
