@@ -25,8 +25,8 @@ from app.updates import service as updates
 from app.web.principal import Principal
 
 __all__ = ["Card", "Found", "IssuedNumbers", "activate", "add_alias", "block", "card_by_token", "cards_of_customer", "count", "end",
-           "find", "find_anywhere", "forget_cardless", "get_card", "issue", "issue_bearer", "list_cards", "page_link", "provisional_before",
-           "reissue", "rename_customer", "replace", "revoke_links", "unblock"]
+           "erase", "find", "find_anywhere", "forget_cardless", "get_card", "issue", "issue_bearer", "list_cards", "page_link",
+           "provisional_before", "reissue", "rename_customer", "replace", "revoke_links", "unblock"]
 
 log = logging.getLogger("tessera.cards")
 
@@ -214,6 +214,14 @@ async def end(tx: Transaction, card: Card, status: str, now: datetime) -> bool:
     await rotation_store.forget(tx, card.business_id, card.id)
     await _changed(tx, card, f"card.{status}", now)
     return True
+
+
+async def erase(tx: Transaction, card: Card, now: datetime) -> None:
+    """A card of somebody who is forgotten, one that has ended included: its pass is void and its page's links die, for good."""
+    await store.set_status(tx, card.id, (*rules.LIVE, "replaced", "expired"), "erased")
+    await store.revoke_links(tx, card.id, to_ms(now))
+    await rotation_store.forget(tx, card.business_id, card.id)
+    await _changed(tx, card, "card.erased", now)
 
 
 async def block(db: Database, who: Principal, card_id: int, key: Key | None, now: datetime) -> Card:

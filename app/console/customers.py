@@ -44,7 +44,8 @@ DONE = {"block": N_("The card is blocked. Its pass is void until you unblock it.
         "asked": N_("It waits for a second pair of eyes: another manager agrees under Operations."),
         "merge": N_("The cards are one now. The other number leads here."),
         "replace": N_("This is the new card. The old one is void; the points came along."),
-        "resend": N_("A new link is on its way to the number."), **levels.DONE}
+        "resend": N_("A new link is on its way to the number."),
+        "erase": N_("This person is forgotten. What they held has ended; the operations stay and point to nobody."), **levels.DONE}
 
 
 async def customers_page(request: Request) -> Response:
@@ -94,14 +95,14 @@ async def _shown(request: Request, rows: list[CardRow]) -> list[dict[str, Any]]:
 async def card_page(request: Request) -> Response:
     """GET /console/cards/{card}"""
     done = DONE.get(request.query_params.get("done", ""), "")
-    return await _card(request, await _own_card(request), done=frame.said(request, done) if done else "")
+    return await shown_card(request, await _own_card(request), done=frame.said(request, done) if done else "")
 
 
 async def _own_card(request: Request) -> Card:
     return await cards.get_card(context(request).db, principal(request).business_id, frame.own_id(request, "card", "card"))
 
 
-async def _card(request: Request, card: Card, *, done: str = "", page_link: str = "", typed: dict[str, str] | None = None,
+async def shown_card(request: Request, card: Card, *, done: str = "", page_link: str = "", typed: dict[str, str] | None = None,
                 wrong: dict[str, str] | None = None, key: str = "", status: int = 200) -> Response:
     here, now = context(request), context(request).clock.now()
     person = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
@@ -150,6 +151,10 @@ async def _balances(request: Request, card: Card, program: programs.Program, hel
             "pending": [tell(amount, each) for each, amount in held.pending.items() if each in (unit, *LISTED)], "member_until": until}
 
 
+def address(request: Request, card: Card) -> str:
+    return f"{CARDS}/{context(request).ids.encode('card', card.id)}"
+
+
 def _link_of(request: Request, card: Card) -> dict[str, str]:
     return {"url": f"{CARDS}/{context(request).ids.encode('card', card.id)}", "number_end": card.number[-4:]}
 
@@ -159,7 +164,8 @@ def _actions(request: Request, card: Card) -> dict[str, str]:
     own = f"{CARDS}/{context(request).ids.encode('card', card.id)}"
     allowed = {"provisional": ("resend", "block", "reissue"), "active": ("adjust", "block", "reissue", "replace", "link", "merge"),
                "blocked": ("unblock", "reissue", "replace")}.get(card.status, ())
-    return {act: f"{own}/{act}" for act in allowed}
+    forgets = ("erase",) if principal(request).may("owner") and card.customer_id is not None and card.status != "erased" else ()
+    return {act: f"{own}/{act}" for act in (*allowed, *forgets)}
 
 
 def _key(request: Request, text: str, *parts: str) -> Key | None:
@@ -190,7 +196,7 @@ async def act_on_card(request: Request) -> Response:
     try:
         changed = await doings[act](card, _key(request, text_field(form, "key", 64)))
     except errors.Refused as refused:
-        return await _card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
+        return await shown_card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
     return frame.to(f"{CARDS}/{here.ids.encode('card', changed.id)}?done={act}")
 
 
@@ -199,7 +205,7 @@ async def _other_act(request: Request, card: Card, form: FormData) -> Response:
     try:
         await levels.ACTS[act](request, card, form)
     except (errors.Invalid, errors.Refused) as refused:
-        return await _card(request, card, typed=frame.texts(form, *levels.FIELDS), wrong=frame.sentences_of(request, refused),
+        return await shown_card(request, card, typed=frame.texts(form, *levels.FIELDS), wrong=frame.sentences_of(request, refused),
                            status=frame.status_for(refused))
     return frame.to(f"{CARDS}/{context(request).ids.encode('card', card.id)}?done={act}")
 
@@ -218,7 +224,7 @@ async def adjust(request: Request) -> Response:
         wrong = frame.sentences_of(request, refused)
         if "amount" in wrong:
             wrong["points"] = wrong.pop("amount")
-        return await _card(request, card, typed=typed, wrong=wrong, key=key, status=frame.status_for(refused))
+        return await shown_card(request, card, typed=typed, wrong=wrong, key=key, status=frame.status_for(refused))
     return frame.to(f"{CARDS}/{here.ids.encode('card', card.id)}?done={'asked' if isinstance(made, approvals.Approval) else 'adjust'}")
 
 
@@ -250,14 +256,14 @@ async def make_link(request: Request) -> Response:
     try:
         card_rules.check_can_change(card, allow=("active",))
     except errors.Refused as refused:
-        return await _card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
+        return await shown_card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
 
     async def act(tx: Transaction) -> str:
         await audit.record(tx, who, "card.page_link", "card", card.id, now=now)
         return await cards.page_link(tx, here.ring, card, "card", now)
 
     token = await write_transaction(here.db, act)
-    return await _card(request, card, page_link=here.settings.address(f"/c/{token}"))
+    return await shown_card(request, card, page_link=here.settings.address(f"/c/{token}"))
 
 
 async def resend(request: Request) -> Response:
@@ -268,7 +274,7 @@ async def resend(request: Request) -> Response:
     try:
         await enrolment.resend(here.db, here.ring, here.settings, who, await enrolment.id_of_card(here.db, card), now)
     except (errors.Refused, errors.TooMany, errors.Unavailable) as refused:
-        return await _card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
+        return await shown_card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
     return frame.to(f"{CARDS}/{here.ids.encode('card', card.id)}?done=resend")
 
 

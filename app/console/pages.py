@@ -9,6 +9,7 @@ from app.console import (
     coalition,
     customers,
     design,
+    erasing,
     invitations,
     merging,
     operations,
@@ -31,7 +32,7 @@ from app.console import (
     today,
 )
 
-NOUNS = (session, today, suspicions, merging, bearers, customers, operations, programs, program, program_rules, program_try,
+NOUNS = (session, today, suspicions, merging, bearers, erasing, customers, operations, programs, program, program_rules, program_try,
          program_codes, program_closing, rewards, promos, products, approvals, segments, reports, design, brand, poster, settings, people,
          coalition, invitations, brands, certificates, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

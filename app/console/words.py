@@ -12,7 +12,7 @@ ACTIONS = {
     "location.changed": N_("changed a location"), "program.rules_changed": N_("changed the rules"),
     "program.rules_called_off": N_("called announced rules off"),
     "program.renamed": N_("renamed the programme"), "program.rotation": N_("changed how codes behave"),
-    "card.code_texted": N_("sent a code for the till"),
+    "card.code_texted": N_("sent a code for the till"), "customer.erased": N_("erased a person"),
     "program.opened": N_("opened a programme"), "design.published": N_("published a design"),
     "reward.created": N_("added a reward"), "reward.changed": N_("changed a reward"), "reward.closed": N_("closed a reward"),
     "reward.opened": N_("gives a reward again"), "reward.codes_added": N_("added codes of a reward"),

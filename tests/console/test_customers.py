@@ -175,7 +175,7 @@ async def test_a_replaced_card_leads_to_the_new_one_with_the_points(here, shop, 
     assert (await audited(here, shop.business_id))[0] == "card.replace"
 
 
-@pytest.mark.parametrize(("act", "status"), [("unblock", 409), ("erase", 404), ("", 404)])
+@pytest.mark.parametrize(("act", "status"), [("unblock", 409), ("erase", 403), ("vanish", 404), ("", 404)])
 async def test_what_a_card_does_not_allow_is_refused(here, manager, card, act, status):
     before = await rows(here)
     answer = await manager.post(path_of(here, card, act) if act else path_of(here, card) + "/", {"key": "x"})
