@@ -10,6 +10,7 @@ from app.console import (
     customers,
     design,
     erasing,
+    google,
     invitations,
     merging,
     operations,
@@ -34,5 +35,5 @@ from app.console import (
 
 NOUNS = (session, today, suspicions, merging, bearers, erasing, customers, operations, programs, program, program_rules, program_try,
          program_codes, program_closing, rewards, promos, products, approvals, segments, reports, design, brand, poster, settings, people,
-         coalition, invitations, brands, certificates, audit_log)
+         coalition, invitations, brands, google, certificates, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

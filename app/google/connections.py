@@ -73,7 +73,8 @@ class Google:
         self.here, self.sleep, self.ticks, self.jitter = here, sleep, ticks, jitter
         self.wire = Wire(transport)
         self.issuers: dict[tuple[int, str], Issuer] = {}
-        self.cursor: int | None = None
+        self.cursor: int | None = None          # the last update that was read, and the last one that the database knows of
+        self.written = 0
         self.looked_at: datetime | None = None
         self._lines: dict[tuple[str, str, str], Line] = {}
         self._paces: dict[str, Pace] = {}

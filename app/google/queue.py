@@ -43,7 +43,7 @@ async def read_updates(made: Google) -> None:
     """Turn numbered updates since the cursor into cards that should be sent; the cursor commits with them."""
     db, now = made.here.db, made.here.clock.now()
     if made.cursor is None:
-        made.cursor = await updates.find_cursor(db, CURSOR)
+        made.cursor = made.written = await updates.find_cursor(db, CURSOR)
     while rows := await updates.since(db, made.cursor, UPDATES_AT_ONCE):
         after, until = made.cursor, rows[-1].number
 
@@ -52,8 +52,9 @@ async def read_updates(made: Google) -> None:
             await updates.move_cursor(tx, CURSOR, until)
 
         # Most changes are of cards that Google does not have: for those a sale costs no second commit.
-        if await store.concerns_any(db, after, until):
+        if until - made.written >= updates.LAG_MOST or await store.concerns_any(db, after, until):
             await write_transaction(db, act)
+            made.written = until
         made.cursor = max(made.cursor, until)
 
 
