@@ -105,10 +105,11 @@ async def poster_pdf(request: Request) -> Response:
     here, program = context(request), await program_of(request)
     values = _choices(request, program)
     _check(values)
-    content = await designs.content_of(here.db, program)
+    drawing = await designs.drawing_of(here.db, program)
+    content, own = drawing.content, drawing.pictures.files
     address, shown = await _addresses(request, program, values["source"])
     sheet = Poster(content.words(values["poster_language"]).name, values["headline"], address, shown, values["poster_language"],
-                   values["size"], content.colours())
+                   values["size"], content.colours(), own.get("strip@3x.png"), own.get("logo@3x.png"))
     return Response(await run_in_threadpool(poster.draw, sheet), media_type="application/pdf",
                     headers={"Content-Disposition": f'attachment; filename="poster-{values["size"]}.pdf"'})
 

@@ -19,6 +19,7 @@ GRID_WIDTH, GRID_HEIGHT = 210.0, 297.0
 ART_HEIGHT = 104.0
 MARGIN = 18.0
 CODE_SIDE = 74.0
+LOGO_ROOM, LOGO_RIM = (72.0, 22.5), 5.0
 WORDS = {
     "en": {"steps": ("Point your camera at the code.", "Type your number; we text you a link.", "Your card is in your phone. No app."),
            "foot": "We text you once. More only if you ask."},
@@ -29,7 +30,8 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Poster:
-    """What a sheet says. address: the enrolment page, in the QR; shown: the same, short enough to be typed."""
+    """What a sheet says. address: the enrolment page, in the QR; shown: the same, short enough to be typed; cover, logo: PNG files of
+    the business's own pictures, None where the stones are drawn and the name stands alone."""
 
     business_name: str
     headline: str
@@ -38,6 +40,8 @@ class Poster:
     language: str
     size: str
     colours: BrandColours
+    cover: bytes | None = None
+    logo: bytes | None = None
 
 
 def draw(poster: Poster) -> bytes:
@@ -53,7 +57,7 @@ def draw(poster: Poster) -> bytes:
     canvas.setTitle(f"{poster.business_name}: {poster.headline}")
     canvas.setAuthor(poster.business_name)
     canvas.scale(width * MM / GRID_WIDTH, height * MM / GRID_HEIGHT)
-    _art(canvas, poster.colours)
+    _art(canvas, poster)
     top = _headline(canvas, poster.headline)
     _steps(canvas, poster, top)
     _code(canvas, poster, top)
@@ -76,16 +80,48 @@ def code_reads(address: str) -> bool:
     return [code.text for code in found] == [address]
 
 
-def _art(canvas: "Canvas", colours: BrandColours) -> None:
-    """The card's own stones, enlarged until they fill the band, the rosette in sight at the right."""
-    known, scale = shades(colours), max(GRID_WIDTH / WIDTH, ART_HEIGHT / HEIGHT)
+def _art(canvas: "Canvas", poster: Poster) -> None:
+    """The band on top: the card's own picture, enlarged until it fills the band, and the logo on the card's colour."""
     bottom = GRID_HEIGHT - ART_HEIGHT
     canvas.saveState()
     frame = canvas.beginPath()
     frame.rect(0, bottom, GRID_WIDTH, ART_HEIGHT)
     canvas.clipPath(frame, stroke=0, fill=0)
-    canvas.setFillColor(colours.brand)
+    canvas.setFillColor(poster.colours.brand)
     canvas.rect(0, bottom, GRID_WIDTH, ART_HEIGHT, stroke=0, fill=1)
+    if poster.cover:
+        wide = ART_HEIGHT * WIDTH / HEIGHT
+        _picture(canvas, poster.cover, (GRID_WIDTH - wide) / 2, bottom, wide, ART_HEIGHT)
+    else:
+        _stones(canvas, poster.colours, bottom)
+    if poster.logo:
+        plate_wide, plate_high = LOGO_ROOM[0] + 2 * LOGO_RIM, LOGO_ROOM[1] + 2 * LOGO_RIM
+        wide, high = _within(poster.logo, LOGO_ROOM)
+        plate_wide -= LOGO_ROOM[0] - wide
+        canvas.setFillColor(poster.colours.brand)
+        canvas.roundRect(MARGIN, bottom + MARGIN, plate_wide, plate_high, LOGO_RIM / 2, stroke=0, fill=1)
+        _picture(canvas, poster.logo, MARGIN + LOGO_RIM, bottom + MARGIN + (plate_high - high) / 2, wide, high)
+    canvas.restoreState()
+
+
+def _within(picture: bytes, room: tuple[float, float]) -> tuple[float, float]:
+    """Width and height of a picture that fills `room` in one direction."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture), formats=("PNG",)) as opened:
+        scale = min(room[0] / opened.width, room[1] / opened.height)
+        return opened.width * scale, opened.height * scale
+
+
+def _picture(canvas: "Canvas", picture: bytes, left: float, bottom: float, wide: float, high: float) -> None:
+    from reportlab.lib.utils import ImageReader
+
+    canvas.drawImage(ImageReader(io.BytesIO(picture)), left, bottom, wide, high, mask="auto")
+
+
+def _stones(canvas: "Canvas", colours: BrandColours, bottom: float) -> None:
+    """The rosette in sight at the right."""
+    known, scale = shades(colours), max(GRID_WIDTH / WIDTH, ART_HEIGHT / HEIGHT)
     left, middle = GRID_WIDTH - WIDTH * scale, bottom + ART_HEIGHT / 2
     for stone in strip_stones():
         path = canvas.beginPath()
@@ -95,7 +131,6 @@ def _art(canvas: "Canvas", colours: BrandColours) -> None:
         path.close()
         canvas.setFillColor(known[stone.shade])
         canvas.drawPath(path, stroke=0, fill=1)
-    canvas.restoreState()
 
 
 def _headline(canvas: "Canvas", text: str) -> float:

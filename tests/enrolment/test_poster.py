@@ -1,12 +1,15 @@
 """The poster as others see it: another program draws it, another reads its code and its words."""
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from app.designs.colours import derive
 from app.enrolment.poster import SIZES, Poster, draw
+from tests.images import made as pictures
 
 ADDRESS = "https://cards.example.com/e/coffee/points?from=door"
 
@@ -56,3 +59,19 @@ def test_a_long_headline_is_set_smaller_and_stays_on_the_sheet(tmp_path: Path) -
 
 def test_the_same_poster_is_the_same_file() -> None:
     assert draw(made()) == draw(made())
+
+
+def test_a_poster_shows_the_businesss_own_cover_and_logo_and_its_code_still_reads(tmp_path: Path) -> None:
+    path = tmp_path / "poster.pdf"
+    cover, logo = Image.new("RGB", (1125, 432), "#ff0000"), pictures.logo(480, 150, "#00ff00")
+    path.write_bytes(draw(replace(made(), cover=pictures.saved(cover), logo=pictures.saved(logo))))
+    run("pdftoppm", "-r", "60", "-png", path, tmp_path / "page")
+    [picture] = tmp_path.glob("page*.png")
+    with Image.open(picture) as page:
+        known = {colour: count for count, colour in page.convert("RGB").getcolors(1 << 20) or []}
+    band = page.width * page.height * 104 / 297
+    assert 0.7 * band < known[255, 0, 0] < 0.95 * band and known[0, 255, 0] > 40
+    assert known[0x0F, 0x45, 0x46] > 500        # the plate under the logo
+    run("pdftoppm", "-r", "110", "-png", path, tmp_path / "large")
+    [large] = tmp_path.glob("large*.png")
+    assert run("zbarimg", "-q", "--raw", large).strip() == ADDRESS
