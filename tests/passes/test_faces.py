@@ -1,5 +1,5 @@
 """What a card shows of its account: the last operations, when it ends as a whole, where the shops are."""
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -10,7 +10,10 @@ from app.designs.rules import HistoryLine
 from app.ledger.expiry import expire_due
 from app.passes import faces
 from app.programs import service as programs
+from app.programs import terms as t
 from app.programs.kinds import KINDS
+from app.programs.rules import ProgramRules
+from app.programs.terms import Said
 from app.sales import purchases
 from tests.money import RULES
 from tests.sales.conftest import make_till
@@ -75,6 +78,9 @@ async def test_a_membership_card_ends_with_its_membership_and_stays_ended(sqlite
     assert end == datetime(2026, 12, 22, 21, 0, tzinfo=UTC)
     till.later(days=40)
     assert (await face(till, ring)).expires_at == end
+    await purchases.buy_plan(till.db, till.who, till.bed.card_id, "month", till.key(), till.now)
+    renewed = (await face(till, ring)).expires_at
+    assert renewed is not None and renewed > till.now
 
 
 async def test_a_membership_card_that_is_good_for_something_else_goes_on(sqlite_db, ring):
@@ -103,6 +109,20 @@ async def test_a_gift_card_whose_money_lasts_for_ever_has_no_end(sqlite_db, ring
     rules = KINDS["gift"].rules("RUB")
     till = await make_till(sqlite_db, replace(rules, gift=replace(rules.gift, days=None)))
     await purchases.load_gift(till.db, till.who, till.bed.card_id, rules.gift.amounts[0], till.key(), till.now)
+    assert (await face(till, ring)).expires_at is None
+
+
+async def test_a_card_for_coupons_alone_ends_with_the_last_of_them(sqlite_db, ring):
+    each = t.Rule("each", Said("Each", "Каждый"), t.GiveVoucher("coupon", 30))
+    till = await make_till(sqlite_db, ProgramRules(rules=(each,)))
+    await till.reward("coupon")
+    assert (await face(till, ring)).expires_at is None
+    await till.sell(10_000)
+    first = (await face(till, ring)).expires_at
+    till.later(days=3)
+    await till.sell(10_000)
+    assert (await face(till, ring)).expires_at == first + timedelta(days=3)
+    await till.change_rules(ProgramRules(earn_points=5, rules=(each,)))
     assert (await face(till, ring)).expires_at is None
 
 
