@@ -8,7 +8,7 @@ from app.db import write_transaction
 from app.demo.fakes.google import Answer
 from app.google import service
 from app.google.connections import close
-from app.google.reconcile import FRESH, HELD, NOT_HELD, next_look
+from app.google.reconcile import HELD, NOT_HELD, next_look
 from app.till import answers
 from tests.google.conftest import Wallet, with_google
 from tests.google.test_queue import press, row_of, stored
@@ -66,7 +66,7 @@ async def test_what_nobody_saves_is_asked_for_less_and_less(here: Context, walle
     now = row.created_at
     assert next_look(row, True, now) == now + HELD
     looks = [next_look(row, False, now + age) for age in (timedelta(minutes=3), timedelta(hours=2), timedelta(days=90))]
-    assert looks == [now + timedelta(minutes=3) + FRESH, now + timedelta(hours=2) + NOT_HELD, None]
+    assert looks == [now + timedelta(minutes=6), now + timedelta(hours=2) + NOT_HELD, None]
 
 
 async def test_the_api_and_the_console_count_the_holder(here: Context, wallet: Wallet):
