@@ -11,6 +11,7 @@ from app import errors, secrets
 from app.benefits import promo
 from app.card_pages import confirming, friends, google, holdings, live_codes, lost, rules, service
 from app.card_pages.service import Opened
+from app.certificates import service as certificates
 from app.customers import service as customers
 from app.ledger import day_seals
 from app.ledger.operations import Operation
@@ -74,7 +75,7 @@ async def _addresses(request: Request, opened: Opened) -> dict[str, Any]:
     here, kind = context(request), rules.device(request.headers.get("user-agent", ""))
     coded = _path(request, "/confirm?to=wallet") if opened.strength != "card" else ""
     addresses = {"apple": coded or _path(request, "/card.pkpass"), "google": coded or _path(request, "/google")}
-    available = ["apple"] if here.settings.apple_certificate else []
+    available = ["apple"] if await certificates.can_issue(here, opened.card.business_id, here.clock.now()) else []
     available += ["google"] if await google.is_offered(here, opened.card.business_id) else []
     return {
         "wallets": [(wallet, addresses[wallet]) for wallet in rules.wallets_for(kind, available)],

@@ -12,6 +12,7 @@ from app.db import write_transaction
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.web.principal import shopper
+from tests.certificates.authority import Authority, key, key_pem, pem
 from tests.enrolment.joining import ANNA
 from tests.shops import make_card
 
@@ -84,7 +85,9 @@ async def test_unknown_revoked_and_provisional_cards_have_one_and_the_same_404(c
 @pytest.fixture
 def with_apple(here):
     """A server that has a pass certificate."""
-    here.settings = replace(here.settings, apple_certificate=b"a certificate")
+    apple = Authority(here.clock.now())
+    here.settings = replace(here.settings, apple_certificate=pem(apple.issue(key(1).public_key())), apple_key=key_pem(1),
+                            apple_wwdr=pem(apple.certificate))
 
 
 async def test_an_iphone_sees_apples_button_and_a_desktop_a_code_to_carry_on(client, links, with_apple):
