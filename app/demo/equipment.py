@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.clock import SystemClock
 from app.demo.certificates import DemoCertificates, make_demo_certificates
-from app.settings import APNS, Settings
+from app.settings import APNS, GOOGLE_API, GOOGLE_KEYS, GOOGLE_SAVE, Settings
 from app.start import write_secret
 
 if TYPE_CHECKING:
@@ -64,14 +64,18 @@ def equipped(settings: Settings) -> Settings:
     return _with_google(_with_apple(settings))
 
 
-def _with_google(settings: Settings) -> Settings:
+def _with_google(settings: Settings, root: str = "") -> Settings:
+    """root: where the server reaches our Google; "": where everybody else does. An address that the environment names stays."""
     account = google_account(settings.data)
     if settings.google_issuer or not account.exists():
         return settings
-    told = google_addresses(settings)
-    base = told["api"]
-    return replace(settings, google_issuer=GOOGLE_ISSUER, google_account=account.read_bytes(), google_token=told["token"],
-                   google_api=f"{base}/walletobjects/v1", google_save=f"{base}/save/", google_keys=f"{base}/issuer/keys")
+    base = settings.address(GOOGLE_PATH)
+    root = root or base
+    ours = {"api": (GOOGLE_API, f"{root}/walletobjects/v1"), "token": ("", f"{root}/token"), "save": (GOOGLE_SAVE, f"{base}/save/"),
+            "keys": (GOOGLE_KEYS, f"{root}/issuer/keys")}
+    named: dict[str, Any] = {f"google_{name}": own for name, (default, own) in ours.items()
+                             if getattr(settings, f"google_{name}") == default}
+    return replace(settings, google_issuer=GOOGLE_ISSUER, google_account=account.read_bytes(), **named)
 
 
 def _with_apple(settings: Settings) -> Settings:
@@ -113,7 +117,6 @@ async def with_google(settings: Settings) -> AsyncIterator[tuple[Settings, "Fake
         account = make_google_account(settings)
         fake.accounts.admit(account, frozenset({GOOGLE_ISSUER}))
         fake.accounts.audiences.add(account["token_uri"])
-        told = _with_google(settings)
-        yield told if settings.google_issuer else replace(told, google_api=fake.api, google_token=fake.token, google_keys=fake.keys), fake
+        yield _with_google(settings, fake.root), fake
     finally:
         await fake.stop()

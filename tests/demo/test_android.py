@@ -249,6 +249,12 @@ async def test_the_server_is_pointed_at_our_google_unless_the_environment_names_
     assert equipment.equipped(named).google_issuer == "3388000000000000001"
 
 
+async def test_an_address_of_google_that_the_environment_names_stays(settings: Settings) -> None:
+    between = replace(settings, google_api="http://127.0.0.1:9002/walletobjects/v1")
+    async with equipment.with_google(between) as (told, google):
+        assert (told.google_api, told.google_token, told.google_issuer) == (between.google_api, google.token, equipment.GOOGLE_ISSUER)
+
+
 async def test_what_was_saved_is_on_the_phone_after_another_start(settings: Settings) -> None:
     async with equipment.with_google(settings) as (_, google):
         google.shelf.insert("loyaltyClass", loyalty_class())

@@ -90,6 +90,16 @@ async def test_a_callback_about_nothing_of_ours_is_refused_and_leaves_nothing(he
     assert await left_behind(here) == (False, False, 0)
 
 
+async def test_a_card_of_ours_that_is_said_to_be_of_another_class_of_ours_is_refused(here: Context, keys: Keys,
+                                                                                    client: httpx2.AsyncClient) -> None:
+    await saved_card(here)
+    shop = await make_shop(here, slug="tea")
+    values = {"business_id": shop.business_id, "program_id": shop.program_id, "issuer_id": ISSUER, "class_id": f"{ISSUER}.tea", "now": 0}
+    await write_transaction(here.db, lambda tx: store.insert_class(tx, values))
+    assert await sent(client, raw(signer.callback(classId=f"{ISSUER}.tea"))) == 400
+    assert await left_behind(here) == (False, False, 0)
+
+
 async def test_what_is_no_callback_is_400_and_what_is_too_long_413(here: Context, keys: Keys, client: httpx2.AsyncClient) -> None:
     answer = await client.post("/google/callback", content=b"{}")
     assert (answer.status_code, answer.json()["code"]) == (400, "callback_refused")
