@@ -1,5 +1,6 @@
 """A card's pass: who it is, its newest version built and signed, and the same card drawn for pages."""
 import asyncio
+import dataclasses
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -58,13 +59,15 @@ _ready: OrderedDict[_Key, AppleDesign] = OrderedDict()
 class BuiltPass:
     """A version of a pass. data: the .pkpass, None where the asker has it; modified_at: its Last-Modified, UTC, whole seconds.
 
-    kept: what to hand to `keep` once it was fetched; None where nothing new was signed.
+    kept: what to hand to `keep` once it was fetched; None where nothing new was signed. number: the card's newest update when it was
+    read, so that a change in between is fetched once more, never missed.
     """
 
     data: bytes | None
     modified_at: datetime
     version: int
     kept: Kept | None = None
+    number: int = 0
 
 
 class _State(NamedTuple):
@@ -122,18 +125,19 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
     this returns. unless: the If-Modified-Since that the asker sent; an equal one gets no data. Raises NotFound, and NotSetUp or
     CertificateExpired where no version was kept.
     """
-    held = await store.find(here.db, card_id)
-    if held is None:
+    found = await store.find_marked(here.db, card_id)
+    if found is None:
         raise NotFound()
+    held, mark = found
     try:
         signer = await certificates.signer_of(here, held.pass_type_id, now)
     except (CertificateExpired, NotSetUp):
         if (served := await _kept(here, held, unless)) is None:
             raise
-        return served
-    kind, mark = await certificates.pass_type(here, held.pass_type_id, now), await store.mark(here.db, card_id)
+        return dataclasses.replace(served, number=mark[0])
     if _has(unless, held.modified_at) and unchanged.is_known(here, held, mark, now):
-        return BuiltPass(None, held.modified_at, held.version)
+        return BuiltPass(None, held.modified_at, held.version, number=mark[0])
+    kind = await certificates.pass_type(here, held.pass_type_id, now)
     state = await _read(here.db, here.ring, held, now)
     design = await _design(state.key)
     pass_json = _pass_json(here, kind, held, state, design)
@@ -141,11 +145,11 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
         held, design, pass_json = await _new_version(here, kind, held, now)
     unchanged.note(here, held, mark, now)
     if _has(unless, held.modified_at):
-        return BuiltPass(None, held.modified_at, held.version)
+        return BuiltPass(None, held.modified_at, held.version, number=mark[0])
     manifest = design.bundle.manifest(pass_json)
     signature = signer.sign(manifest, now)
     return BuiltPass(design.bundle.archive(pass_json, manifest, signature), held.modified_at, held.version, Kept(
-        held.id, held.business_id, held.version, held.modified_at, now, pass_json, manifest, signature, design.bundle))
+        held.id, held.business_id, held.version, held.modified_at, now, pass_json, manifest, signature, design.bundle), mark[0])
 
 
 def _has(unless: str | None, modified_at: datetime) -> bool:

@@ -38,10 +38,12 @@ _NEXT = f"""
 UPDATE passes SET version = version + 1, fingerprint = :fingerprint,
   modified_at = CASE WHEN modified_at + 1000 > :now THEN modified_at + 1000 ELSE :now END
 WHERE id = :id RETURNING {_COLUMNS}"""
-_MARK = """
-SELECT COALESCE(l.number, 0), COALESCE((SELECT MAX(s.id) FROM spreads s WHERE s.program_id = c.program_id), 0),
-  (SELECT COUNT(*) FROM update_queue q WHERE q.card_id = c.id)
-FROM cards c LEFT JOIN latest_updates l ON l.card_id = c.id WHERE c.id = :card_id"""
+_FIND_MARKED = f"""
+SELECT {", ".join(f"p.{column}" for column in _COLUMNS.split(", "))}, COALESCE(l.number, 0) AS number,
+  COALESCE((SELECT MAX(s.id) FROM spreads s WHERE s.program_id = c.program_id), 0) AS spread,
+  (SELECT COUNT(*) FROM update_queue q WHERE q.card_id = c.id) AS waiting
+FROM passes p JOIN cards c ON c.id = p.card_id LEFT JOIN latest_updates l ON l.card_id = p.card_id
+WHERE p.card_id = :card_id ORDER BY p.id LIMIT 1"""
 
 Mark = tuple[int, int, int]     # a card's newest update, its programme's newest spread, updates that wait for their number
 
@@ -59,10 +61,10 @@ async def find(reader: Reader, card_id: int) -> Pass | None:
     return _pass(row) if row else None
 
 
-async def mark(reader: Reader, card_id: int) -> Mark:
-    """Read before the card is: a change in between is then looked at again."""
-    number, spread, waiting = await reader.fetch_one(_MARK, {"card_id": card_id})
-    return number, spread, waiting
+async def find_marked(reader: Reader, card_id: int) -> tuple[Pass, Mark] | None:
+    """The card's pass and how far its changes have come. Asked before the card is read: a change in between is then looked at again."""
+    row = await reader.fetch_one(_FIND_MARKED, {"card_id": card_id})
+    return (_pass(row), (row["number"], row["spread"], row["waiting"])) if row else None
 
 
 async def insert(tx: Transaction, values: Mapping[str, Any]) -> int | None:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from app.errors import Malformed
 from app.passes import service as passes
-from app.registrations import rules, service, store
+from app.registrations import rules, service
 from app.registrations.service import Address, Fetches
 from app.web.requests import client_address, context, read_body
 from app.web.routing import device, route
@@ -63,10 +63,8 @@ async def get_pass(request: Request) -> Response:
     """If-Modified-Since is an opaque mark: 304 only where it equals the version's own Last-Modified."""
     here, now = context(request), context(request).clock.now()
     held = await service.authorise(here.db, here.ring, address_of(request))
-    # Read before the pass is built: a change in between is then fetched once more, never missed.
-    number = await store.latest_number(here.db, held.card_id)
     built = await passes.build(here, held.card_id, now, unless=request.headers.get("if-modified-since"))
-    fetches(request).note(held.id, number, now, built.kept)
+    fetches(request).note(held.id, built.number, now, built.kept)
     headers = NOT_STORED | {"Last-Modified": format_datetime(built.modified_at, usegmt=True)}
     if built.data is None:
         return Response(status_code=304, headers=headers)

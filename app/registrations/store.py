@@ -58,7 +58,6 @@ SELECT serial_number, number FROM (
 _FETCHED = """
 UPDATE registrations SET version_fetched = :number, repushes = 0, fetched_at = :now
 WHERE pass_id = :pass_id AND version_fetched <= :number"""
-_LATEST = "SELECT number FROM latest_updates WHERE card_id = :card_id"
 _END = """
 DELETE FROM registrations WHERE pass_type_id = :pass_type_id AND push_token = :push_token AND renewed_at <= :until
 RETURNING business_id, (SELECT card_id FROM passes WHERE passes.id = registrations.pass_id) AS card_id"""
@@ -112,10 +111,6 @@ async def changed(db: Database, short_id: str, device: str, pass_type: str, seen
     """What the device holds of this pass type that has a number above `seen`."""
     rows = await db.fetch_all(_CHANGED, {"short_id": short_id, "device": device, "pass_type": pass_type, "seen": seen})
     return [Changed(row["serial_number"], row["number"]) for row in rows]
-
-
-async def latest_number(db: Database | Transaction, card_id: int) -> int:
-    return await db.fetch_val(_LATEST, {"card_id": card_id}) or 0
 
 
 async def note_fetched(tx: Transaction, pass_id: int, number: int, now_ms: int) -> None:

@@ -5,10 +5,12 @@
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from app import errors
 from app.text import N_
@@ -57,9 +59,22 @@ class Doors:
     of_key: Callable[[Request, str], Awaitable[Principal | None]]
 
 
+class Door(Route):
+    """A route that knows by the text before its first parameter that a request is not for it: most are for another, and all are asked."""
+
+    def __init__(self, path: str, *given: Any, **named: Any) -> None:
+        super().__init__(path, *given, **named)
+        self._begin = path.partition("{")[0]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if not scope.get("root_path") and not scope["path"].startswith(self._begin):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 def route(path: str, endpoint: Endpoint, *, who: Access, name: str, methods: Sequence[str] = ("GET",)) -> Route:
     """A Starlette route whose endpoint runs only for `who`; `name` is `room:verb`."""
-    made = Route(path, guarded(endpoint, who), methods=list(methods), name=name)
+    made = Door(path, guarded(endpoint, who), methods=list(methods), name=name)
     made.who = who  # type: ignore[attr-defined]
     return made
 
