@@ -6,9 +6,11 @@ demo mode runs itself. No phone trusts them, which is the point: nothing made wi
 """
 import ipaddress
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cryptography import x509
@@ -64,11 +66,13 @@ class _Issued(NamedTuple):
 
 
 def make_demo_certificates(folder: Path, *, pass_type_identifier: str, team_identifier: str, now: datetime,
-                           subject_uid: str | None = None, subject_ou: str | None = None, elliptic: bool = False) -> DemoCertificates:
+                           subject_uid: str | None = None, subject_ou: str | None = None, elliptic: bool = False,
+                           others: Mapping[str, str] = MappingProxyType({})) -> DemoCertificates:
     """Write root, intermediate, pass and APNs certificates into `folder` (made if missing), replacing what lies there.
 
     The pass certificate lives from an hour before `now` for a year. `subject_uid` and `subject_ou` put other names into it than the
     identifiers say, `elliptic` gives it a P-256 key: mistakes that operators make, for the tests that they are noticed.
+    others: name → a further pass type of the same team and authorities, written as `name`.pem and `name`.key.
     """
     folder.mkdir(parents=True, exist_ok=True)
     start = now - timedelta(hours=1)
@@ -78,6 +82,10 @@ def make_demo_certificates(folder: Path, *, pass_type_identifier: str, team_iden
     leaf = _pass_certificate(wwdr, key, subject_uid or pass_type_identifier, subject_ou or team_identifier, start)
     apns = _server_certificate(root, start)
     files = DemoCertificates(folder)
+    for name, identifier in others.items():
+        other = _pass_certificate(wwdr, _new_key(), identifier, team_identifier, start)
+        _write(folder / f"{name}.pem", other.certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+        _write(folder / f"{name}.key", _key_pem(other.key), 0o600)
     for path, issued in ((files.root, root), (files.wwdr, wwdr), (files.certificate, leaf), (files.apns, apns)):
         _write(path, issued.certificate.public_bytes(serialization.Encoding.PEM), 0o644)
     for path, issued in ((files.key, leaf), (files.apns_key, apns)):

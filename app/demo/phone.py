@@ -98,6 +98,15 @@ class Phone:
         """The passes it holds, oldest first."""
         return list(self.memory.passes.values())
 
+    def stacks(self, now: datetime) -> tuple[list[list[Held]], list[Held]]:
+        """What the wallet shows, a stack for each pass type with the newest on top, and what it hides because it has ended."""
+        shown: dict[str, list[Held]] = {}
+        newest_first = self.passes[::-1]
+        for held in newest_first:
+            if not held.has_ended(now):
+                shown.setdefault(held.key[0], []).append(held)
+        return list(shown.values()), [held for held in newest_first if held.has_ended(now)]
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -253,9 +262,11 @@ class Phone:
             raise PhoneError(str(exc)) from exc
         self._step(N_("Signature and hashes are good"), signed(contents, self._root_pem))
         is_same = contents.files["manifest.json"] == held.contents.files["manifest.json"]
-        if is_same and was_listed and held.last_modified:
-            await self._complain(
-                held.service, complaint + f"Server requested update to serial number '{serial}', but the pass was unchanged.")
+        if is_same and held.last_modified:
+            await self._complain(held.service, complaint + (
+                f"Server requested update to serial number '{serial}', but the pass was unchanged." if was_listed else
+                f"Server ignored the 'if-modified-since' header ({held.last_modified}) and returned the full unchanged pass data for "
+                f"serial number '{serial}'."))
         self._keep(held, Held(fetched.data, contents, fetched.last_modified))
         return not is_same
 

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ class Held:
     def service(self) -> str:
         """webServiceURL as iOS joins it with /v1, "" for a pass that never updates."""
         return (self.contents.web_service_url or "").rstrip("/")
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether Wallet keeps it out of sight: it is void, or its own end has come. It stays on the phone all the same."""
+        end = self.contents.card.get("expirationDate")
+        return self.contents.is_voided or (end is not None and datetime.fromisoformat(end) <= now)
 
     @property
     def token(self) -> str:

@@ -1,4 +1,5 @@
 """The simulated phone's page: its screen, what it just did, and the form that a tap on "Add to Apple Wallet" stands for."""
+import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,9 +13,11 @@ from app.context import Context
 from app.demo import equipment
 from app.demo.fakes.apns import FakeApns
 from app.demo.phone import Phone, PhoneError, shown
+from app.demo.phone_memory import Held
 from app.designs.colours import BLACK, WHITE, BrandColours, derive
 from app.designs.preview import PassView, ViewField, written
 from app.designs.wallet import Barcode
+from app.errors import NotFound
 from app.passes.check import PassContents
 from app.web import events
 from app.web.events import Broker, TooManyStreams
@@ -72,14 +75,22 @@ async def add(request: Request) -> Response:
 
 
 async def remove(request: Request) -> Response:
-    """Delete the card with `serial_number`, as a thumb on the pass's back would."""
+    """Delete the card with `pass_type` and `serial_number`, as a thumb on the pass's back would."""
     check_origin(request)
-    serial = text_field(await read_form(request), "serial_number")
-    phone = phone_of(request)
-    for pass_type, held_serial in [held.key for held in phone.passes]:
-        if held_serial == serial:
-            await phone.remove(pass_type, serial)
+    form, phone = await read_form(request), phone_of(request)
+    named = text_field(form, "pass_type"), text_field(form, "serial_number")
+    if named in phone.memory.passes:
+        await phone.remove(*named)
     return RedirectResponse("/demo/phone", 303, headers=PRIVATE)
+
+
+async def picture(request: Request) -> Response:
+    """A picture of a pass that the phone holds, by the hash that its manifest names."""
+    for held in phone_of(request).passes:
+        for name, digest in pictures_of(held.contents).items():
+            if digest == request.path_params["digest"]:
+                return Response(held.contents.files[name], media_type="image/png", headers={"Cache-Control": "private, max-age=31536000"})
+    raise NotFound()
 
 
 async def stream(request: Request) -> Response:
@@ -105,12 +116,17 @@ def phone_of(request: Request) -> Phone:
 def page(request: Request, *, address: str = "", error: str = "") -> Response:
     here, phone, language = context(request), phone_of(request), language_of(request)
     now = here.clock.now()
-    passes = [{"serial_number": held.key[1], "view": view_of(held.contents, language)} for held in reversed(phone.passes)]
+    stacks, ended = phone.stacks(now)
+
+    def drawn(held: Held) -> dict[str, Any]:
+        return {"pass_type": held.key[0], "serial_number": held.key[1], "view": view_of(held.contents, language)}
+
     steps = [{"at": step.at, "words": translate(language, step.text, **step.params), "detail": step.detail, "good": step.is_good}
              for step in list(phone.steps)[:-STEPS_SHOWN - 1:-1]]
     return render(request, "demo/phone.html", {
         "action": "/demo/phone", "remove_action": "/demo/phone/remove", "events": "/demo/phone/events", "address": address,
-        "error": error, "inbox_url": "/demo/sms", "csrf_token": "", "passes": passes, "note": note_of(phone, language, now),
+        "error": error, "inbox_url": "/demo/sms", "csrf_token": "", "stacks": [[drawn(held) for held in stack] for stack in stacks],
+        "ended": [drawn(held) for held in ended], "note": note_of(phone, language, now),
         "clock": clock_time(now, ZONE), "log": steps, "zone": ZONE, "now": now}, status=422 if error else 200, headers=PRIVATE)
 
 
@@ -130,7 +146,7 @@ DRAWN: dict[str, Barcode] = {
 def view_of(contents: PassContents, language: str) -> PassView:
     """What a phone draws from pass.json alone; numbers stay plain digits."""
     def fields(*places: str) -> tuple[ViewField, ...]:
-        return tuple(ViewField(field["key"], contents.text(field["label"], language), drawn(contents, field, language), "text",
+        return tuple(ViewField(field["key"], contents.text(field["label"], language), shown_value(contents, field, language), "text",
                                field["value"]) for place in places for field in contents.fields(place))
 
     card = contents.card
@@ -140,10 +156,10 @@ def view_of(contents: PassContents, language: str) -> PassView:
         description=contents.text(card["description"], language), header=fields("headerFields"), primary=fields("primaryFields"),
         row=fields("secondaryFields", "auxiliaryFields"), back=fields("backFields"), barcode_message=contents.barcode["message"],
         barcode_text=contents.barcode["altText"], colours=colours_of(contents), is_voided=contents.is_voided,
-        barcode=DRAWN[contents.barcode["format"]])
+        barcode=DRAWN[contents.barcode["format"]], logo_address=address_of(contents, "logo"), strip_address=address_of(contents, "strip"))
 
 
-def drawn(contents: PassContents, field: Mapping[str, Any], language: str) -> str:
+def shown_value(contents: PassContents, field: Mapping[str, Any], language: str) -> str:
     """A field's value as the phone's locale writes it."""
     value = field["value"]
     if "currencyCode" in field:
@@ -151,6 +167,18 @@ def drawn(contents: PassContents, field: Mapping[str, Any], language: str) -> st
     if "dateStyle" in field:
         return day_short(datetime.fromisoformat(value).date(), language)
     return contents.text(shown(field), language)
+
+
+def pictures_of(contents: PassContents) -> Mapping[str, str]:
+    """Name → hash of the pictures in the pass, as its manifest has it."""
+    return {name: digest for name, digest in json.loads(contents.files["manifest.json"]).items() if name.endswith(".png")}
+
+
+def address_of(contents: PassContents, kind: str) -> str:
+    """Where the page finds the pass's own logo or strip, the sharpest; "" for a pass without."""
+    found = pictures_of(contents)
+    digest = next((found[f"{kind}{density}.png"] for density in ("@3x", "@2x", "") if f"{kind}{density}.png" in found), "")
+    return f"/demo/phone/pictures/{digest}" if digest else ""
 
 
 def colours_of(contents: PassContents) -> BrandColours:
@@ -169,5 +197,6 @@ routes = [
     route("/demo/phone", screen, who=public, name="demo:phone"),
     route("/demo/phone", add, who=public, name="demo:phone_add", methods=["POST"]),
     route("/demo/phone/remove", remove, who=public, name="demo:phone_remove", methods=["POST"]),
+    route("/demo/phone/pictures/{digest}", picture, who=public, name="demo:phone_picture"),
     route("/demo/phone/events", stream, who=public, name="demo:phone_events"),
 ]

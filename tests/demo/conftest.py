@@ -45,6 +45,7 @@ class PassMaker:
         self._signer = PassSigner.load(certificates.certificate.read_bytes(), certificates.key.read_bytes(), None,
                                        certificates.wwdr.read_bytes())
         self._icons = {f"icon{suffix}.png": png(29 * scale, 29 * scale) for suffix, scale in (("", 1), ("@2x", 2), ("@3x", 3))}
+        self._icons["logo@3x.png"] = png(150, 150)
 
     def make(self, points: int, serial: str = "serial-1", *, service: str | None = SERVICE, spoil: str = "", now: datetime = NOON,
              **top: Any) -> bytes:

@@ -156,6 +156,22 @@ async def test_an_unchanged_pass_behind_a_list_is_reported(installed, service, m
     assert "but the pass was unchanged" in service.logs[0]
 
 
+async def test_a_service_that_ignores_the_date_is_reported(installed, service, maker):
+    service.modified["serial-1"] = "Sun, 22 Nov 2026 13:00:00 GMT"
+    await installed.refresh(PASS_TYPE, "serial-1")
+    assert "ignored the 'if-modified-since' header" in service.logs[0] and "serial number 'serial-1'" in service.logs[0]
+
+
+async def test_the_wallet_shows_a_stack_for_each_pass_type_and_hides_what_has_ended(phone, installed, service, maker):
+    service.publish(maker.make(100, "serial-2"), "serial-2")
+    await installed.install(service.passes["serial-2"])
+    service.publish(maker.make(100, "serial-3", voided=True), "serial-3")
+    await installed.install(service.passes["serial-3"])
+    stacks, ended = installed.stacks(NOON)
+    assert [[held.key[1] for held in stack] for stack in stacks] == [["serial-2", "serial-1"]]
+    assert [held.key[1] for held in ended] == ["serial-3"]
+
+
 async def test_pull_to_refresh_asks_for_the_pass_directly(installed, service, maker):
     assert not await installed.refresh(PASS_TYPE, "serial-1")
     service.publish(maker.make(150))

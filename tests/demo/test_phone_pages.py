@@ -1,4 +1,5 @@
 import asyncio
+import json
 
 import httpx2
 import pytest
@@ -82,8 +83,51 @@ async def test_a_form_from_another_site_is_refused(browser):
 async def test_the_card_on_top_can_be_removed(browser, service, maker):
     service.publish(maker.make(100))
     await browser.post("/demo/phone", data={"address": CARD_PAGE})
-    await browser.post("/demo/phone/remove", data={"serial_number": "serial-1"})
+    await browser.post("/demo/phone/remove", data={"pass_type": PASS_TYPE, "serial_number": "serial-1"})
     assert not service.registered and "Unregistered" in (await browser.get("/demo/phone")).text
+
+
+async def test_a_card_of_another_type_or_none_is_not_removed(browser, here, service, maker):
+    service.publish(maker.make(100))
+    await browser.post("/demo/phone", data={"address": CARD_PAGE})
+    for data in ({"pass_type": "pass.other", "serial_number": "serial-1"}, {"serial_number": "serial-1"}, {}):
+        assert (await browser.post("/demo/phone/remove", data=data)).status_code == 303
+    assert len(here.extras["demo.phone"].passes) == 1
+
+
+@pytest.mark.parametrize("over", [{"voided": True}, {"expirationDate": "2026-11-22T12:00:00Z"}])
+async def test_a_card_that_has_ended_moves_out_of_sight_and_stays_on_the_phone(browser, here, service, maker, over):
+    service.publish(maker.make(100))
+    await browser.post("/demo/phone", data={"address": CARD_PAGE})
+    assert "have ended" not in (await browser.get("/demo/phone")).text
+    service.publish(maker.make(100, **over))
+    await here.extras["demo.phone"].pushed(PASS_TYPE)
+    page = (await browser.get("/demo/phone")).text
+    assert "Hidden, because they have ended: 1" in page and page.index("<details class=\"handset__ended") < page.index("handset__pass ")
+    russian = (await browser.get("/demo/phone", headers={"Accept-Language": "ru"})).text
+    assert "Скрыты, потому что закончились: 1" in russian
+
+
+async def test_a_card_whose_end_is_yet_to_come_is_in_sight(browser, service, maker):
+    service.publish(maker.make(100, expirationDate="2026-11-22T12:00:01Z"))
+    await browser.post("/demo/phone", data={"address": CARD_PAGE})
+    assert "have ended" not in (await browser.get("/demo/phone")).text
+
+
+async def test_the_screen_shows_the_passs_own_pictures(browser, here, service, maker):
+    service.publish(maker.make(100))
+    await browser.post("/demo/phone", data={"address": CARD_PAGE})
+    contents = here.extras["demo.phone"].passes[0].contents
+    digest = json.loads(contents.files["manifest.json"])["logo@3x.png"]
+    assert f'<img src="/demo/phone/pictures/{digest}"' in (await browser.get("/demo/phone")).text
+    answer = await browser.get(f"/demo/phone/pictures/{digest}")
+    assert answer.headers["content-type"] == "image/png" and answer.content == contents.files["logo@3x.png"]
+
+
+async def test_a_picture_that_no_pass_has_is_not_found(browser):
+    from app.errors import NotFound
+    with pytest.raises(NotFound):
+        await browser.get("/demo/phone/pictures/" + "0" * 40)
 
 
 async def test_the_phone_lives_beside_the_server_is_told_by_apns_and_wakes_the_page(tmp_path, certificates):

@@ -69,9 +69,10 @@ class World:
         self.phones.append(made)
         return made
 
-    async def sell(self, amount: int = 100_000, card=None) -> None:
+    async def sell(self, amount: int = 100_000, card=None, cashier=None) -> None:
         """A purchase: 5 points for every 100.00."""
-        await sales.sell(self.here.db, self.shop.cashier, SaleRequest((card or self.card).id, amount), None, self.here.clock.now())
+        request = SaleRequest((card or self.card).id, amount)
+        await sales.sell(self.here.db, cashier or self.shop.cashier, request, None, self.here.clock.now())
 
     async def settle(self) -> int:
         """Pushes go out and every phone does what they tell it; returns how many were sent."""
