@@ -4,16 +4,19 @@ The work is rows: a stop between sending and noting sends once more when the lea
 """
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
+from typing import Any
 
 from app.context import Context
 from app.db import Transaction, write_transaction
+from app.errors import Unavailable
 from app.google import store
+from app.google.client import Answer
 from app.google.connections import Google, Outcome, google
 from app.google.sending import send_class, send_object
 from app.google.store import CLASSES, OBJECTS, ClassRow, ObjectRow
-from app.google.verdicts import Verdict
+from app.google.verdicts import LONGEST, Verdict
 from app.updates import service as updates
 
 log = logging.getLogger("tessera.google")
@@ -120,11 +123,13 @@ async def _claim_objects(made: Google, issuer_id: str) -> list[ObjectRow]:
 
 async def _send_all(made: Google, classes: Sequence[ClassRow], objects: Sequence[ObjectRow]) -> list[Outcome]:
     """IN_FLIGHT at once. Where nothing goes through, the rest goes back untried instead of failing one after another."""
-    waiting, outcomes = list(reversed(objects)), [await send_class(made, row) for row in classes]
+    waiting = list(reversed(objects))
+    outcomes = [await _guarded(made, CLASSES, row.id, send_class(made, row)) for row in classes]
 
     async def worker() -> None:
         while waiting and not _is_hopeless(outcomes):
-            outcomes.append(await send_object(made, waiting.pop()))
+            row = waiting.pop()
+            outcomes.append(await _guarded(made, OBJECTS, row.id, send_object(made, row)))
 
     await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
     if waiting:
@@ -136,6 +141,19 @@ async def _send_all(made: Google, classes: Sequence[ClassRow], objects: Sequence
 
         await write_transaction(made.here.db, act)
     return outcomes
+
+
+async def _guarded(made: Google, table: str, row_id: int, sending: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """One card that cannot be drawn must not stop all others: it waits, and the log says why."""
+    try:
+        return await sending
+    except Unavailable:
+        raise           # the database is away: for all of them
+    except Exception:
+        log.exception("row %s of %s cannot be sent", row_id, table)
+        due_at = made.here.clock.now() + LONGEST
+        await write_transaction(made.here.db, lambda tx: store.failed(tx, table, row_id, 0, "ours", due_at))
+        return Outcome(Verdict.REFUSED, Answer(0, "ours"))
 
 
 def _is_hopeless(outcomes: Sequence[Outcome]) -> bool:

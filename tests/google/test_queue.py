@@ -4,16 +4,18 @@ from datetime import timedelta
 
 import pytest
 
+from app.cards import rotation
 from app.cards import service as cards
 from app.context import Context
 from app.db import write_transaction
 from app.demo.fakes.google import Answer, Faults
 from app.designs.rules import default_content
-from app.google import service, store
+from app.google import drawing, sending, service, store
 from app.google.connections import close
 from app.google.queue import read_updates
 from app.passes import service as passes
 from app.passes import spreads
+from app.programs import service as programs
 from app.sales import service as sales
 from app.updates import service as updates
 from tests.conftest import Shop
@@ -336,3 +338,58 @@ async def test_a_claim_of_a_killed_process_ends_by_itself(here: Context, wallet:
     here.clock.advance(minutes=4)
     await service.sync_due(here)
     assert stored(wallet)["loyaltyPoints"]["balance"] == {"int": 130}
+
+
+async def test_a_card_that_cannot_be_drawn_does_not_stop_the_others(here: Context, wallet: Wallet, monkeypatch, caplog):
+    shop, broken = await press(here)
+    whole = await make_card(here, shop, phone="+79160000009")
+    await service.save_link(here, whole, here.clock.now())
+    drawn = sending.draw_object
+
+    async def draw(context, row, class_id, now):  # type: ignore[no-untyped-def]
+        if row.card_id == broken.id:
+            raise ZeroDivisionError("a mistake of ours")
+        return await drawn(context, row, class_id, now)
+
+    monkeypatch.setattr(sending, "draw_object", draw)
+    for card in (broken, whole):
+        await give(here, shop, card)
+    await service.sync_due(here)
+    assert "a mistake of ours" in caplog.text
+    assert wallet.fake.shelf.objects[(await row_of(here, whole)).object_id]["loyaltyPoints"]["balance"] == {"int": 10}
+    monkeypatch.setattr(sending, "draw_object", drawn)
+    here.clock.advance(minutes=5)
+    await service.sync_due(here)
+    assert wallet.fake.shelf.objects[(await row_of(here, broken)).object_id]["loyaltyPoints"]["balance"] == {"int": 130}
+
+
+async def test_a_body_that_the_schema_refuses_is_not_sent(here: Context, wallet: Wallet, monkeypatch, caplog):
+    shop, card = await press(here)
+    whole = drawing.object_body
+    monkeypatch.setattr(drawing, "object_body", lambda *parts: {**whole(*parts), "state": "active"})
+    await give(here, shop, card)
+    sent = wallet.network.sent
+    await service.sync_due(here)
+    assert wallet.network.sent == sent and "state: enum" in caplog.text
+    assert (await row_of(here, card)).last_reason == "schema state: enum"
+
+
+async def test_codes_that_turn_take_the_place_of_the_still_one_and_are_the_tills(here: Context, wallet: Wallet):
+    shop, card = await press(here)
+    assert "barcode" in stored(wallet)
+    await rotation.choose(here.db, shop.who, shop.program_id, 60, False, here.clock.now())
+    await spread(here, shop)
+    await spreads.go_on(here)
+    await service.sync_due(here)
+    body = stored(wallet)
+    assert "barcode" not in body and body["rotatingBarcode"]["valuePattern"] == card.code + "{totp_value_0}"
+    [parameters] = body["rotatingBarcode"]["totpDetails"]["parameters"]
+    program = await programs.get_program(here.db, shop.business_id, shop.program_id)
+    live = await rotation.live_code(here.db, here.ring, card, program, here.clock.now())
+    assert rotation.code_at(bytes.fromhex(parameters["key"]), here.clock.now(), 60) in live.text.replace(" ", "")
+    await rotation.choose(here.db, shop.who, shop.program_id, 0, False, here.clock.now())
+    await spread(here, shop)
+    here.clock.advance(minutes=10)
+    await spreads.go_on(here)
+    await service.sync_due(here)
+    assert "rotatingBarcode" not in stored(wallet) and stored(wallet)["barcode"]["value"] == card.code
