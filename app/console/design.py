@@ -11,6 +11,8 @@ from app.designs import service as designs
 from app.designs.rules import CardWords, DesignContent
 from app.errors import Invalid
 from app.passes import service as passes
+from app.passes import spreads
+from app.passes.spreads import Progress
 from app.text import N_
 from app.web import routing
 from app.web.forms import text_field
@@ -47,9 +49,20 @@ async def _design(request: Request, shown: DesignContent, values: dict[str, str]
         "brand": view_en.css, "view_en": view_en, "view_ru": view_ru, "values": values,
         "barcodes": design_wallet.BARCODES, "spans": design_wallet.SPANS,
         "action_words": [(key, frame.said(request, words)) for key, words in design_wallet.ACTION_WORDS],
+        "spread": _told(request, await spreads.progress(here.db, program.business_id, program.id)),
         "cards_count": counts.get("active", 0) + counts.get("blocked", 0),
         "corrections": [frame.said(request, each.sentence, **each.params) for each in shown.colours().corrections]},
         done=done, wrong=wrong, status=422 if wrong else 200)
+
+
+def _told(request: Request, progress: Progress | None) -> str:
+    """How far the last change of the programme has come, in a sentence; "" where no wallet holds a card."""
+    if progress is None or not progress.total:
+        return ""
+    if progress.finished_at is not None:
+        return frame.said(request, N_("Every card in a wallet has been told of the last change: %(total)d."), total=progress.total)
+    return frame.said(request, N_("The last change is on its way: %(told)d of %(total)d cards in wallets have been told so far."),
+                      told=progress.told, total=progress.total)
 
 
 def content_of(values: dict[str, str], zone: str, shown: DesignContent) -> DesignContent:

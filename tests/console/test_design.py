@@ -13,6 +13,7 @@ from app.cards import service as cards
 from app.db import write_transaction
 from app.demo.certificates import make_demo_certificates
 from app.designs import service as designs
+from app.passes import spreads
 from app.programs import service as programs
 from tests.console.visiting import audited, rows, value_of, words_of
 from tests.shops import make_card
@@ -100,3 +101,20 @@ def preview_of(answer, language):
     found = re.search(rf'data-card="{language}">(.*?)</article>', answer.text, flags=re.DOTALL)
     assert found is not None
     return html.unescape(re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", found[1])))
+
+
+async def test_the_page_says_how_far_a_change_has_come(here, shop, manager):
+    card = await make_card(here, shop)
+    assert "have been told" not in words_of(await manager.get(PAGE))
+    await here.db.execute(
+        "INSERT INTO pass_types(id, short_id, pass_type_identifier, team_identifier, created_at) VALUES (1, 's', 'pass.x', 'T', 0)")
+    pass_id = await here.db.fetch_val(
+        "INSERT INTO passes(business_id, card_id, pass_type_id, serial_number, authentication_token_sealed, created_at) "
+        "VALUES (:business, :card, 1, 's', '', 0) RETURNING id", {"business": shop.business_id, "card": card.id})
+    await here.db.fetch_val(
+        "INSERT INTO registrations(business_id, pass_id, pass_type_id, device_library_identifier, push_token, created_at, renewed_at) "
+        "VALUES (:business, :pass, 1, 'd', 't', 0, 0) RETURNING id", {"business": shop.business_id, "pass": pass_id})
+    await manager.post(PAGE, FORM)
+    assert "0 of 1 cards in wallets have been told" in words_of(await manager.get(PAGE))
+    await spreads.go_on(here)
+    assert "Every card in a wallet has been told of the last change: 1." in words_of(await manager.get(PAGE))
