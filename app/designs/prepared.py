@@ -1,5 +1,5 @@
 """A design version made ready: every word filled in, in every language, colours safe, pictures drawn. Wallets and pages draw from it."""
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -79,8 +79,8 @@ def prepare(content: DesignContent, sentences: Mapping[str, Sequence[str]], temp
 
     sentences: language → the sentences that explain the rules; values: those that the rules ever fill (`shown.values_of`); fields
     of others are left out, but for what every card has; terms: key → the programme's own words; a language that either lacks gets
-    the business's; addresses: of the shops; pictures: the business's own, read. Costs a third of a
-    second when the colours are new (pictures are drawn), so a caller keeps the result and calls this in a thread.
+    the business's; addresses: of the shops; pictures: the business's own, read. Costs a third of a second when the colours are
+    new (pictures are drawn), so a caller keeps the result and calls this in a thread.
     """
     read = load(template)
     words = {language: _filled(read.words[language], content, language) for language in read.languages}
@@ -89,25 +89,32 @@ def prepare(content: DesignContent, sentences: Mapping[str, Sequence[str]], temp
     def entry(name: str) -> Words:
         return texts[name] if name in texts else {language: words[language][name] for language in read.languages}
 
-    def with_words(drawn: TemplateField) -> PreparedField:
-        return PreparedField(drawn.key, drawn.apple, drawn.google, drawn.format, entry(drawn.label), drawn.value,
-                             entry(drawn.text) if drawn.text else None, entry(drawn.changes) if drawn.changes else None)
-
-    own = [drawn for drawn in read.fields if drawn.value is None or drawn.value in {*values, *COMMON_VALUES}]
-    shared = [drawn for drawn in read.extras if drawn.value is None or drawn.value in {*values, *ON_EVERY_BACK}]
-    fields = [with_words(drawn) for drawn in (*own, *shared)]
     near = {language: text for language, text in content.wallet.near if text}
     return PreparedDesign(
         style=read.style, languages=read.languages, language=content.language,
         name={language: content.words(language).name for language in read.languages},
         logo_text={language: content.words(language).logo_text or content.words(language).name for language in read.languages},
         description=entry("description"), location={**entry("location"), **{each: near[each] for each in read.languages if each in near}},
-        # A text that the business did not write has no field.
-        fields=tuple([each for each in fields if each.text is None or all(each.text.values())]), colours=content.colours(),
+        fields=_fields(read, values, entry), colours=content.colours(),
         images=_images(content, read, pictures), terms=_in_all(terms, content.language, read.languages),
         has_stamps=read.strip == "stamps" and "stamps" in values, wallet=content.wallet, pictures=content.pictures,
         picture_addresses=pictures.addresses,
         operations={name.removeprefix(OPERATION): entry(name) for name in words[content.language] if name.startswith(OPERATION)})
+
+
+def _fields(read: Template, values: Collection[str], entry: Callable[[str], Words]) -> tuple[PreparedField, ...]:
+    """The design's own fields and those of every back, with their words: those that cards of these rules can fill.
+
+    entry: a name in the template → its words. A text that the business did not write has no field.
+    """
+    def with_words(drawn: TemplateField) -> PreparedField:
+        return PreparedField(drawn.key, drawn.apple, drawn.google, drawn.format, entry(drawn.label), drawn.value,
+                             entry(drawn.text) if drawn.text else None, entry(drawn.changes) if drawn.changes else None)
+
+    own = [drawn for drawn in read.fields if drawn.value is None or drawn.value in {*values, *COMMON_VALUES}]
+    shared = [drawn for drawn in read.extras if drawn.value is None or drawn.value in {*values, *ON_EVERY_BACK}]
+    made = [with_words(drawn) for drawn in (*own, *shared)]
+    return tuple([each for each in made if each.text is None or all(each.text.values())])
 
 
 def _texts(content: DesignContent, sentences: Mapping[str, Sequence[str]], addresses: Sequence[str],

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from app.designs import limits
-from app.designs.rules import Format, GoogleRow, Place
+from app.designs.rules import LANGUAGES, Format, GoogleRow, Place
 from app.errors import SettingsError
 
 # What every card has on its back beside its design's own: fields shared by all designs, beside their folders.
@@ -97,10 +97,11 @@ def load(name: str = "points", folder: Path = FOLDER) -> Template:
 
 
 def _languages(place: Path) -> list[str]:
-    """The languages that lie in a folder, by name; English first, which stands where a business speaks none of them."""
+    """The languages that lie in a folder, by name, English first. A business's own language must be among them."""
     found = sorted(path.stem for path in place.glob("*.toml") if LANGUAGE.fullmatch(path.stem))
-    if FIRST not in found:
-        raise ValueError(f"{FIRST}.toml is missing")
+    for language in LANGUAGES:
+        if language not in found:
+            raise ValueError(f"{language}.toml is missing")
     return [FIRST, *[language for language in found if language != FIRST]]
 
 

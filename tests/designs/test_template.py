@@ -120,7 +120,8 @@ def test_a_language_is_a_file(copy):
     assert load("points", copy.parent).words["de"]["rules_label"] == "So geht es"
 
 
-def test_a_design_without_english_is_refused(copy):
-    (copy / "en.toml").unlink()
-    with pytest.raises(SettingsError, match=r"en\.toml is missing"):
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_a_design_without_a_language_that_businesses_write_is_refused(copy, language):
+    (copy / f"{language}.toml").unlink()
+    with pytest.raises(SettingsError, match=rf"{language}\.toml is missing"):
         load("points", copy.parent)

@@ -119,6 +119,7 @@ def german(tmp_path, monkeypatch):
         text = (tmp_path / "all" / name.format("en")).read_text("utf-8")
         assert old in text
         (tmp_path / "all" / name.format("de")).write_text(text.replace(old, new), "utf-8")
+    shutil.copy(tmp_path / "all" / "tiers" / "en.toml", tmp_path / "all" / "tiers" / "de.toml")
     monkeypatch.setattr(prepared, "load", partial(load, folder=tmp_path / "all"))
 
 
@@ -130,6 +131,14 @@ def test_a_language_more_is_a_file_more_and_nothing_else(german, checked):
     # What the business wrote in no German stands in its own language.
     assert contents.text(contents.card["organizationName"], "de") == "Кофейный угол"
     assert contents.text(contents.field("rules")["value"], "de") == "\n".join(SENTENCES["ru"])
+
+
+def test_a_level_has_its_name_in_the_business_s_language_where_a_phone_speaks_another(german, checked):
+    terms = {"gold": {"en": "Gold", "ru": "Золото"}}
+    design = prepare(replace(CONTENT, language="ru"), SENTENCES, "tiers", values={"level", "balance"}, terms=terms)
+    contents = checked(design, replace(FACE, level="gold"))
+    level = contents.field("level")["value"]
+    assert [contents.text(level, language) for language in ("de", "en", "ru")] == ["Золото", "Gold", "Золото"]
 
 
 def test_no_key_of_a_pass_is_null_or_empty():
