@@ -12,6 +12,7 @@ from app.push import service as push
 from app.push.clients import client_of
 from app.push.rules import Kind, PushResult
 from app.registrations import service as registrations
+from app.registrations.complaints import meaning_of
 
 DEVICE_LINES = 3
 LEVELS = {"good": "ok", "soon": "warn", "wrong": "fail"}
@@ -108,5 +109,6 @@ def _told(pass_type_identifier: str, address: str, told: PushResult) -> Line:
 async def _devices(context: Context) -> AsyncIterator[Line]:
     """What phones complain of: they tell their owners nothing."""
     for log in await registrations.recent_logs(context.db, context.clock.now(), DEVICE_LINES):
-        yield Line("warn", f"A phone reported: {log.message}", "Phones report what keeps a pass from updating; "
-                   f"`{log.serial_number or log.pass_type_identifier}` is the pass that it is about.")
+        meaning = meaning_of(log.message)
+        yield Line("warn" if meaning.needs_person else "ok", f"A phone reported: {log.message}",
+                   f"{meaning.sentence} The pass: `{log.serial_number or log.pass_type_identifier}`.")
