@@ -8,7 +8,7 @@ export PIP_ROOT_USER_ACTION = ignore
 JUDGES := $(VENV)/node/installed
 
 TEST_TOOLS := chromium fonts-liberation zbar-tools poppler-utils openssl
-BENCH_TOOLS := wrk
+BENCH_TOOLS := wrk nghttp2-client
 INTEROP_TOOLS := g++ cmake libkpimpkpass-dev
 
 # $(1): Debian packages. Root installs them; everybody else is told the one line.
@@ -32,8 +32,9 @@ check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/installed-dev bench-tools
-	$(PY) -m bench
+# The peers beside whom we are measured come with it.
+bench: $(VENV)/installed-bench judges bench-tools
+	TESSERA_NODE_MODULES=$(abspath $(VENV)/node/node_modules) $(PY) -m bench
 
 # Second opinions alone, and one more than `test` asks: the reader of KDE, which takes a compiler.
 interop: $(VENV)/installed-dev judges interop-tools
@@ -63,7 +64,7 @@ interop-tools:
 	@test -f /usr/include/KPim/KPkPass/pass.h && command -v cmake >/dev/null && command -v g++ >/dev/null || { $(call apt,$(INTEROP_TOOLS)); }
 
 bench-tools:
-	@command -v wrk >/dev/null || { $(call apt,$(BENCH_TOOLS)); }
+	@command -v wrk >/dev/null && command -v h2load >/dev/null || { $(call apt,$(BENCH_TOOLS)); }
 
 # `python3 -m venv` needs Debian's python3-venv; without it a half-made folder stays behind, hence pip as the mark.
 $(VENV)/bin/pip:
@@ -80,4 +81,10 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/pip
 $(VENV)/installed-dev: requirements.txt requirements-dev.txt $(VENV)/installed
 	@echo "Installing the packages of requirements-dev.txt (once) ..."
 	@$(PY) -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/installed-bench: requirements-bench.txt $(VENV)/installed-dev
+	@echo "Installing the packages of requirements-bench.txt (once) ..."
+	@$(PY) -m pip install --quiet -r requirements-bench.txt
+	@$(PY) -m pip install --quiet --no-deps django-walletpass==5.0.1
 	@touch $@

@@ -1,9 +1,10 @@
 """How fast one pass is built and signed (V1 of the design), beside the raw RSA signature and beside other pass makers.
 
 `python -m bench.passes` prints each ratio with its bar. Rates are per CPU second, children included, so other work on the machine
-does not count; rounds are interleaved, so that a slow spell hits all alike. The Node peers run when TESSERA_NODE_MODULES names a
-folder that holds passkit-generator and @walletpass/pass-js; else their line says so.
+does not count; rounds are interleaved, so that a slow spell hits all alike. django-walletpass runs where it is installed, the Node
+peers when TESSERA_NODE_MODULES names a folder that holds passkit-generator and @walletpass/pass-js; else their line says so.
 """
+import importlib.util
 import io
 import json
 import multiprocessing
@@ -102,6 +103,36 @@ def wallet_py3k(folder: Path, maker: Maker) -> Callable[[], bytes]:
     return make
 
 
+def django_walletpass(folder: Path, maker: Maker) -> Callable[[], bytes]:
+    """The same card made and signed by django-walletpass's PassBuilder, from a folder as it wants it."""
+    import django
+    from django.conf import settings
+
+    files, assets = DemoCertificates(folder), written(maker, folder / "django")
+    first = json.loads(maker.pass_json())
+    settings.configure(SECRET_KEY="bench", INSTALLED_APPS=["django_walletpass"], DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+                       WALLETPASS={"CERT_PATH": str(files.certificate), "KEY_PATH": str(files.key), "PASS_TYPE_ID": PASS_TYPE,
+                                   "APPLE_WWDRCA_PEM_PATH": str(files.wwdr), "TEAM_ID": TEAM, "SERVICE_URL": first["webServiceURL"]})
+    django.setup()
+    from django_walletpass.services.pass_builder import PassBuilder
+
+    def make() -> bytes:
+        builder = PassBuilder(str(assets))
+        builder.pass_data = json.loads(maker.pass_json())
+        builder.pass_data_required["serialNumber"] = builder.pass_data["serialNumber"]
+        return builder.build()
+    return make
+
+
+def written(maker: Maker, folder: Path) -> Path:
+    """The pictures and words as files below `folder`."""
+    for name, body in maker.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    return folder
+
+
 def cpu_seconds() -> float:
     return sum(os.times()[:4])
 
@@ -110,19 +141,16 @@ def rate(make: Callable[[], bytes], seconds: float = SECONDS) -> float:
     """Calls per CPU second, own and children's."""
     begun, calls = cpu_seconds(), 0
     while (used := cpu_seconds() - begun) < seconds:
-        for _ in range(10):
+        for _ in range(5):
             make()
-        calls += 10
+        calls += 5
     return calls / used
 
 
 def node_rates(folder: Path, maker: Maker, modules: str) -> dict[str, float]:
     """Passes per CPU second of the Node peers, over the same files, certificates and card."""
     work = folder / "node"
-    for name, body in maker.files.items():
-        path = work / "assets" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
+    written(maker, work / "assets")
     (work / "pass.json").write_bytes(maker.pass_json())
     rates = {}
     for peer in NODE_PEERS:
@@ -168,6 +196,8 @@ def main() -> int:
         make_demo_certificates(folder, pass_type_identifier=PASS_TYPE, team_identifier=TEAM, now=datetime.now(UTC))
         maker = Maker(folder)
         makers = {"raw": raw_signature(folder, maker), "ours": maker, "wallet-py3k": wallet_py3k(folder, maker)}
+        if importlib.util.find_spec("django_walletpass"):
+            makers["django-walletpass"] = django_walletpass(folder, maker)
         rates: dict[str, list[float]] = {key: [] for key in makers}
         for _ in range(ROUNDS):
             for key, make in makers.items():
@@ -189,6 +219,11 @@ def report(folder: Path, maker: Maker, rates: dict[str, list[float]]) -> int:
         line("share of the raw RSA rate", ratio(rates, "ours", "raw"), 0.85),
         line("beside wallet-py3k's create()", ratio(rates, "ours", "wallet-py3k"), 20, limit=ratio(rates, "raw", "wallet-py3k")),
         line("archive beyond pictures and words", len(maker()) - maker.bundle.static_bytes, 7_168, "bytes", least=False)]
+    if "django-walletpass" in rates:
+        good.append(line("beside django-walletpass", ratio(rates, "ours", "django-walletpass"), 80,
+                         limit=ratio(rates, "raw", "django-walletpass")))
+    else:
+        print("V1 beside django-walletpass: not measured here (it is not installed)")
     modules = os.environ.get("TESSERA_NODE_MODULES", "")
     if modules:
         good += [line(f"beside {peer}", ours / other, 100, limit=raw / other) for peer, other in node_rates(folder, maker, modules).items()]
