@@ -11,8 +11,9 @@ from app.money import minor_digits
 from app.text import N_
 
 __all__ = [
-    "COMMON_VALUES", "LANGUAGES", "ON_EVERY_BACK", "VALUES", "Action", "CardFace", "CardWords", "DesignContent", "Format", "GoogleRow",
-    "HistoryLine", "Nfc", "Pictures", "Place", "RelevantSpan", "Value", "WalletExtras", "default_content", "dump", "parse", "validate"]
+    "COMMON_VALUES", "LANGUAGES", "ON_EVERY_BACK", "STOP", "VALUES", "Action", "CardFace", "CardWords", "DesignContent", "Format",
+    "GoogleRow", "HistoryLine", "Nfc", "Pictures", "Place", "RelevantSpan", "Value", "WalletExtras", "default_content", "dump", "parse",
+    "validate"]
 
 # The languages in which a business writes its own words; the program's words are in as many as pass_templates/ has.
 LANGUAGES = ("en", "ru")

@@ -3,9 +3,10 @@ from msgspec.structs import replace
 
 from app.db import write_transaction
 from app.designs import service as designs
-from app.designs.rules import WalletExtras
+from app.designs.rules import STOP, WalletExtras
 from app.programs import service as programs
 from app.web.principal import Principal
+from app.web.templating import TEMPLATES
 
 
 async def publish(here, shop, extras):
@@ -22,3 +23,7 @@ async def test_the_page_says_whom_to_ask_and_draws_the_chosen_code(here, client,
     assert 'aria-label="PDF417"' in page
     for link in ('href="tel:+7495123-45-67"', 'href="mailto:a@example.com"', 'href="https://example.com"'):
         assert link in page.split('id="contacts"')[1]
+
+
+def test_a_pass_s_link_to_stop_messages_leads_to_a_place_on_the_page():
+    assert f'id="{STOP.removeprefix("#")}"' in (TEMPLATES / "cards/card.html").read_text("utf-8")

@@ -1,4 +1,5 @@
 """Reading a design's folder; a mistake in it is told by name when the server starts, not when a pass is built."""
+import re
 import shutil
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from app.designs.template import FOLDER, load
 from app.errors import SettingsError
 from app.programs.kinds import KINDS
+from app.web.templating import TEMPLATES
 
 every_design = pytest.mark.parametrize("name", sorted(place.name for place in FOLDER.iterdir() if place.is_dir()))
 BELOW = '\n[[fields]]\nkey = "{key}"\nlabel = "name_label"\nvalue = "vouchers"\nformat = "number"\napple = "{place}"\n'
@@ -33,6 +35,13 @@ def test_the_points_design_is_complete():
 def test_every_kind_has_a_design_and_every_design_a_kind():
     assert {kind.template for kind in KINDS.values()} == {place.name for place in FOLDER.iterdir() if place.is_dir()}
     assert all(load(kind.template).kind == kind.template for kind in KINDS.values())
+
+
+def test_every_operation_that_pages_name_has_a_word_on_passes():
+    pages = (TEMPLATES / "parts/history.html").read_text("utf-8").split("macro what")[1].split("endmacro")[0]
+    kinds = set(re.findall(r'"(\w+)": _', pages))
+    assert len(kinds) > 10
+    assert {f"operation_{kind}" for kind in kinds} <= load("points").words["ru"].keys()
 
 
 @every_design
