@@ -142,7 +142,7 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
     design = await _design(state.key)
     pass_json = _pass_json(here, kind, held, state, design)
     if _fingerprint(design, pass_json) != held.fingerprint:
-        held, design, pass_json = await _new_version(here, kind, held, now)
+        held, design, pass_json = await _new_version(here, kind, held, state, _Drawn(held, design, pass_json), now)
     unchanged.note(here, held, mark, now)
     if _has(unless, held.modified_at):
         return BuiltPass(None, held.modified_at, held.version, number=mark[0])
@@ -166,14 +166,20 @@ async def _kept(here: Context, held: Pass, unless: str | None) -> BuiltPass | No
     return BuiltPass(None if _has(unless, served.modified_at) else served.data, served.modified_at, served.version)
 
 
-async def _new_version(here: Context, kind: PassType, held: Pass, now: datetime) -> tuple[Pass, AppleDesign, bytes]:
-    """Take a version for what the card is now, read again under the pass's lock: an older state never gets the newer version."""
+async def _new_version(here: Context, kind: PassType, held: Pass, seen: _State, drawn: "_Drawn", now: datetime) -> "_Drawn":
+    """Take a version for what the card is now, under the pass's lock: an older state never gets the newer version.
+
+    held was read before `seen`, of which `drawn` was made: where nobody took a version since, what was seen is no older than the
+    last version and need not be read again.
+    """
     second = to_ms(now) // 1000 * 1000
 
     async def act(tx: Transaction) -> _Key | _Drawn:
         await store.lock(tx, held.id)
         fresh = await store.find(tx, held.card_id)
         assert fresh is not None
+        if fresh.version == held.version and not (seen.is_live and seen.link is None):
+            return drawn._replace(held=await store.next_version(tx, fresh.id, _fingerprint(drawn.design, drawn.pass_json), second))
         state = await _read(tx, here.ring, fresh, now)
         design = _ready.get(state.key)
         if design is None:

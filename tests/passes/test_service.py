@@ -226,3 +226,23 @@ async def test_another_businesss_programme_cannot_be_dressed(pocket):
 @pytest.mark.parametrize(("points", "minor"), [(0, 0), (-50, 0), (1, 33), (2, 66), (3, 100), (10, 333)])
 def test_what_points_are_worth_is_rounded_down_and_a_debt_is_worth_nothing(points, minor):
     assert faces.worth_minor(points, replace(RULES, worth_minor=100, worth_points=3)) == minor
+
+
+async def test_what_was_read_before_another_asker_took_a_version_is_read_again(pocket, monkeypatch):
+    await pocket.build()
+    await cards.block(pocket.here.db, pocket.who, pocket.card.id, None, pocket.now)
+    design, others = service._design, []
+
+    async def meanwhile(key):
+        """Between the first asker's reading and its version the card changes, and another asks."""
+        if not others:
+            others.append(None)
+            await cards.unblock(pocket.here.db, pocket.who, pocket.card.id, None, pocket.now)
+            await pocket.welcome()
+            others.append(await service.build(pocket.here, pocket.card.id, pocket.now))
+        return await design(key)
+
+    monkeypatch.setattr(service, "_design", meanwhile)
+    built = await service.build(pocket.here, pocket.card.id, pocket.now)
+    assert built.version == others[1].version == 2
+    assert built.data == others[1].data
