@@ -66,3 +66,6 @@ form.addEventListener("input", ({ target }) => {
     show.querySelector(`[name=shown][value=${target.dataset.into.slice(0, 2)}]`).checked = true;
   }
 });
+
+// A form that came back with a mistake has another choice than the card beside it.
+code(form.elements["wallet.barcode"].value);
