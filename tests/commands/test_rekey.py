@@ -1,9 +1,13 @@
 """Changing the key ring: nothing that was sealed may be forgotten, whoever adds a column."""
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app import secrets
+from app.certificates import bringing
+from app.certificates import service as certificates
+from app.certificates.uploads import Upload
 from app.commands import rekey
 from app.commands.store import SEALED
 from app.console import founding
@@ -12,8 +16,12 @@ from app.customers import service as customers
 from app.db import Transaction, write_transaction
 from app.installation import service as installation
 from app.installation import store as installation_store
+from app.mail import service as mail
+from app.passes import service as passes
 from app.secrets import CannotOpen, KeyRing
+from tests.certificates.authority import Authority, key, key_pem, pem
 from tests.commands.conftest import Run
+from tests.shops import make_card, make_shop
 
 SQLITE_COLUMNS = ("SELECT held.name AS owner, columns.name AS name FROM sqlite_master AS held, pragma_table_info(held.name) AS columns "
                   "WHERE held.type = 'table'")
@@ -84,3 +92,27 @@ def test_rekey_by_itself_where_no_server_runs(run: Run, data: Path, capsys: pyte
 def _with_lookup(ring: KeyRing) -> KeyRing:
     ring.use_lookup_key(b"l" * 32)
     return ring
+
+
+async def test_certificates_kept_passes_and_mail_open_with_the_new_key_alone(here: Context) -> None:
+    old, new = secrets.new_key(), secrets.new_key()
+    here.ring = _with_lookup(KeyRing([old]))
+    await write_transaction(here.db, lambda tx: installation._mark(tx, here.ring, False))
+    here.ring.use_lookup_key(b"l" * 32)
+    shop, now = await make_shop(here), here.clock.now()
+    apple = Authority(now)
+    await bringing.bring(here, shop.who, Upload(pem(apple.issue(key(1).public_key())), key_pem(1), pem(apple.certificate)), now)
+    built = await passes.hand_out(here, await make_card(here, shop), now)
+    assert built.kept is not None
+    await passes.keep(here, [built.kept])
+    await write_transaction(here.db, lambda tx: mail.queue(
+        tx, here.ring, mail.Mail("anna@example.com", "Hello", "Hello."), kind="test", business_id=None, now=now))
+    here.ring = _with_lookup(KeyRing([new, old]))
+    lines = (await rekey.act(here, here.ring.check_value))["lines"]
+    assert {"certificates.key_sealed: 1 values", "signed_passes.pass_json_sealed: 1 values", "mails.text_sealed: 1 values"} <= set(lines)
+    here.ring = _with_lookup(KeyRing([new]))
+    here.extras.clear()
+    assert await passes.kept(here, built.kept.pass_id) == built.data
+    assert (await certificates.signer_of(here, 1, now)).key.private_numbers() == key(1).private_numbers()
+    here.settings = replace(here.settings, demo=True)
+    assert await mail.deliver_due(here) == 1
