@@ -101,8 +101,9 @@ async def test_each_refusal_becomes_its_kind_and_the_next_push_goes_through(apns
     assert (await push(client, apns.issue_token())).kind is Kind.ACCEPTED
 
 
-async def test_after_a_403_the_connection_is_closed_and_a_new_one_opened_for_the_next_push(apns, client):
-    apns.faults.answers.append(Answer(403, "BadCertificate"))
+@pytest.mark.parametrize("answer", [Answer(403, "BadCertificate"), Answer(403, "Forbidden"), Answer(400, "IdleTimeout")])
+async def test_after_a_403_or_an_idle_timeout_the_next_push_goes_over_a_new_connection(apns, client, answer):
+    apns.faults.answers.append(answer)
     await push(client, apns.issue_token())
     await push(client, apns.issue_token())
     assert apns.connections == 2

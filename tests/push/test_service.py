@@ -359,3 +359,42 @@ async def test_the_answer_of_each_phone_is_kept_for_the_operator(world):
     await push_due(world.here)
     assert await store.trouble(world.here.db) == [
         {"pass_type_identifier": TOPIC, "last_status": 503, "last_reason": "ServiceUnavailable", "phones": 1}]
+
+
+@pytest.mark.goal("F4")
+@pytest.mark.parametrize("answer", [
+    Answer(400, "IdleTimeout"), Answer(403, "BadCertificate"), Answer(403, "BadCertificateEnvironment"),
+    Answer(403, "ExpiredProviderToken"),
+    Answer(429, "TooManyRequests"), Answer(429, "TooManyProviderTokenUpdates"), Answer(500, "InternalServerError"),
+    Answer(503, "ServiceUnavailable"), Answer(503, "Shutdown"), Answer(500, raw=b"\xff")])
+@on_sqlite
+async def test_no_answer_of_apns_that_passes_loses_an_update(world, answer):
+    tokens = [await world.phone() for _ in range(3)]
+    world.fake.faults.answers.extend([answer] * 3)
+    await world.change()
+    for _ in range(30):
+        await push_due(world.here)
+        world.here.clock.advance(minutes=1)
+    assert set(world.pushed()[3:]) == set(tokens)
+    assert await world.here.db.fetch_val("SELECT COUNT(*) FROM push_targets WHERE wanted_number > sent_number") == 0
+    assert len(await world.tokens()) == 3
+
+
+@on_sqlite
+async def test_phones_that_wait_and_hear_nothing_at_all_are_an_operators_matter(world):
+    await world.phone()
+    await world.change()
+    await service.read_updates(world.here.extras["push"])
+    now = world.here.clock.now()
+    assert await service.troubles(world.here.db, now + MINUTE) == []
+    [trouble] = await service.troubles(world.here.db, now + 10 * MINUTE)
+    assert trouble.needs_person and trouble.sentence == f"1 phones wait for pushes of {TOPIC} for more than 10 minutes."
+
+
+@on_sqlite
+async def test_a_long_list_of_changes_that_concern_no_phone_moves_the_cursor_on_disk_now_and_then(world, monkeypatch):
+    monkeypatch.setattr(updates, "LAG_MOST", 3)
+    for expected in (0, 0, 3, 3):
+        await world.change()
+        await push_due(world.here)
+        assert await updates.find_cursor(world.here.db, "push") == expected

@@ -72,7 +72,7 @@ async def _issued(context: Context, known: Signers) -> AsyncIterator[Line]:
 
 async def _pushes(context: Context) -> AsyncIterator[Line]:
     """What Apple's push servers refused, and what they say just now to each certificate."""
-    for trouble in await push.troubles(context.db):
+    for trouble in await push.troubles(context.db, context.clock.now()):
         yield Line("fail" if trouble.needs_person else "warn", trouble.sentence,
                    "Phones learn of changes late. Is the certificate the right one and still valid, and can this machine reach "
                    f"{context.settings.apns}?" if trouble.needs_person else "They are tried again by themselves.")
