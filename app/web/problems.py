@@ -81,7 +81,8 @@ def answer(request: Request, status: int, failure: errors.TesseraError) -> Respo
     if failure.retry_after is not None:
         response.headers["Retry-After"] = str(failure.retry_after)
     if status == 401 and _wants_json(request):
-        response.headers["WWW-Authenticate"] = "Bearer"
+        # Each door says what it asks for: phones bring their pass's token, everybody else a key.
+        response.headers["WWW-Authenticate"] = "ApplePass" if request.url.path.startswith("/apple/") else "Bearer"
     return response
 
 

@@ -9,18 +9,22 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec.structs import replace
+from PIL import Image
 
 from app.designs import shown
+from app.designs.pictures import APPLE_FILES, NONE, OwnPictures
 from app.designs.prepared import PreparedDesign, prepare
 from app.designs.preview import stamps_of
-from app.designs.rules import CardFace, DesignContent, default_content, validate
+from app.designs.rules import CardFace, DesignContent, Pictures, default_content, validate
 from app.designs.wallet import Action, Barcode, Nfc, RelevantSpan, WalletExtras
+from app.images import decoder
 from app.passes import faces
 from app.passes.apple import AppleDesign, PassCard, PassLocation
 from app.programs.explain import explain
@@ -62,12 +66,25 @@ class Exhibit:
         return apple.bundle.build(apple.pass_json(card), signer, NOON)
 
 
-def drawn(kind: Kind, language: str, wallet: WalletExtras) -> PreparedDesign:
+@cache
+def own_pictures() -> OwnPictures:
+    """A logo, an icon and a strip as a business uploads them, in every size."""
+    files: dict[str, bytes] = {}
+    for make, size in ((decoder.logos, (700, 200)), (decoder.icons, (400, 400)), (decoder.strips, (1600, 700))):
+        upload = io.BytesIO()
+        Image.linear_gradient("L").resize(size).convert("RGB").save(upload, "PNG")
+        files |= make(decoder.read(upload.getvalue()), (15, 69, 70))
+    return OwnPictures(Pictures("1" * 64, "2" * 64, "3" * 64), {name: content for name, content in files.items() if name in APPLE_FILES})
+
+
+def drawn(kind: Kind, language: str, wallet: WalletExtras, pictures: OwnPictures = NONE) -> PreparedDesign:
     rules = kind.rules("RUB")
-    content: DesignContent = replace(default_content("Coffee “corner”", "Кофейный «угол»", language=language), wallet=wallet)
+    content: DesignContent = replace(default_content("Coffee “corner”", "Кофейный «угол»", language=language), wallet=wallet,
+                                     pictures=pictures.digests)
     validate(content)
     sentences = {each: explain(rules, "RUB", each) for each in LANGUAGES}
-    return prepare(content, sentences, kind.template, values=shown.values_of(rules), terms=shown.terms_of(rules))
+    return prepare(content, sentences, kind.template, values=shown.values_of(rules), terms=shown.terms_of(rules), pictures=pictures,
+                   addresses=("Pushkin Street 1", "Lenin Square 2"))
 
 
 def exhibits() -> Iterator[Exhibit]:
@@ -76,6 +93,8 @@ def exhibits() -> Iterator[Exhibit]:
             face = replace(faces.sample(kind.rules("RUB"), "RUB", language), page_link="https://cards.example.com/c/abcdefghijkl")
             plain = WalletExtras()
             yield Exhibit(f"{kind_name}-{language}-plain", kind_name, language, plain, drawn(kind, language, plain), face, True)
+            branded = drawn(kind, language, plain, own_pictures())
+            yield Exhibit(f"{kind_name}-{language}-brand", kind_name, language, plain, branded, face, True)
             for number, barcode in enumerate(BARCODES):
                 wallet = replace(EVERYTHING, barcode=barcode)
                 # Every other one has ended, so that each barcode is seen on cards that live and on cards that do not.

@@ -26,6 +26,7 @@ from tests.interop.gallery import (
     files_of,
     judged,
     node_modules,
+    own_pictures,
     with_https,
 )
 from tests.interop.mutations import MUTATIONS, mutated
@@ -64,7 +65,7 @@ def verdicts(gallery: Mapping[str, tuple[Exhibit, bytes]], spoiled: Mapping[str,
 
 def of(gallery: Mapping[str, tuple[Exhibit, bytes]], kind: str, language: str) -> list[tuple[Exhibit, bytes]]:
     found = [(exhibit, data) for exhibit, data in gallery.values() if (exhibit.kind, exhibit.language) == (kind, language)]
-    assert len(found) >= 1 + len(BARCODES)
+    assert len(found) >= 2 + len(BARCODES)
     return found
 
 
@@ -117,6 +118,14 @@ def test_what_a_business_sets_is_in_its_passes(gallery, kind, language) -> None:
                                "associatedStoreIdentifiers"}, exhibit.name
         assert card.get("voided", False) is exhibit.face.is_voided
     assert formats == {f"PKBarcodeFormat{name}" for name in ("QR", "Aztec", "PDF417", "Code128")}
+
+
+@every_design
+def test_a_business_s_own_pictures_are_in_its_passes(gallery, kind, language) -> None:
+    files = files_of(gallery[f"{kind}-{language}-brand"][1])
+    for name, content in own_pictures().files.items():
+        # The stamps of a stamp card are its picture.
+        assert (files[name] == content) is not (name.startswith("strip") and kind == "stamps"), name
 
 
 @pytest.mark.parametrize("judge", ["passkit-generator", "pass-js"])

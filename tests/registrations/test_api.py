@@ -57,6 +57,7 @@ async def test_a_wrong_token_is_401_with_one_body_for_every_call_that_needs_one(
                await phone.http.get(phone.pass_url.replace(SHORT, "unknown"), headers=auth(phone.token)),
                await phone.http.get(phone.pass_url.replace(phone.serial, "a%00b"), headers=auth(phone.token))]
     assert {answer.status_code for answer in answers} == {401}
+    assert {answer.headers["www-authenticate"] for answer in answers} == {"ApplePass"}
     assert len({answer.content for answer in answers}) == 1
     assert await phone.column("push_token") == []
 
