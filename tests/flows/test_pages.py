@@ -20,8 +20,8 @@ pytestmark = pytest.mark.browser
 # axe takes half a second a page: it judges one narrow and one wide view, the others are only measured.
 JUDGED = [(390, "light", "ru"), (1280, "dark", "en")]
 VIEWS = [*JUDGED, (320, "dark", "ru"), (1280, "light", "ru")]
-OPEN = ["/e/coffee", "/e/leaf", "/demo/phone", "/demo/sms", "/console/sign-in", "/till/sign-in", "/api/docs", "/a/abcdefghjkmnpq",
-        "/nowhere"]
+OPEN = ["/e/coffee", "/e/leaf", "/e/coffee/points/lost", "/demo/phone", "/demo/sms", "/console/sign-in", "/till/sign-in", "/api/docs",
+        "/a/abcdefghjkmnpq", "/nowhere"]
 TILL = ["/till", "/till/sales", "/till/enrol"]
 CONSOLE = ["/console", *(f"/console/{name}" for name in (
     "customers", "customers?q=zzz", "operations", "operations?kind=refund", "design", "brand", "program", "poster", "settings", "locations",
