@@ -8,6 +8,7 @@ from app.google import issuers_store as store
 from app.google.accounts import TOKENS, Issuer, read_account
 from app.google.connections import google
 from app.google.issuers_store import IssuerRow
+from app.secrets import CannotOpen
 
 log = logging.getLogger("tessera.google")
 
@@ -35,7 +36,7 @@ async def issuer_for(here: Context, business_id: int) -> Issuer | None:
     """Who issues the business's new cards; None: nobody."""
     for row in await store.issuers_of(here.db, business_id):
         if row.retired_at is None:
-            return opened(here, row)
+            return _usable(here, row)
     return server_issuer(here)
 
 
@@ -43,13 +44,22 @@ async def issuer_of(here: Context, business_id: int, issuer_id: str) -> Issuer |
     """Who keeps the business's cards of this issuer id true; a retired issuer goes on with its own as long as its key works."""
     for row in await store.issuers_of(here.db, business_id):
         if row.issuer_id == issuer_id:
-            return opened(here, row)
+            return _usable(here, row)
     server = server_issuer(here)
     return server if server is not None and server.issuer_id == issuer_id else None
 
 
+def _usable(here: Context, row: IssuerRow) -> Issuer | None:
+    """None where its key does not open any more: card pages go on without the button, and `doctor` says what to do."""
+    try:
+        return opened(here, row)
+    except (Invalid, CannotOpen) as problem:
+        log.error("the key of Google issuer %s cannot be used: %s", row.issuer_id, type(problem).__name__)
+        return None
+
+
 def opened(here: Context, row: IssuerRow) -> Issuer:
-    """A business's issuer; its key is parsed once a process."""
+    """A business's issuer; its key is parsed once a process. Raises CannotOpen and Invalid."""
     kept, key = google(here).issuers, (row.id, row.issuer_id)
     if key not in kept:
         account = read_account(here.ring.open(PURPOSE, row.account_sealed, str(row.business_id).encode()))

@@ -231,8 +231,8 @@ async def test_no_form_behind_a_secret_address_is_taken_from_another_site_and_a_
                 wrong.append(f"{row.path} with {headers}: {answer.status_code}, changed {all_rows.changed()}")
         if not row.path.startswith("/console"):
             answer = await world.ask(row, nobody, form={}, Origin="null", **{"Sec-Fetch-Site": "same-origin"})
-            # These two want more than the address: a code, or a card that this browser opened.
-            if answer.status_code == 403 and row.path not in ("/c/{token}/details", "/k/{token}/card"):
+            # These want more than the address: a code, or a card that this browser opened.
+            if answer.status_code == 403 and row.path not in ("/c/{token}/details", "/c/{token}/lost", "/k/{token}/card"):
                 wrong.append(f"{row.path} refuses a null origin")
     assert wrong == []
 

@@ -124,7 +124,7 @@ class World:
         spare_id, page = await write_transaction(here.db, act)
         assert told.id is not None and told.card_id is not None
         found = {"card": card.id, "operation": sale.operation.id, "enrolment": told.id, "location": shop.location_id, "staff": spare_id,
-                 "api_key": key_id, "program": shop.program_id, **await self._add_doubts(shop, card.id)}
+                 "api_key": key_id, "program": shop.program_id, **await self._add_doubts(shop, card.id), **await self._add_keys(shop)}
         found |= await self._add_benefits(shop, name)
         paper = await promo.get_batch(here.db, shop.business_id, shop.program_id, f"paper-{name}")
         [(coupon_id, *_)] = await promo.codes_of(here.db, paper)
@@ -144,6 +144,16 @@ class World:
         await standings.set_product(here.db, shop.who, f"sku-{name}", f"Product of {name}", "drinks", True, now)
         invited = await referrals.create_invitation(here.db, shop.who, shop.program_id, f"invitation{name}", 5, None, now)
         return {"reward": gift.id, "invitation": invited.id}
+
+    async def _add_keys(self, shop: Shop) -> dict[str, int]:
+        """An issuer at Google, and a signing request that waits for its certificate; neither key opens anything."""
+        here, row = self.here, {"business_id": shop.business_id, "sealed": b"sealed", "now": to_ms(self.here.clock.now())}
+        return {"google_issuer": await here.db.fetch_val(
+                    "INSERT INTO google_issuers(business_id, issuer_id, client_email, account_sealed, created_at, created_by) "
+                    "VALUES (:business_id, '3388000000099999999', 'cafe@example.com', :sealed, :now, 'Owner') RETURNING id", row),
+                "certificate": await here.db.fetch_val(
+                    "INSERT INTO certificates(business_id, request, key_sealed, created_at, created_by) "
+                    "VALUES (:business_id, 'none', :sealed, :now, 'Owner') RETURNING id", row)}
 
     async def _add_doubts(self, shop: Shop, card_id: int) -> dict[str, int]:
         """A correction that waits for a second manager, and something the review found strange."""
@@ -209,13 +219,17 @@ class World:
         ids, links = ids or self.a.ids, {**self.a.links, **(links or {})}
         kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "operation": "operation",
                  "approval": "approval", "batch": "batch", "segment": "segment", "id": self.id_kind(row),
+                 "issuer": "google_issuer", "certificate": "certificate",
                  "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
         fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
                  "token": links["k" if row.path.startswith("/k/") else "c"], "short": "none", "device": "d" * 32,
                  "link": links["console" if row.path.startswith("/console") else "a"],
-                 "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts"}
+                 "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts", "name": "none",
+                 "code": "none"}
         if row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
+        elif row.path.startswith("/console/brand"):
+            fixed["kind"] = "logo"
         return re.sub(r"\{([^}]+)\}", lambda match: fixed.get(match[1]) or ids[kinds[match[1]]], row.path)
 
     def id_kind(self, row: Row) -> str:
@@ -226,7 +240,7 @@ class World:
 
     def has_id(self, row: Row) -> bool:
         """Whether the address names a thing of a business."""
-        named = r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment)\}|/console/programs/\{program\}"
+        named = r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment|issuer|certificate)\}|/console/programs/\{program\}"
         return row.kind in ("staff", "key") and bool(re.search(named, row.path))
 
     def body(self, row: Row, side: Side | None = None) -> dict[str, Any] | None:
@@ -240,6 +254,7 @@ class World:
             "/api/v1/sales/{id}/refunds": {"amount": 100},
             "/api/v1/cards/{id}/events": {"event": "review", "key": "1"},
             "/api/v1/cards/{id}/purchases": {"package": "ten"},
+            "/api/v1/cards/{id}/confirmations": {"code": "000000"},
             "/api/v1/cards/{id}/visits": {"count": 1},
             "/api/v1/cards/{id}/freeze": {"days": 7},
             "/api/v1/cards/{id}/extend": {"days": 7, "reason": "a test"},

@@ -185,3 +185,11 @@ async def test_nobody_else_can_have_pictures_drawn(here: Context, browser: httpx
 def test_another_count_of_stamps_is_another_address(ring: KeyRing):
     colours = derive("#0f4546", "#f6d8b0", None, "#c98345")
     assert len({pictures.stamps_path(ring, colours, have, 10) for have in range(11)}) == 11
+
+
+async def test_a_key_that_does_not_open_any_more_takes_the_button_away_and_nothing_else(here: Context, wallet: Wallet, browser, caplog):
+    shop, _, own, _ = await card_with_links(here)
+    await here.db.execute("INSERT INTO google_issuers(business_id, issuer_id, client_email, account_sealed, created_at, created_by) "
+                          "VALUES (:id, '99', 'x@y', :sealed, 0, 'Owner')", {"id": shop.business_id, "sealed": b"of another ring"})
+    page = await browser.get(f"/c/{own}")
+    assert page.status_code == 200 and "Google" not in page.text and "issuer 99 cannot be used" in caplog.text
