@@ -5,6 +5,7 @@ per pass. What is wrong is said in a sentence that names the way out; a phone re
 """
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 from cryptography import x509
@@ -88,7 +89,7 @@ class PassSigner:
         _check_chain(certificate, wwdr)
         return signer
 
-    @property
+    @cached_property
     def chain_pem(self) -> bytes:
         """The certificate and its intermediate, as a TLS client shows them."""
         return self.certificate.public_bytes(Encoding.PEM) + self.wwdr.public_bytes(Encoding.PEM)

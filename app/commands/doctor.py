@@ -49,6 +49,7 @@ async def examine() -> list[Line]:
             lines += [line async for line in database(context)]
             lines += [line async for line in apple(context)]
             lines += [line async for line in google(context)]
+            lines += [line async for line in mails(context)]
     except (SettingsError, TesseraError) as exc:
         lines.append(Line("fail", str(exc)))
     return [*lines, *gateways(here), *[line async for line in public_address(here)]]
@@ -86,6 +87,15 @@ async def database(context: Context) -> AsyncIterator[Line]:
                    "Set the clock (timedatectl set-ntp true), or links and points will live too long.")
     else:
         yield Line("ok", f"The clock says {context.clock.now():%Y-%m-%d %H:%M} UTC.")
+
+
+async def mails(context: Context) -> AsyncIterator[Line]:
+    """Whether warnings reach those whom they are for."""
+    from app.mail import service as mail
+
+    if why := await mail.trouble(context, context.clock.now()):
+        yield Line("warn", f"A mail could not be sent: {why}.", "It is tried for three days. Is TESSERA_SMTP right, and does this machine "
+                   "trust the mail server's certificate?")
 
 
 def gateways(here: Settings) -> Iterator[Line]:

@@ -197,3 +197,15 @@ async def test_what_was_sent_long_ago_is_forgotten_and_what_waits_is_not(outbox,
     outbox.clock.advance(days=401)
     assert await service.forget_old(outbox) == 1
     assert (await row(outbox))["dedupe"] == "waits"
+
+
+async def test_doctor_says_that_mail_does_not_go_out_and_nothing_while_it_does(outbox, post):
+    from app.commands import doctor
+    await queue(outbox)
+    await service.deliver_due(outbox)
+    assert [line async for line in doctor.mails(outbox)] == []
+    post.at_data = "554 5.7.1 we know you"
+    await queue(outbox)
+    await service.deliver_due(outbox)
+    [line] = [line async for line in doctor.mails(outbox)]
+    assert (line.level, line.what) == ("warn", "A mail could not be sent: 554 5.7.1.")
