@@ -165,7 +165,8 @@ def _change(verb: str, endpoint: object, summary: str, refusals: tuple[str, ...]
 CALLS = (
     Call("GET", "/cards", "api:find_cards", find, _READ, "Cards", "The cards that a till's text means; none is no mistake", shapes.CardList,
          refusals=("code_outdated",),
-         query=(Query("code", "The barcode's text, a card number, an old card's number, or a phone.", required=True),)),
+         query=(Query("code", "The barcode's text (24 digits where codes change), a card number, an old card's number, or a phone.",
+                      required=True),)),
     Call("POST", "/cards", "api:issue_card", issue, _WRITE, "Cards",
          "An active card for a shopper whose consent you have; without a customer, one for whoever holds it", shapes.Card,
          201, shapes.CardBody, KEY, refusals=("already_member",)),

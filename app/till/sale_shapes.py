@@ -34,7 +34,8 @@ class QuoteRequest(Request):
 
     amount: Amount
     card: Id | None = None
-    code: Annotated[str, Meta(description="Whatever the till has: barcode, card number, old number, phone.")] | None = None
+    code: Annotated[str, Meta(
+        description="Whatever the till has: barcode (24 digits where codes change), card number, old number, phone.")] | None = None
     lines: tuple[Line, ...] = ()
     promo_code: Text | None = None
     redeem: Redeem | None = None

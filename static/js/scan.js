@@ -2,12 +2,15 @@
 const scan = document.querySelector("[data-scan]"), start = scan.querySelector("[data-camera]"), film = scan.querySelector("video");
 const say = scan.querySelector("[data-scan-say]"), field = scan.querySelector("[name=code]"), form = field.form;
 const words = say.textContent;
-let stream = null;
+// What cards can show their code as.
+const SHOWN = ["qr_code", "aztec", "pdf417", "code_128"];
+let stream = null, readable = [];
 
 async function reads() {
   // The class alone says nothing: some browsers have it and read no format at all.
   if (!("BarcodeDetector" in window) || !navigator.mediaDevices?.getUserMedia) return false;
-  try { return (await BarcodeDetector.getSupportedFormats()).includes("qr_code"); } catch { return false; }
+  try { readable = (await BarcodeDetector.getSupportedFormats()).filter(format => SHOWN.includes(format)); } catch { return false; }
+  return readable.includes("qr_code");
 }
 
 function stop() {
@@ -45,7 +48,7 @@ async function open() {
   film.srcObject = stream;
   film.hidden = false;
   say.textContent = scan.dataset.cameraSays;
-  look(new BarcodeDetector({ formats: ["qr_code"] }));
+  look(new BarcodeDetector({ formats: readable }));
 }
 
 if (await reads()) {

@@ -226,6 +226,27 @@ def test_the_till_works_without_scripts(demo, browser, doors):
     context.close()
 
 
+def test_a_code_that_changes_gives_way_to_the_still_one_without_network(demo, browser):
+    program = demo["programs"][1]
+    context = browser.new_context(locale="en-GB")
+    set_to = {"seconds": 30, "static_redeems": False}
+    headers = {"Authorization": f"Bearer {demo['api_key']}"}
+    answer = context.request.put(f"{demo['url']}/api/v1/programs/{program['program']}/rotation", data=set_to, headers=headers)
+    assert answer.ok, answer.text()
+    page = context.new_page()
+    page.goto(program["card"]["page"])
+    code, still = page.locator("[data-live=card] .pass__code span"), re.sub("(.{4})(?=.)", r"\1 ", program["card"]["code"])
+    expect(code).to_have_text(re.compile(rf"^{still} \d{{4}} \d{{4}}$"))
+    context.set_offline(True)
+    expect(code).to_have_text(still)
+    expect(page.locator("[data-code-off]")).to_be_visible()
+    context.set_offline(False)
+    expect(code).to_have_text(re.compile(rf"^{still} \d{{4}} \d{{4}}$"))
+    page.click("text=Confirm at the till")
+    expect(page.locator("text=For five minutes")).to_be_visible()
+    context.close()
+
+
 TOLD = """addEventListener("securitypolicyviolation", event => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
 globalThis.alert = () => console.error("a script ran");"""
 
