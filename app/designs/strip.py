@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -113,8 +114,9 @@ def _polar(radius: float, angle: float) -> Point:
 @lru_cache(maxsize=1)
 def mark_svg() -> str:
     """The small rosette as SVG paths for a viewBox of -1 -1 2 2, its shades as custom properties."""
-    return "".join(f'<path fill="var(--{stone.shade})" d="M{"L".join(f"{x:.2f} {y:.2f}" for x, y in stone.corners)}z"/>'
-                   for stone in mark_stones())
+    drawn = "".join(f'<path fill="var(--{stone.shade})" d="M{"L".join(f"{x:.2f} {y:.2f}" for x, y in stone.corners)}z"/>'
+                    for stone in mark_stones())
+    return drawn.replace("0.", ".").replace(" -", "-").replace("-.00", "0")
 
 
 @lru_cache(maxsize=1)
@@ -124,15 +126,27 @@ def strip_svg() -> str:
     The page sets the properties (`shade_properties`), so the picture follows colours that change under it.
     """
     paths: dict[str, list[str]] = {}
+    starts: dict[str, Point] = {}
     for stone in strip_stones():
         (x, y), *others = ((round(x), round(y)) if stone.shade[0] == "s" else (round(x, 1), round(y, 1)) for x, y in stone.corners)
         steps, at = [], (x, y)
         for corner in others:
-            steps.append(f"{_short(corner[0] - at[0])} {_short(corner[1] - at[1])}")
+            steps += [_short(corner[0] - at[0]), _short(corner[1] - at[1])]
             at = corner
-        paths.setdefault(stone.shade, []).append(f"M{_short(x)} {_short(y)}l{' '.join(steps)}z")
+        # From where the shade's stone before began: a closed path ends there.
+        before = starts.get(stone.shade, (0, 0))
+        starts[stone.shade] = (x, y)
+        paths.setdefault(stone.shade, []).append(f"m{_packed([_short(x - before[0]), _short(y - before[1])])}l{_packed(steps)}z")
     stones = "".join(f'<path fill="var(--{shade})" d="{"".join(parts)}"/>' for shade, parts in sorted(paths.items()))
     return f'<path fill="var(--s0)" d="M0 0h{WIDTH}v{HEIGHT}H0z"/>{stones}'
+
+
+def _packed(numbers: list[str]) -> str:
+    """Numbers of a path, apart only where they would run together: a sign begins one, and so does a second point."""
+    made = numbers[0]
+    for before, number in pairwise(numbers):
+        made += number if number[0] == "-" or (number[0] == "." and "." in before) else f" {number}"
+    return made
 
 
 def _short(number: float) -> str:

@@ -7,8 +7,7 @@ import asyncio
 import logging
 import re
 from datetime import datetime, timedelta
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from app.clock import from_ms
 from app.context import Context
@@ -16,9 +15,12 @@ from app.errors import Unavailable
 from app.google.callbacks import BadCallback, RootKey, parse_root_keys
 from app.text import N_
 
+if TYPE_CHECKING:
+    import httpx2
+
 log = logging.getLogger("tessera.google")
 
-TIMEOUT = httpx2.Timeout(5.0)
+SECONDS = 5.0
 ANSWER_CAP = 64 * 1024
 LONGEST, BEFORE_END = timedelta(hours=24), timedelta(hours=1)
 # Whatever the headers say: a flood of callbacks must not become a flood of fetches.
@@ -36,7 +38,7 @@ class KeysAway(Unavailable):
 class RootKeys:
     """The keys in this process. transport: for tests."""
 
-    def __init__(self, address: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, address: str, transport: "httpx2.AsyncBaseTransport | None" = None) -> None:
         self._address, self._transport = address, transport
         self._keys: tuple[RootKey, ...] = ()
         self._until: datetime | None = None
@@ -66,8 +68,10 @@ class RootKeys:
     async def _fetch(self, now: datetime) -> None:
         if self._failed_until is not None and now < self._failed_until:
             raise KeysAway(retry_after=30)
+        import httpx2  # loaded where it is used: a server without Google does not pay for it
+
         try:
-            async with httpx2.AsyncClient(transport=self._transport, timeout=TIMEOUT, follow_redirects=False) as http:
+            async with httpx2.AsyncClient(transport=self._transport, timeout=SECONDS, follow_redirects=False) as http:
                 answer = await http.get(self._address)
             answer.raise_for_status()
             keys = tuple(key for key in parse_root_keys(answer.content[:ANSWER_CAP]) if key.holds(now))
