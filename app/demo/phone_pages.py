@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.console.design_wallet import ACTION_WORDS
 from app.context import Context
 from app.demo import equipment
 from app.demo.fakes.apns import FakeApns
@@ -21,7 +22,7 @@ from app.errors import NotFound
 from app.passes.check import PassContents
 from app.web import events
 from app.web.events import Broker, TooManyStreams
-from app.web.formats import clock_time, day_short
+from app.web.formats import clock_time, day_of_year
 from app.web.forms import check_origin, read_form, text_field
 from app.web.i18n import language_of, translate
 from app.web.requests import context
@@ -119,7 +120,8 @@ def page(request: Request, *, address: str = "", error: str = "") -> Response:
     stacks, ended = phone.stacks(now)
 
     def drawn(held: Held) -> dict[str, Any]:
-        return {"pass_type": held.key[0], "serial_number": held.key[1], "view": view_of(held.contents, language)}
+        return {"pass_type": held.key[0], "serial_number": held.key[1], "view": view_of(held.contents, language),
+                "tiles": tiles_of(held.contents, language)}
 
     steps = [{"at": step.at, "words": translate(language, step.text, **step.params), "detail": step.detail, "good": step.is_good}
              for step in list(phone.steps)[:-STEPS_SHOWN - 1:-1]]
@@ -139,6 +141,7 @@ def note_of(phone: Phone, language: str, now: datetime) -> dict[str, str] | None
             "text": message.texts.get(language) or next(iter(message.texts.values()))}
 
 
+TILES = dict(ACTION_WORDS)
 DRAWN: dict[str, Barcode] = {
     "PKBarcodeFormatQR": "qr", "PKBarcodeFormatAztec": "aztec", "PKBarcodeFormatPDF417": "pdf417", "PKBarcodeFormatCode128": "code128"}
 
@@ -159,13 +162,18 @@ def view_of(contents: PassContents, language: str) -> PassView:
         barcode=DRAWN[contents.barcode["format"]], logo_address=address_of(contents, "logo"), strip_address=address_of(contents, "strip"))
 
 
+def tiles_of(contents: PassContents, language: str) -> list[str]:
+    """The captions of the tiles under the pass, as iOS 27 draws them; it has words of its own for each type."""
+    return [translate(language, TILES[action["type"]]) for action in contents.card.get("featuredActions", []) if action["type"] in TILES]
+
+
 def shown_value(contents: PassContents, field: Mapping[str, Any], language: str) -> str:
     """A field's value as the phone's locale writes it."""
     value = field["value"]
     if "currencyCode" in field:
         return written(value, "money", field["currencyCode"], language)
     if "dateStyle" in field:
-        return day_short(datetime.fromisoformat(value).date(), language)
+        return day_of_year(datetime.fromisoformat(value).date(), language)
     return contents.text(shown(field), language)
 
 

@@ -114,6 +114,16 @@ async def test_a_card_whose_end_is_yet_to_come_is_in_sight(browser, service, mak
     assert "have ended" not in (await browser.get("/demo/phone")).text
 
 
+async def test_the_tiles_under_a_pass_have_their_words_in_either_language(browser, service, maker):
+    actions = [{"identifier": "0", "type": "order", "url": "https://coffee.example/order"},
+               {"identifier": "1", "type": "place", "placeIdentifier": "I6FD7682FD36BB3BE"}]
+    service.publish(maker.make(100, featuredActions=actions))
+    await browser.post("/demo/phone", data={"address": CARD_PAGE})
+    assert "<li>Order</li><li>Show on the map</li>" in (await browser.get("/demo/phone")).text
+    russian = (await browser.get("/demo/phone", headers={"Accept-Language": "ru"})).text
+    assert "<li>Заказать</li>" in russian
+
+
 async def test_the_screen_shows_the_passs_own_pictures(browser, here, service, maker):
     service.publish(maker.make(100))
     await browser.post("/demo/phone", data={"address": CARD_PAGE})
