@@ -48,6 +48,7 @@ async def _class(request: Request, row: ClassRow) -> dict[str, Any]:
     return {"program": program.name_in(language(request)), "class_id": row.class_id,
             "review": frame.said(request, review) if review else row.review_status or "", "cards": made, "held": held, "waiting": waiting,
             "error": " ".join(filter(None, (str(row.last_status or ""), row.last_reason))) if row.last_reason else "",
+            "failures": await store.failures_of(here.db, row.id),
             "callback": row.callback_at}
 
 

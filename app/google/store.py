@@ -138,6 +138,10 @@ _TROUBLES = """
 SELECT c.issuer_id, o.last_status, o.last_reason, COUNT(*) AS cards FROM google_objects o JOIN google_classes c ON c.id = o.class_row_id
 WHERE o.last_reason IS NOT NULL GROUP BY c.issuer_id, o.last_status, o.last_reason ORDER BY cards DESC, c.issuer_id LIMIT 20"""
 
+_FAILURES = """
+SELECT last_status, last_reason, COUNT(*) AS cards FROM google_objects WHERE class_row_id = :id AND last_reason IS NOT NULL AND shred < 2
+GROUP BY last_status, last_reason ORDER BY cards DESC, last_reason LIMIT :limit"""
+
 
 def _moment(ms: int | None) -> datetime | None:
     return None if ms is None else from_ms(ms)
@@ -334,6 +338,12 @@ async def counts_of(reader: Reader, class_row_id: int) -> tuple[int, int, int]:
 async def troubles(reader: Reader) -> list[dict[str, Any]]:
     """What cards' newest requests met other than success, counted: issuer_id, last_status, last_reason, cards."""
     return [dict(row) for row in await reader.fetch_all(_TROUBLES)]
+
+
+async def failures_of(reader: Reader, class_row_id: int, limit: int = 3) -> list[tuple[int, str]]:
+    """What the newest requests about a class's cards met, the commonest first: (cards, what Google said)."""
+    rows = await reader.fetch_all(_FAILURES, {"id": class_row_id, "limit": limit})
+    return [(row["cards"], f"{row['last_status'] or ''} {row['last_reason']}".strip()) for row in rows]
 
 
 async def after_restore(tx: Transaction, now: datetime) -> None:

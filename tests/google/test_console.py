@@ -170,6 +170,15 @@ async def send(visitor: Visitor, issuer_id: str, file: bytes) -> httpx2.Response
                                      headers={"Cookie": visitor.cookie, "Accept-Language": "en", "Origin": visiting.HOST})
 
 
+async def test_what_google_refuses_is_told_where_its_cards_are_counted(here: Context, wallet: Wallet, browser):
+    shop, card = await press(here)
+    wallet.fake.faults.always = Answer(400, "invalid", "The image <b>could</b> not be fetched.", on="PATCH loyaltyObject")
+    await give(here, shop, card)
+    await service.sync_due(here)
+    page = await (await sign_in(browser, "owner@coffee.example.com")).get("/console/google")
+    assert "1 card: 400 invalid The image &lt;b&gt;could&lt;/b&gt; not be fetched." in page.text
+
+
 async def test_a_wrong_file_comes_back_with_what_was_typed(here: Context, wallet: Wallet, browser, shop: Shop):
     answer = await send(await sign_in(browser, "owner@coffee.example.com"), OURS, b"{}")
     assert answer.status_code == 422 and f'value="{OURS}"' in answer.text and "no service account" in answer.text
