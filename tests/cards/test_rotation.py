@@ -151,3 +151,9 @@ async def test_choosing_is_audited_and_only_managers_choose(db, ring, clock, cor
         await rotation.choose(db, elsewhere, corner.program_id, 0, False, clock.now())
     program = await programs.get_program(db, corner.business_id, corner.program_id)
     assert (program.rotation_seconds, bool(program.static_redeems)) == (60, True)
+
+
+async def test_a_programme_without_rotation_costs_its_sales_no_look_at_the_database(db, clock, corner) -> None:
+    await rotation.choose(db, corner.who, corner.program_id, 0, False, clock.now())
+    program = await programs.get_program(db, corner.business_id, corner.program_id)
+    assert not await rotation.needs_presentation(None, corner.who, corner.card, program, clock.now())
