@@ -1,5 +1,6 @@
 """A business's own certificates: a signing request made, a certificate brought, one retired. Owners alone do it, and it is on record."""
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,8 @@ from app.text import N_
 from app.web.principal import Principal
 
 MOST_REQUESTS = 5
+# One child at a time: uploads never take the server's processors.
+_threads = ThreadPoolExecutor(1, thread_name_prefix="certificates")
 # Whether another business or the server has it is not said: nobody learns here who else is on the server.
 TAKEN = N_("This pass type is in use on this server already. Make another pass type in Apple's portal, and a certificate for it.")
 OTHER_TEAM = N_("Cards of this pass type were made for another team. A pass type belongs to one team for ever.")
@@ -78,7 +81,7 @@ async def bring(here: Context, who: Principal, upload: Upload, now: datetime) ->
     """Checks and keeps a certificate; from now on it signs, being the newest of its pass type. Raises Invalid beside the field."""
     known = await asyncio.to_thread(_known_keys, here, await store.of_business(here.db, who.business_id))
     try:
-        read = await asyncio.to_thread(uploads.read, upload, known, here.settings.apple_wwdr, now)
+        read = await asyncio.get_running_loop().run_in_executor(_threads, uploads.read, upload, known, here.settings.apple_wwdr, now)
     except Wrong as wrong:
         raise _invalid(wrong.field, wrong.sentence, wrong.params) from None
     own = (await signers(here).fresh(now)).own

@@ -229,8 +229,8 @@ def read_key(content: bytes, password: str | None, *, is_checked: bool = False) 
 
 
 def checked_key(key: object) -> rsa.RSAPrivateKey:
-    """Raises Wrong for anything but an RSA key of at least 2048 bits."""
-    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < 2048:
+    """Raises Wrong for anything but an RSA key of 2048 bits; of more only as many as sign in a moment."""
+    if not isinstance(key, rsa.RSAPrivateKey) or not 2048 <= key.key_size <= 4096:
         raise Wrong("key", N_("The pass certificate needs an RSA key of 2048 bits: Apple issues no other. "
                               "Make the signing request again."))
     return key

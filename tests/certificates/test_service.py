@@ -17,6 +17,7 @@ from app.secrets import KeyRing, new_key
 from tests.certificates.authority import Authority, der, key, key_pem, pem
 from tests.shops import make_card, make_shop
 
+pytestmark = pytest.mark.usefixtures("same_process")
 COFFEE, LEAF, SERVER = "pass.coffee.card", "pass.leaf.card", "pass.server.card"
 
 

@@ -10,6 +10,7 @@ from app.certificates.signer import Wrong
 from app.certificates.uploads import KnownKey, Upload, key_der, new_request, read
 from tests.certificates.authority import Authority, der, key, key_pem, packed, pem
 
+pytestmark = pytest.mark.usefixtures("same_process")
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 

@@ -4,10 +4,17 @@ from datetime import timedelta
 
 import pytest
 
+from app.certificates import opening
 from tests.certificates.authority import Authority, der, key, key_pem, packed, pem
 from tests.console.visiting import HOST, rows, words_of
 
 PAGE = "/console/certificates"
+
+
+@pytest.fixture(autouse=True)
+def same_process(monkeypatch):
+    """Without the child that opens files; one test below goes the whole way."""
+    monkeypatch.setattr(opening, "opened", opening.read_files)
 
 
 @pytest.fixture
@@ -37,7 +44,8 @@ async def test_a_request_is_made_downloaded_and_answered_by_the_certificate_alon
     assert "days left: 364" in page
 
 
-async def test_a_p12_with_its_password_is_taken_and_the_password_shown_nowhere(here, owner, apple):
+async def test_a_p12_with_its_password_is_taken_and_the_password_shown_nowhere(here, owner, apple, monkeypatch):
+    monkeypatch.undo()
     file = packed(apple.issue(key(1).public_key()), key(1), [apple.certificate], "pass word 1")
     wrong = await send(owner, certificate=file, password="pass word 2")
     assert (wrong.status_code, "pass word 2" in wrong.text) == (422, False)
