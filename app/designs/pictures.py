@@ -27,7 +27,7 @@ WORDS_AT = (0.03, 0.25, 0.5, 0.75)      # where the balance stands on a strip: l
 class OwnPictures:
     """Files and addresses of `digests`. Compared by the digests: the same ones always name the same files.
 
-    files: name → bytes; addresses: name → path on this server.
+    files: name → bytes, those of Apple's pass; addresses: name → path on this server, of all.
     """
 
     digests: Pictures = Pictures()  # noqa: RUF009 (frozen)
@@ -61,7 +61,7 @@ async def _load(reader: Reader, business_id: int, digests: Pictures) -> OwnPictu
             except NotFound:
                 continue        # a design of another server's backup: its cards are drawn, and nobody is turned away
             mine = [name for name in images.names_of(kind) if name in made.files]
-            files |= {name: made.files[name] for name in mine}
+            files |= {name: made.files[name] for name in mine if name in APPLE_FILES}       # the others are fetched, not built in
             addresses |= {name: made.addresses[name] for name in mine}
     return OwnPictures(digests, files, addresses)
 
@@ -105,7 +105,7 @@ def _contrasts(picture: "Image.Image", colour: str) -> list[float]:
 
 def apple_files(own: OwnPictures, colours: BrandColours) -> dict[str, bytes]:
     """The pictures of Apple's pass that the business gave; an icon is made of the logo where it gave none."""
-    given = {name: content for name, content in own.files.items() if name in APPLE_FILES}
+    given = dict(own.files)
     if "logo@3x.png" in given and "icon.png" not in given:
         given |= icon_of(given["logo@3x.png"], colours.brand)
     return given

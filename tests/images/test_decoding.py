@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.errors import Invalid
-from app.images import decoding, rules
+from app.images import decoder, decoding, rules
 from tests.images import made
 
 GROUND = "#0f4546"
@@ -217,7 +217,7 @@ async def test_a_crowd_of_pictures_is_asked_to_wait(monkeypatch):
 MEASURE = """
 import asyncio, pathlib, sys
 from app.errors import Invalid
-from app.images import decoding, rules
+from app.images import decoder, decoding, rules
 from tests.images import made
 
 def kilobytes(name):
@@ -247,3 +247,10 @@ asyncio.run(main())
 def test_the_servers_own_memory_hardly_grows_whatever_is_sent():
     done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert int(done.stdout) < 20 * 1024
+
+
+def test_a_slow_server_makes_plain_pictures_and_not_none(monkeypatch):
+    monkeypatch.setattr(decoder, "HURRY", 0.0)
+    found = decoder.strips(decoder.read(made.saved(made.photograph(1125, 432))), (0, 0, 0))
+    colours = [len(opened(found[f"strip{suffix}.png"]).convert("RGB").getcolors(1 << 20)) for suffix in rules.SUFFIXES]
+    assert colours == [decoder.STEPS[-1][0]] * 3
