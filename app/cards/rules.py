@@ -14,6 +14,7 @@ from app.errors import Refused
 from app.text import N_
 
 LENGTH = 16
+SPARSE = 10_000                 # at most one number in so many is live: whoever guesses meets the limits first
 RESERVED_CODE, RESERVED_NUMBER = "9999", "0000"      # begin what is never issued: whoever tries one is guessing
 LIVE = ("provisional", "active", "blocked")
 TEXT_MOST = 64
@@ -116,6 +117,12 @@ def draw_number(prefix: str) -> str:
         body = prefix + secrets.new_digits(LENGTH - 4)
         if not body[3:].startswith(RESERVED_NUMBER):
             return body + luhn_digit(body)
+
+
+def one_in(cards: int) -> int:
+    """A number of a programme with so many cards that passes the check digit is somebody's once in so many tries."""
+    drawable = 10 ** (LENGTH - 4) - 10 ** (LENGTH - 4 - len(RESERVED_NUMBER))
+    return drawable // max(cards, 1)
 
 
 def is_reserved(digits: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 from app import secrets, start
+from app.cards import rules
 from app.commands import shared, store
 from app.commands.examining.address import public_address
 from app.commands.examining.apple import apple
@@ -47,6 +48,7 @@ async def examine() -> list[Line]:
         async with start.opened(here, readonly=True) as context:
             lines.append(Line("ok", "The key ring fits the database, and the schema fits this program."))
             lines += [line async for line in database(context)]
+            lines += [line async for line in numbers(context)]
             lines += [line async for line in apple(context)]
             lines += [line async for line in google(context)]
             lines += [line async for line in mails(context)]
@@ -87,6 +89,16 @@ async def database(context: Context) -> AsyncIterator[Line]:
                    "Set the clock (timedatectl set-ntp true), or links and points will live too long.")
     else:
         yield Line("ok", f"The clock says {context.clock.now():%Y-%m-%d %H:%M} UTC.")
+
+
+async def numbers(context: Context) -> AsyncIterator[Line]:
+    """How sparse card numbers are: the worth of a guess."""
+    chance = rules.one_in(await store.most_cards(context.db))
+    if chance < rules.SPARSE:
+        yield Line("warn", f"Of the card numbers of the largest programme one in {chance:,} is live.",
+                   "Begin a new programme for new cards: guessing gets too easy.")
+    else:
+        yield Line("ok", f"Of the card numbers of the largest programme at most one in {chance:,} is live.")
 
 
 async def mails(context: Context) -> AsyncIterator[Line]:

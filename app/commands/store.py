@@ -79,6 +79,12 @@ async def newest_moment(db: Database) -> datetime | None:
     return None if at is None else from_ms(at)
 
 
+async def most_cards(db: Database) -> int:
+    """Of the programme that has most, whatever became of them: numbers are never given out again."""
+    return int(await db.fetch_val("SELECT COALESCE(MAX(cards), 0) FROM "
+                                  "(SELECT COUNT(*) AS cards FROM cards GROUP BY program_id) AS counted"))
+
+
 async def business_name(db: Database, business_id: int) -> str:
     return str(await db.fetch_val("SELECT name FROM businesses WHERE id = :id", {"id": business_id}))
 

@@ -15,6 +15,11 @@ def test_numbers_carry_the_programme_and_codes_begin_with_nine() -> None:
     assert len({numbers.code for numbers in drawn}) == 200
 
 
+def test_a_hundred_million_cards_of_a_programme_would_be_too_dense_and_ten_million_are_not() -> None:
+    assert rules.one_in(0) == rules.one_in(1) == 999_900_000_000
+    assert rules.one_in(10_000_000) > rules.SPARSE > rules.one_in(100_000_000)
+
+
 @pytest.mark.parametrize(("digits", "good"), [
     ("4539578763621486", True), ("4539578763621487", False), ("79927398713", True), ("79927398710", False)])
 def test_the_check_digit_is_luhns(digits: str, good: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app import secrets, settings, start
+from app.cards import rules
 from app.commands import doctor
 from app.db import library, write_transaction
 from app.demo.certificates import make_demo_certificates
@@ -103,6 +104,15 @@ def test_a_clock_that_fell_behind_is_found(run: Run, capsys: pytest.CaptureFixtu
     asyncio.run(tomorrow())
     assert run("doctor") == 1
     assert "The clock is behind" in capsys.readouterr().out
+
+
+def test_how_dense_card_numbers_are_is_said(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run("migrate")
+    run("doctor")
+    assert "at most one in 999,900,000,000 is live" in capsys.readouterr().out
+    monkeypatch.setattr(rules, "SPARSE", 10**12)
+    run("doctor")
+    assert "Begin a new programme for new cards" in capsys.readouterr().out
 
 
 def test_an_old_sqlite_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
