@@ -121,7 +121,7 @@ class ApnsClient:
             request = self._waiting.popleft()
             if not request.answer.done():
                 self._connection.send(request)
-                room = self._connection.room()
+                room = 0 if self._connection.is_stuck else room - 1
 
     def _want_connection(self) -> None:
         """Begin an attempt, or answer at once when the pace forbids one for longer than a push may wait."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 from h2.config import H2Configuration
-from h2.connection import AllowedStreamIDs, ConnectionInputs, H2Connection
+from h2.connection import AllowedStreamIDs, ConnectionInputs, ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
@@ -94,16 +94,15 @@ class _Connection(H2Connection):
         if len(block) > self.max_outbound_frame_size:
             self.send_headers(stream_id, [(b":method", b"POST"), (b"block", block)])
             return
-        self.state_machine.process_input(ConnectionInputs.SEND_HEADERS)
+        if self.state_machine.state is ConnectionState.IDLE:
+            self.state_machine.process_input(ConnectionInputs.SEND_HEADERS)
         stream = self._begin_new_stream(stream_id, AllowedStreamIDs.ODD)
         stream.state_machine.process_input(StreamInputs.SEND_HEADERS)
         self._data_to_send += _FRAME.pack(len(block) >> 8, len(block) & 0xFF, HEADERS, END_HEADERS, stream_id) + block
 
     def end(self, stream_id: int, body: bytes) -> None:
         """The body and the end of what we say; the caller has looked at the window."""
-        self.state_machine.process_input(ConnectionInputs.SEND_DATA)
         stream = self.streams[stream_id]
-        stream.state_machine.process_input(StreamInputs.SEND_DATA)
         stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
         stream.outbound_flow_control_window -= len(body)
         self.outbound_flow_control_window -= len(body)
@@ -152,9 +151,14 @@ class ApnsConnection(asyncio.Protocol):
 
     # What the client calls
 
+    @property
+    def is_stuck(self) -> bool:
+        """Bodies wait for the server's window: no further stream is opened."""
+        return bool(self._unsent)
+
     def room(self) -> int:
         """How many streams may be opened now, by the limit the server holds at this moment."""
-        if self.ended or self._unsent or not self.ready.done() or self._http.outbound_flow_control_window < len(BODY):
+        if self.ended or self.is_stuck or not self.ready.done() or self._http.outbound_flow_control_window < len(BODY):
             return 0
         return int(self._http.remote_settings.max_concurrent_streams) - len(self._streams)
 
@@ -165,7 +169,8 @@ class ApnsConnection(asyncio.Protocol):
         request.status, request.body = 0, bytearray()
         self._streams[stream_id] = request
         self._used_at = self.loop.time()
-        path = b"/3/device/" + quote(request.push_token, safe="").encode()
+        token = request.push_token
+        path = b"/3/device/" + (token if token.isalnum() and token.isascii() else quote(token, safe="")).encode()
         block = self._blocks.block(
             self._fixed, path, ((b"apns-topic", request.topic.encode()), *self._always, (b"apns-expiration", b"%d" % request.expires)),
             request.apns_id.encode())
