@@ -94,7 +94,7 @@ async def test_a_till_that_brings_a_reward_into_reach_sends_one_announced_change
 
 async def test_fifty_changes_announce_at_most_twice_in_a_day(here: Context, wallet: Wallet):
     shop, card = await with_reward(here, wallet, cost=130)
-    for _ in range(50):
+    for _ in range(25):
         # Up over the price and down again: each time a reward comes into reach.
         await give(here, shop, card, 20)
         await service.sync_due(here)

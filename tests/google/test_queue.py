@@ -157,16 +157,16 @@ async def test_within_five_minutes_after_google_is_back_the_card_shows_the_ledge
     FAILURES[failure](wallet)
     wallet.fake.accounts.end_tokens()
     here.clock.advance(hours=2)                 # the token has ended
-    for _ in range(25):
+    for _ in range(12):
         await give(here, shop, card, 1)                                 # the till does not notice
         await service.sync_due(here)
-        here.clock.advance(minutes=1)
+        here.clock.advance(minutes=6)
     wallet.fake.faults = Faults()
     wallet.network.is_down, wallet.network.lost = False, 0
     for _ in range(5 * 6):
         await service.sync_due(here)
         here.clock.advance(seconds=10)
-    assert stored(wallet)["loyaltyPoints"]["balance"] == {"int": 120 + 25}
+    assert stored(wallet)["loyaltyPoints"]["balance"] == {"int": 120 + 12}
     row = await row_of(here, card)
     assert row.wanted_number == row.sent_number and row.last_reason is None
 
@@ -313,6 +313,21 @@ async def test_a_fresh_press_is_looked_after_soon_and_then_ever_more_rarely(here
             looks.append(waited)
     assert looks == [20, 40, 80, 160, 320, 640, 1280]
     await close(here)
+
+
+async def test_an_erasure_that_is_asked_for_while_the_card_is_on_its_way_is_not_lost(here: Context, wallet: Wallet, monkeypatch):
+    shop, card = await press(here)
+    await give(here, shop, card)
+    deliver = sending._deliver
+
+    async def deliver_late(*parts):  # type: ignore[no-untyped-def]
+        await write_transaction(here.db, lambda tx: service.erase(tx, shop.business_id, card.id, here.clock.now()))
+        return await deliver(*parts)
+
+    monkeypatch.setattr(sending, "_deliver", deliver_late)
+    await service.sync_due(here)
+    await service.sync_due(here)
+    assert set(stored(wallet)) == {"id", "classId", "state"} and (await row_of(here, card)).shred == 2
 
 
 async def test_after_a_restore_google_is_told_the_older_truth_again(here: Context, wallet: Wallet):
