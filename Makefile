@@ -47,7 +47,7 @@ $(JUDGES): tests/interop/package.json | $(VENV)/bin/pip
 	@command -v node >/dev/null && command -v npm >/dev/null || { $(call apt,nodejs npm); }
 	@echo "Installing the packages of tests/interop/package.json (once) ..."
 	@mkdir -p $(@D) && cp tests/interop/package.json $(@D)/
-	@npm install --silent --no-fund --no-audit --no-package-lock --prefix $(@D)
+	@npm install --loglevel=error --no-fund --no-audit --no-package-lock --prefix $(@D)
 	@touch $@
 
 nightly: check tools judges
