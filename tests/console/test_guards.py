@@ -42,13 +42,25 @@ async def world(here, shop, other_shop):
         await promo.create_batch(here.db, place.who, place.program_id, Terms(f"batch-{place.business_id}", f"Coupons {side}", "coupon"),
                                  [f"CODE{side}"], here.clock.now())
         await segments.create(here.db, place.who, f"segment-{place.business_id}", f"Group {side}", Filter(sales_from=1), here.clock.now())
+        await add_keys(here, place.business_id)
     return cards
+
+
+async def add_keys(here, business_id):
+    """A signing request that waits for its certificate and an issuer at Google, whose ids are the business's; no key opens anything."""
+    values = {"id": business_id, "sealed": b"sealed", "now": 1}
+    await here.db.execute("INSERT INTO certificates(id, business_id, request, key_sealed, created_at, created_by) "
+                          "VALUES (:id, :id, 'request', :sealed, :now, 'Owner')", values)
+    await here.db.execute("INSERT INTO google_issuers(id, business_id, issuer_id, client_email, account_sealed, created_at, created_by) "
+                          "VALUES (:id, :id, '3388000000099999999', 'cards@example.com', :sealed, :now, 'Owner')", values)
 
 
 def filled(path, here, shop, card):
     """The path of a route with this business's own things in it."""
     known = {"card": ("card", card.id), "location": ("location", shop.location_id), "staff": ("staff", shop.cashier.id),
-             "key": ("api_key", shop.key_principal.id), "program": ("program", shop.program_id), "approval": ("approval", 1)}
+             "key": ("api_key", shop.key_principal.id), "program": ("program", shop.program_id), "approval": ("approval", 1),
+             "certificate": ("certificate", shop.business_id), "issuer": ("google_issuer", shop.business_id)}
+    path = path.replace("/brand/{kind}", "/brand/logo")
     path = path.replace("{act}", "block").replace("{kind}", "points").replace("{rule}", "new").replace("{report}", "gifts")
     path = path.replace("{segment}", f"segment-{shop.business_id}")
     path = path.replace("{reward}", f"reward-{shop.business_id}").replace("{batch}", f"batch-{shop.business_id}")
