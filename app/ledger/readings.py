@@ -88,7 +88,8 @@ async def shown(reader: Reader, account_id: int, now: datetime) -> Shown:
 
 async def expiring(reader: Reader, account_id: int, now: datetime, *, within: timedelta = timedelta(days=60),
                    limit: int = 10, unit: str | None = None) -> list[Expiring]:
-    """What ends within a time, soonest first; unit: of one unit alone, None: of all that can be spent."""
+    """What ends within a time, soonest first; unit: of one unit alone, None: of all that can be spent. What still waits to begin is
+    no loss yet, and left out."""
     rows = await store.expiring(reader, account_id, (unit,) if unit else SPENDABLE, to_ms(now), to_ms(now + within), limit)
     return [Expiring(row["unit"], row["amount"], from_ms(row["expires_at"])) for row in rows]
 

@@ -200,6 +200,7 @@ _MERGED = "SELECT merged_into FROM accounts WHERE id = :id AND business_id = :bu
 _EXPIRING = """
 SELECT unit, expires_at, CAST(SUM(remaining) AS BIGINT) AS amount FROM lots
 WHERE account_id = :account_id AND remaining <> 0 AND unit IN ({units}) AND remaining > 0 AND expires_at > :now AND expires_at <= :until
+  AND (available_at IS NULL OR available_at <= :now)
 GROUP BY unit, expires_at ORDER BY expires_at, unit LIMIT :limit"""
 
 

@@ -55,8 +55,10 @@ async def test_a_merge_moves_every_unit_with_its_ends_and_says_where_it_went(db,
     assert {(change.unit, change.amount, change.why) for change in into.changes} == {
         ("points", 30, "moved"), ("visits", 2, "moved"), ("progress", 700, "moved"), ("money", 8, "moved")}
     assert await service.shown(db, bed.account_id, NOON) == ({"points": 35, "visits": 2, "progress": 700, "money": 0}, {"money": 8})
-    assert [(one.unit, one.amount, one.at) for one in await service.expiring(db, bed.account_id, NOON)] == [
-        ("points", 30, NOON + 3 * DAY), ("visits", 2, NOON + 3 * DAY), ("money", 8, NOON + 4 * DAY), ("points", 5, NOON + 9 * DAY)]
+    ends = [("points", 30, NOON + 3 * DAY), ("visits", 2, NOON + 3 * DAY), ("money", 8, NOON + 4 * DAY), ("points", 5, NOON + 9 * DAY)]
+    assert [(one.unit, one.amount, one.at) for one in await service.expiring(db, bed.account_id, NOON + DAY)] == ends
+    # What waits to begin is no loss yet.
+    assert [one.unit for one in await service.expiring(db, bed.account_id, NOON)] == ["points", "visits", "points"]
     assert await service.home_of(db, bed.business_id, other.account_id) == bed.account_id
     assert await service.home_of(db, bed.business_id, bed.account_id) == bed.account_id
     with pytest.raises(NotFound):
