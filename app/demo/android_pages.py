@@ -15,11 +15,11 @@ from app.demo import equipment
 from app.demo.android import Drawn, balance, code_at, drawn
 from app.demo.fakes.google import METHODS, FakeGoogle
 from app.demo.fakes.google_shelf import OBJECT, Refusal
+from app.demo.watching import changes
 from app.google import reconcile
 from app.google import store as google_store
 from app.text import N_
-from app.web import events
-from app.web.events import Broker, TooManyStreams
+from app.web.events import Broker
 from app.web.formats import clock_time
 from app.web.forms import check_origin, read_form, text_field
 from app.web.i18n import language_of, translate
@@ -31,7 +31,6 @@ PRIVATE = {"Cache-Control": "private, no-store"}
 ZONE = "Europe/Moscow"          # where the demo's shop is, and so its shoppers
 TOPIC = "demo:android"
 PLACE = "/demo/android"
-STREAMS_MOST = 20
 CALLS_SHOWN = 15
 LOOK_SECONDS = 30.0
 NOTICE_SHOWN = timedelta(seconds=60)
@@ -115,17 +114,7 @@ async def remove(request: Request) -> Response:
 
 async def stream(request: Request) -> Response:
     """An event whenever a saved card changed."""
-    broker: Broker = context(request).extras["broker"]
-
-    async def body() -> AsyncIterator[bytes]:
-        yield events.event("changed", {})
-        try:
-            async for number in broker.stream(TOPIC, STREAMS_MOST):
-                yield events.COMMENT if number is None else events.event("changed", {})
-        except TooManyStreams:
-            return  # the browser asks again by itself
-
-    return events.stream_response(body())
+    return changes(request, TOPIC)
 
 
 async def addresses(request: Request) -> Response:

@@ -15,13 +15,13 @@ from app.demo import equipment
 from app.demo.fakes.apns import FakeApns
 from app.demo.phone import Phone, PhoneError, shown
 from app.demo.phone_memory import Held
+from app.demo.watching import changes
 from app.designs.colours import BLACK, WHITE, BrandColours, derive
 from app.designs.preview import PassView, ViewField, written
 from app.designs.wallet import Barcode
 from app.errors import NotFound
 from app.passes.check import PassContents
-from app.web import events
-from app.web.events import Broker, TooManyStreams
+from app.web.events import Broker
 from app.web.formats import clock_time, day_of_year
 from app.web.forms import check_origin, read_form, text_field
 from app.web.i18n import language_of, translate
@@ -32,7 +32,6 @@ from app.web.templating import render
 PRIVATE = {"Cache-Control": "private, no-store"}
 ZONE = "Europe/Moscow"  # where the demo's shop is, and so its shoppers
 TOPIC = "demo:phone"
-STREAMS_MOST = 20
 STEPS_SHOWN = 40
 # A lock screen keeps a message until it is looked at; this one is looked at all the time.
 MESSAGE_SHOWN = timedelta(seconds=60)
@@ -96,18 +95,7 @@ async def picture(request: Request) -> Response:
 
 async def stream(request: Request) -> Response:
     """An event whenever the phone did something."""
-    broker: Broker = context(request).extras["broker"]
-
-    async def body() -> AsyncIterator[bytes]:
-        # What happened between the page and its stream is asked for once.
-        yield events.event("changed", {})
-        try:
-            async for number in broker.stream(TOPIC, STREAMS_MOST):
-                yield events.COMMENT if number is None else events.event("changed", {})
-        except TooManyStreams:
-            return  # the browser asks again by itself
-
-    return events.stream_response(body())
+    return changes(request, TOPIC)
 
 
 def phone_of(request: Request) -> Phone:
