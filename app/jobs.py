@@ -107,7 +107,7 @@ def timetable() -> Sequence[Job]:
     from app.ledger import service as ledger
     from app.limits import service as limits
     from app.mail import service as mail
-    from app.passes import keeping, spreads
+    from app.passes import keeping
     from app.programs import service as programs
     from app.push import service as push
     from app.referrals import service as referrals
@@ -118,6 +118,7 @@ def timetable() -> Sequence[Job]:
     from app.staff import service as staff
     from app.standing import service as standing
     from app.updates import service as updates
+    from app.updates import spreads
 
     return (
         Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, _gateways(here), here.clock), ("messages",)),

@@ -16,6 +16,7 @@ from app.programs import service as programs
 from app.programs.rules import ProgramRules
 from app.secrets import KeyRing
 from app.text import N_
+from app.updates import spreads
 from app.web.principal import Principal
 
 PIECE = "benefits.reward_code"
@@ -68,6 +69,7 @@ async def add(tx: Transaction, who: Principal, program_id: int, wish: RewardWish
     reward_id = await store.insert(tx, row)
     if reward_id is None:
         raise KeyTaken()
+    await spreads.begin(tx, who.business_id, program_id, now)
     await audit.record(tx, who, "reward.created", "reward", reward_id, {"key": wish.key, "kind": wish.kind}, now=now)
     return await get_reward(tx, who.business_id, program_id, wish.key)
 
@@ -83,6 +85,7 @@ async def change_reward(db: Database, who: Principal, program_id: int, wish: Rew
         if not reward.has_pieces and wish.stock != stock_was \
                 and not await store.set_stock(tx, who.business_id, reward.id, stock_was, wish.stock):
             raise StockMoved()
+        await spreads.begin(tx, who.business_id, program_id, now)
         await audit.record(tx, who, "reward.changed", "reward", reward.id, {"key": wish.key}, now=now)
         return await get_reward(tx, who.business_id, program_id, wish.key)
 
@@ -95,6 +98,7 @@ async def close_reward(db: Database, who: Principal, program_id: int, key: str, 
         reward = await get_reward(tx, who.business_id, program_id, key)
         if reward.is_closed != closed:
             await store.set_closed(tx, who.business_id, reward.id, to_ms(now) if closed else None)
+            await spreads.begin(tx, who.business_id, program_id, now)
             await audit.record(tx, who, "reward.closed" if closed else "reward.opened", "reward", reward.id, {"key": key}, now=now)
 
     await write_transaction(db, act)

@@ -16,6 +16,7 @@ from app.programs import service as programs
 from app.programs import store as programs_store
 from app.programs.store import Program
 from app.secrets import KeyRing
+from app.updates import spreads
 from app.web.principal import Principal
 
 __all__ = ["CodeOutdated", "Live", "LiveCodeNeeded", "check_presented", "choose", "code_at", "confirm", "key_of", "live_code",
@@ -25,7 +26,7 @@ PURPOSE = "cards.totp"
 
 
 async def choose(db: Database, who: Principal, program_id: int, seconds: int, static_redeems: bool, now: datetime) -> bool:
-    """Let the programme's codes change every `seconds`, 0 for never; gives whether that is new, so that cards have to be told.
+    """Let the programme's codes change every `seconds`, 0 for never; gives whether that is new: then its cards are told.
 
     static_redeems: a still code may redeem all the same. Raises Forbidden, Invalid (field rotation_seconds), NotFound.
     """
@@ -38,6 +39,7 @@ async def choose(db: Database, who: Principal, program_id: int, seconds: int, st
         if (program.rotation_seconds, program.static_redeems) == (seconds, static_redeems):
             return False
         await programs_store.set_rotation(tx, who.business_id, program_id, seconds, static_redeems)
+        await spreads.begin(tx, who.business_id, program_id, now)
         chosen = {"seconds": seconds, "static_redeems": static_redeems}
         await audit.record(tx, who, "program.rotation", "program", program_id, chosen, now=now)
         return True

@@ -11,9 +11,9 @@ from app.designs import service as designs
 from app.designs.rules import CardWords, DesignContent
 from app.errors import Invalid
 from app.passes import service as passes
-from app.passes import spreads
-from app.passes.spreads import Progress
 from app.text import N_
+from app.updates import spreads
+from app.updates.spreads import Progress
 from app.web import routing
 from app.web.forms import text_field
 from app.web.requests import context, principal

@@ -11,7 +11,6 @@ from app.console.program_calendar import calendar_of
 from app.console.program_fields import Typed, Values, values_of
 from app.console.program_frame import PROGRAMS, program_of
 from app.errors import FieldError, Invalid
-from app.passes import service as passes
 from app.programs import service as programs
 from app.programs.explain import has_balance
 from app.programs.explain_parts import Names
@@ -163,7 +162,6 @@ async def change(request: Request, program: Program, rules: ProgramRules, starts
         return frame.to(program_frame.address(request, program) + "?done=same")
     if starts_at is None:
         await programs.change_rules(here.db, who, program.id, rules, here.clock.now())
-        await passes.touch_program(here.db, who.business_id, program.id, here.clock.now())
         return frame.to(program_frame.address(request, program) + f"?done={word or 'rules'}")
     await programs.change_rules(here.db, who, program.id, rules, here.clock.now(), starts_at=starts_at)
     return frame.to(program_frame.address(request, program) + "?done=announced")

@@ -11,7 +11,6 @@ from app.console.program_fields import Typed, Values, values_of
 from app.console.program_frame import PROGRAMS, program_of
 from app.console.programs import kind_word
 from app.errors import FieldError, Invalid, Refused
-from app.passes import service as passes
 from app.programs.store import Program
 from app.sales import closing, judging
 from app.simulator import service as simulator
@@ -68,7 +67,6 @@ async def announce(request: Request) -> Response:
             {**values, "earns_until": "", "spends_until": "", "name": ""}, refused, request), status=422)
     except Refused as refused:
         return await _close(request, program, values, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
-    await passes.touch_program(here.db, who.business_id, program.id, here.clock.now())
     return frame.to(program_frame.address(request, program, "close") + "?done=announced")
 
 
@@ -103,7 +101,6 @@ async def call_off(request: Request) -> Response:
         return await _close(request, program, {"earns_until": _day(program.earns_until_at, program), "name": "",
                                                "spends_until": _day(program.spends_until_at, program)},
                             wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
-    await passes.touch_program(here.db, who.business_id, program.id, here.clock.now())
     return frame.to(program_frame.address(request, program, "close") + "?done=called-off")
 
 

@@ -7,7 +7,6 @@ from app.console import frame, program_frame
 from app.console.program_fields import Values, values_of
 from app.console.program_frame import PROGRAMS, program_of
 from app.errors import Invalid
-from app.passes import service as passes
 from app.programs.store import Program
 from app.text import N_
 from app.web import routing
@@ -47,8 +46,6 @@ async def keep(request: Request) -> Response:
     except Invalid as refused:
         sentences = frame.sentences_of(request, refused)
         return await _codes(request, program, values, wrong={"seconds": next(iter(sentences.values()))})
-    if is_new:
-        await passes.touch_program(here.db, who.business_id, program.id, here.clock.now())
     return frame.to(f"{program_frame.address(request, program, 'codes')}?done={'kept' if is_new else 'same'}")
 
 

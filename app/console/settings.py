@@ -9,7 +9,6 @@ from app import errors
 from app.audit import service as audit
 from app.console import frame
 from app.db import Transaction, write_transaction
-from app.passes import service as passes
 from app.programs import service as programs
 from app.programs.store import Business, Location, Texts
 from app.text import N_
@@ -96,8 +95,6 @@ async def keep_settings(request: Request) -> Response:
                                        time_zone=typed["time_zone"], language=typed["language"], now=here.clock.now())
     except errors.Invalid as refused:
         return await _settings(request, typed, wrong=frame.sentences_of(request, refused), status=422)
-    for program in await programs.list_programs(here.db, who.business_id):
-        await passes.touch_program(here.db, who.business_id, program.id, here.clock.now())
     return frame.to(SETTINGS + "?done=1")
 
 

@@ -26,7 +26,7 @@ from app.designs.preview import PassView, preview
 from app.designs.rules import CardFace, DesignContent
 from app.designs.service import DesignKey, Drawing
 from app.errors import NotFound
-from app.passes import faces, keeping, spreads, store, unchanged
+from app.passes import faces, keeping, store, unchanged
 from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
 from app.passes.faces import reward_names
 from app.passes.keeping import Kept, keep, kept
@@ -35,11 +35,12 @@ from app.programs import service as programs
 from app.programs.store import Program
 from app.programs.terms import Said
 from app.secrets import KeyRing
+from app.updates import spreads
 from app.web.principal import Principal
 
 __all__ = [
     "BuiltPass", "CertificateExpired", "Kept", "NotSetUp", "build", "ensure", "hand_out", "keep", "kept", "open_token", "publish_design",
-    "reward_names", "sample_of", "sample_view", "touch_program", "view"]
+    "reward_names", "sample_of", "sample_view", "view"]
 
 TOKEN_PURPOSE = "passes.token"     # noqa: S105 (a label)
 KEPT_READY = 256
@@ -272,8 +273,3 @@ async def publish_design(db: Database, who: Principal, program_id: int, content:
         return version
 
     return await write_transaction(db, act)
-
-
-async def touch_program(db: Database, business_id: int, program_id: int, now: datetime) -> int:
-    """Every card of the programme changed (its rules, its name): those in wallets are told one after another; returns the spread's id."""
-    return await write_transaction(db, lambda tx: spreads.begin(tx, business_id, program_id, now))

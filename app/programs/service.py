@@ -15,6 +15,7 @@ from app.programs.kinds import get_kind
 from app.programs.rules import ProgramRules
 from app.programs.store import Business, Location, Program, Reader, Texts
 from app.text import N_
+from app.updates import spreads
 from app.web.principal import Principal
 
 __all__ = [
@@ -156,6 +157,7 @@ async def create_location(tx: Transaction, business_id: int, *, name: str, now: 
     """A shop of a business; returns its id. time_zone: None for the business's."""
     if wrong := [*_wrong_name(name), *(_wrong_zone(time_zone) if time_zone else [])]:
         raise Invalid(fields=wrong)
+    await spreads.begin_all(tx, business_id, now)
     return await store.insert_location(tx, {
         "business_id": business_id, "name": name, "texts": texts or {}, "address": address, "time_zone": time_zone,
         "latitude": latitude, "longitude": longitude, "created_at": to_ms(now)})
@@ -210,6 +212,7 @@ async def change_rules(db: Database, who: Principal, program_id: int, rules: Pro
         await _append_rules(tx, who.business_id, program_id, version, rules, who.name, now, starts_at)
         if starts_at is None:
             await store.set_rules_version(tx, who.business_id, program_id, version)
+            await spreads.begin(tx, who.business_id, program_id, now)
         await audit.record(tx, who, "program.rules_changed", "program", program_id, {"version": version}, now=now)
         return version
 
@@ -234,6 +237,7 @@ async def begin_announced(db: Database, now: datetime) -> int:
     async def act(tx: Transaction, business_id: int, program_id: int) -> None:
         version, _ = await store.rules_in_force(tx, program_id, to_ms(now))
         await store.set_rules_version(tx, business_id, program_id, version)
+        await spreads.begin(tx, business_id, program_id, now)
 
     due = await store.programs_to_move(db, to_ms(now))
     for business_id, program_id in due:
@@ -248,6 +252,7 @@ async def rename_program(db: Database, who: Principal, program_id: int, name: st
     async def act(tx: Transaction) -> None:
         await get_program(tx, who.business_id, program_id)
         await store.rename_program(tx, who.business_id, program_id, name, texts)
+        await spreads.begin(tx, who.business_id, program_id, now)
         await audit.record(tx, who, "program.renamed", "program", program_id, now=now)
 
     await write_transaction(db, act)
@@ -260,6 +265,7 @@ async def change_business(db: Database, who: Principal, *, name: str, texts: Tex
 
     async def act(tx: Transaction) -> None:
         await store.update_business(tx, who.business_id, {"name": name, "texts": texts, "time_zone": time_zone, "language": language})
+        await spreads.begin_all(tx, who.business_id, now)
         await audit.record(tx, who, "business.changed", "business", who.business_id, now=now)
 
     await write_transaction(db, act)
@@ -276,6 +282,7 @@ async def change_location(db: Database, who: Principal, location_id: int, *, nam
         closed_at = (before.closed_at or to_ms(now)) if closed else None
         await store.update_location(tx, who.business_id, location_id, {
             "name": name, "texts": texts, "address": address, "time_zone": time_zone, "closed_at": closed_at})
+        await spreads.begin_all(tx, who.business_id, now)
         await audit.record(tx, who, "location.changed", "location", location_id, {"closed": closed}, now=now)
 
     await write_transaction(db, act)

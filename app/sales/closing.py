@@ -17,6 +17,7 @@ from app.programs import service as programs
 from app.sales.rules import ProgramClosed
 from app.text import N_
 from app.updates import service as updates
+from app.updates import spreads
 from app.web.principal import Principal, system
 
 CHUNK = 20                     # accounts of one transaction: a few milliseconds of the writer
@@ -64,6 +65,7 @@ async def _set(db: Database, who: Principal, program_id: int, earns_until: int |
         if program.earns_until_at is not None and program.earns_until_at <= to_ms(now):
             raise ClosingBegun()
         await store.set_closing(tx, who.business_id, program_id, earns_until, spends_until)
+        await spreads.begin(tx, who.business_id, program_id, now)
         await audit.record(tx, who, action, "program", program_id, {"earns_until": earns_until, "spends_until": spends_until}, now=now)
 
     await write_transaction(db, act)

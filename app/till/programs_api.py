@@ -150,8 +150,6 @@ async def set_rules(request: Request) -> Response:
     number = program.rules_version
     if rules != program.rules or body.starts_at is not None:
         number = await programs.change_rules(here.db, who, program.id, rules, now, starts_at=body.starts_at)
-        if body.starts_at is None:
-            await passes.touch_program(here.db, who.business_id, program.id, now)
     found = await programs.list_rules_versions(here.db, who.business_id, program.id)
     made = next(each for each in found if each["version"] == number)
     names = await passes.reward_names(here.db, program)
@@ -222,7 +220,6 @@ async def call_off_closing(request: Request) -> Response:
 
 async def _closing(request: Request, program: Program) -> Response:
     here = context(request)
-    await passes.touch_program(here.db, program.business_id, program.id, here.clock.now())
     return asking.answered(await _drawn(request, await programs.get_program(here.db, program.business_id, program.id)))
 
 
@@ -231,11 +228,9 @@ async def set_rotation(request: Request) -> Response:
     here, who, program = context(request), principal(request), await program_of(request)
     body: program_shapes.RotationBody = (await asking.asked(request, program_shapes.RotationBody)).body
     try:
-        is_new = await rotation.choose(here.db, who, program.id, body.seconds, body.static_redeems, here.clock.now())
+        await rotation.choose(here.db, who, program.id, body.seconds, body.static_redeems, here.clock.now())
     except Invalid as failure:
         raise Invalid(fields=[FieldError("seconds", each.code, each.detail) for each in failure.fields]) from failure
-    if is_new:
-        await passes.touch_program(here.db, program.business_id, program.id, here.clock.now())
     return asking.answered(await _drawn(request, await programs.get_program(here.db, program.business_id, program.id)))
 
 

@@ -13,8 +13,8 @@ from app.cards import service as cards
 from app.db import write_transaction
 from app.demo.certificates import make_demo_certificates
 from app.designs import service as designs
-from app.passes import spreads
 from app.programs import service as programs
+from app.updates import spreads
 from tests.console.visiting import audited, rows, value_of, words_of
 from tests.shops import make_card
 

@@ -14,10 +14,10 @@ from app.google import drawing, sending, service, store
 from app.google.connections import close
 from app.google.queue import read_updates
 from app.passes import service as passes
-from app.passes import spreads
 from app.programs import service as programs
 from app.sales import service as sales
 from app.updates import service as updates
+from app.updates import spreads
 from tests.conftest import Shop
 from tests.google.conftest import Wallet, with_google
 from tests.shops import make_card, make_shop

@@ -16,9 +16,10 @@ from app.db import write_transaction
 from app.designs import service as designs
 from app.designs.rules import default_content
 from app.errors import Invalid, NotFound, Unavailable
-from app.passes import faces, service, spreads
+from app.passes import faces, service
 from app.registrations import service as registrations
 from app.updates import service as updates
+from app.updates import spreads
 from app.web.principal import Principal
 from tests.passes.conftest import PASS_TYPE
 from tests.passes.pockets import RULES
@@ -205,7 +206,7 @@ async def test_a_new_design_is_a_new_version_of_every_pass_and_touches_those_on_
 
 async def test_cards_on_no_phone_are_not_touched(pocket):
     await pocket.build()
-    await service.touch_program(pocket.here.db, pocket.who.business_id, pocket.program.id, pocket.now)
+    await write_transaction(pocket.here.db, lambda tx: spreads.begin(tx, pocket.who.business_id, pocket.program.id, pocket.now))
     assert await spreads.go_on(pocket.here) == 0
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from app.cards import service as cards
 from app.designs.rules import default_content
-from app.passes import service, spreads, unchanged
+from app.passes import service, unchanged
+from app.updates import spreads
 
 
 @pytest.fixture

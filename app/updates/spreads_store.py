@@ -62,6 +62,12 @@ async def insert(tx: Transaction, business_id: int, program_id: int, from_card_i
     return await tx.fetch_val(_INSERT, values)
 
 
+async def programs_of(tx: Transaction, business_id: int) -> list[int]:
+    """Ids of the business's programmes, always in one order: two changes at once wait for each other and no third way."""
+    rows = await tx.fetch_all("SELECT id FROM programs WHERE business_id = :business_id ORDER BY id", {"business_id": business_id})
+    return [row["id"] for row in rows]
+
+
 async def open_ones(reader: Reader, limit: int) -> list[Spread]:
     return [Spread(*row) for row in await reader.fetch_all(_OPEN, {"limit": limit})]
 

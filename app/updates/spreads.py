@@ -12,11 +12,11 @@ from typing import NamedTuple
 from app.clock import to_ms
 from app.context import Context
 from app.db import Transaction, write_transaction
-from app.passes import spreads_store as store
-from app.passes.spreads_store import Reader, Spread
 from app.updates import service as updates
+from app.updates import spreads_store as store
+from app.updates.spreads_store import Reader, Spread
 
-__all__ = ["CHANNEL", "Progress", "begin", "go_on", "progress"]
+__all__ = ["CHANNEL", "Progress", "begin", "begin_all", "go_on", "progress"]
 
 CHANNEL = "spreads"
 AT_ONCE = 1000              # cards that are told right away
@@ -44,6 +44,12 @@ async def begin(tx: Transaction, business_id: int, program_id: int, now: datetim
     older = await store.end_open(tx, business_id, program_id, to_ms(now))
     tx.notify(CHANNEL)
     return await store.insert(tx, business_id, program_id, older.after_card_id if older else 0, older.due_at if older else 0, to_ms(now))
+
+
+async def begin_all(tx: Transaction, business_id: int, now: datetime) -> None:
+    """`begin` for each programme of a business: its name or its places stand on all their cards."""
+    for program_id in await store.programs_of(tx, business_id):
+        await begin(tx, business_id, program_id, now)
 
 
 async def go_on(here: Context) -> int:

@@ -7,8 +7,8 @@ import pytest
 from app.clock import FixedClock, to_ms
 from app.context import Context
 from app.db import write_transaction
-from app.passes import spreads
 from app.updates import service as updates
+from app.updates import spreads
 from tests.money import NOON, add_card, make_bed
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
