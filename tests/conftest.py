@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app import secrets
 from app.clock import FixedClock
@@ -13,6 +14,10 @@ from app.ids import PublicIds
 from app.secrets import KeyRing
 from app.settings import load
 from tests import engines
+
+# A busy machine is no fault of the code: what is drawn is judged, not how long the drawing took.
+settings.register_profile("tessera", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tessera")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

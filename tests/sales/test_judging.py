@@ -105,7 +105,7 @@ def receipts(draw, rest=st.integers(0, 50_000)):
 
 @pytest.mark.goal("M7")
 @given(programs, receipts(), standings, st.none() | st.just(0))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_what_is_taken_off_paid_and_earned_adds_up_by_line_and_in_all(rules, receipt, standing, redeem):
     found = judge(rules, receipt, standing, redeem)
     assert found.discount + found.spent_minor + found.to_pay == found.amount == receipt.amount
@@ -124,7 +124,7 @@ def test_what_is_taken_off_paid_and_earned_adds_up_by_line_and_in_all(rules, rec
 
 
 @given(rules_lists(whens, least=3), receipts(), standings)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_rule_gives_more_than_its_limits(listed, receipt, standing):
     rules = msgspec.structs.replace(RULES, rules=listed)
     found = judge(rules, receipt, standing, 0)
@@ -135,7 +135,7 @@ def test_no_rule_gives_more_than_its_limits(listed, receipt, standing):
 
 
 @given(rules_lists(whens, least=3), receipts(), standings)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_nothing_of_its_sort_comes_after_a_rule_that_stands_alone(listed, receipt, standing):
     rules = msgspec.structs.replace(RULES, rules=listed)
     by_key = {rule.key: rule for rule in rules.rules}
@@ -146,7 +146,7 @@ def test_nothing_of_its_sort_comes_after_a_rule_that_stands_alone(listed, receip
 
 
 @given(rules_lists(whens, most=3), receipts(), st.randoms(use_true_random=False))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_order_in_which_goods_are_scanned_changes_no_more_than_the_rounding(listed, receipt, random):
     uncapped = tuple(msgspec.structs.replace(rule, caps=Caps()) for rule in listed)
     rules = msgspec.structs.replace(RULES, rules=uncapped, discount_bp=333)

@@ -38,7 +38,7 @@ def sales_and_refunds(draw):
 
 
 @given(sales_and_refunds())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @pytest.mark.goal("M5")
 def test_refunds_by_sum_and_by_lines_add_up_to_the_whole_in_any_order_and_mix(case):
     sold, steps = case
@@ -63,7 +63,7 @@ def test_refunds_by_sum_and_by_lines_add_up_to_the_whole_in_any_order_and_mix(ca
 
 
 @given(sales_and_refunds(), st.randoms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_all_refunds_do_depends_on_what_came_back_and_not_on_the_order(case, chance):
     sold, steps = case
     other = list(steps)
