@@ -74,11 +74,11 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
             await _hang_up(here)
 
     app = Starlette(
-        routes=[*all_routes(), *more_routes], lifespan=lifespan,
         middleware=[Middleware(SecurityMiddleware, https=here.settings.is_https), Middleware(EmptyServer)],
         exception_handlers={errors.TesseraError: problems.on_failure, HTTPException: problems.on_http_exception,
                             Exception: problems.on_bug})
-    app.router.redirect_slashes = False     # it would send callers to an address made from the Host header
+    # Redirected slashes would send callers to an address made from the Host header.
+    app.router = routing.Lanes([*all_routes(), *more_routes], lifespan=lifespan, redirect_slashes=False)
     app.state.context = here
     app.state.doors = routing.Doors(_of_session, _of_key)
     return app

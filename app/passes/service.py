@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import format_datetime
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -130,14 +129,15 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
     if found is None:
         raise NotFound()
     held, mark = found
+    seen = unchanged.find(here, card_id, unless, now)
+    if seen is not None and (seen.mark, seen.version) == (mark, held.version):
+        return BuiltPass(None, seen.modified_at, seen.version, number=mark[0])
     try:
         signer = await certificates.signer_of(here, held.pass_type_id, now)
     except (CertificateExpired, NotSetUp):
         if (served := await _kept(here, held, unless)) is None:
             raise
         return dataclasses.replace(served, number=mark[0])
-    if _has(unless, held.modified_at) and unchanged.is_known(here, held, mark, now):
-        return BuiltPass(None, held.modified_at, held.version, number=mark[0])
     kind = await certificates.pass_type(here, held.pass_type_id, now)
     state = await _read(here.db, here.ring, held, now)
     design = await _design(state.key)
@@ -154,7 +154,7 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
 
 
 def _has(unless: str | None, modified_at: datetime) -> bool:
-    return unless == format_datetime(modified_at, usegmt=True)
+    return unless == unchanged.tag_of(modified_at)
 
 
 async def _kept(here: Context, held: Pass, unless: str | None) -> BuiltPass | None:

@@ -5,6 +5,7 @@ what it was, but for what ends or begins by the clock. Jobs look for that every 
 """
 from collections import OrderedDict
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import NamedTuple
 
 from app.context import Context
@@ -15,27 +16,36 @@ MOST = 20_000
 EXTRA = "passes.unchanged"
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
+    """A version that was what the card showed `at`. tag: its Last-Modified as devices send it back."""
+
     mark: Mark
     version: int
+    modified_at: datetime
+    tag: str
     at: datetime
 
 
-def is_known(here: Context, held: Pass, mark: Mark, now: datetime) -> bool:
-    """Whether the pass was drawn lately, at this mark, and its version is still the newest."""
-    seen = _all(here).get(held.id)
-    return seen is not None and (seen.mark, seen.version) == (mark, held.version) and seen.at <= now < seen.at + LIFE
+def find(here: Context, card_id: int, unless: str | None, now: datetime) -> Seen | None:
+    """The version that the asker has, where the card was drawn lately and showed it."""
+    seen = _all(here).get(card_id)
+    return seen if seen is not None and seen.tag == unless and seen.at <= now < seen.at + LIFE else None
 
 
 def note(here: Context, held: Pass, mark: Mark, now: datetime) -> None:
-    """The version of `held` is what the card shows at `now`."""
+    """The version of `held` is what the card showed at `now`, and at `mark`."""
     known = _all(here)
-    known[held.id] = _Seen(mark, held.version, now)
-    known.move_to_end(held.id)
+    known[held.card_id] = Seen(mark, held.version, held.modified_at, tag_of(held.modified_at), now)
+    known.move_to_end(held.card_id)
     while len(known) > MOST:
         known.popitem(last=False)
 
 
-def _all(here: Context) -> OrderedDict[int, _Seen]:
-    made: OrderedDict[int, _Seen] = here.extras.setdefault(EXTRA, OrderedDict())
+def tag_of(modified_at: datetime) -> str:
+    """A Last-Modified as the header has it."""
+    return format_datetime(modified_at, usegmt=True)
+
+
+def _all(here: Context) -> OrderedDict[int, Seen]:
+    made: OrderedDict[int, Seen] = here.extras.setdefault(EXTRA, OrderedDict())
     return made

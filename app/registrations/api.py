@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from app.context import Context
 from app.errors import Malformed
 from app.passes import service as passes
 from app.registrations import rules, service
@@ -61,10 +62,11 @@ async def list_changed(request: Request) -> Response:
 
 async def get_pass(request: Request) -> Response:
     """If-Modified-Since is an opaque mark: 304 only where it equals the version's own Last-Modified."""
-    here, now = context(request), context(request).clock.now()
-    held = await service.authorise(here.db, here.ring, address_of(request))
+    here = context(request)
+    now = here.clock.now()
+    held = await service.recognise(here, address_of(request))
     built = await passes.build(here, held.card_id, now, unless=request.headers.get("if-modified-since"))
-    fetches(request).note(held.id, built.number, now, built.kept)
+    fetches(here).note(held.id, built.number, now, built.kept)
     headers = NOT_STORED | {"Last-Modified": format_datetime(built.modified_at, usegmt=True)}
     if built.data is None:
         return Response(status_code=304, headers=headers)
@@ -83,9 +85,8 @@ async def log(request: Request) -> Response:
     return Response(status_code=200, headers=NOT_STORED)
 
 
-def fetches(request: Request) -> Fetches:
+def fetches(here: Context) -> Fetches:
     """The notes of this process, made with the first."""
-    here = context(request)
     if "registrations.fetches" not in here.extras:
         here.extras["registrations.fetches"] = Fetches(here)
     return here.extras["registrations.fetches"]
@@ -96,10 +97,10 @@ def _routes() -> list[BaseRoute]:
     for mark, base in (("", "/apple/{short}/v1"), ("_slash", "/apple/{short}//v1")):
         registration = base + "/devices/{device}/registrations/{pass_type}"
         made += [
+            route(base + "/passes/{pass_type}/{serial}", get_pass, who=device, name=f"registrations:pass{mark}"),
             route(registration + "/{serial}", register, who=device, name=f"registrations:register{mark}", methods=["POST"]),
             route(registration + "/{serial}", unregister, who=device, name=f"registrations:unregister{mark}", methods=["DELETE"]),
             route(registration, list_changed, who=device, name=f"registrations:list{mark}"),
-            route(base + "/passes/{pass_type}/{serial}", get_pass, who=device, name=f"registrations:pass{mark}"),
             route(base + "/log", log, who=device, name=f"registrations:log{mark}", methods=["POST"]),
         ]
     return made

@@ -29,8 +29,14 @@ def translate(language: str, message: str, /, **params: Any) -> str:
 
 def accepted(header: str) -> str | None:
     """The language we have that an Accept-Language header likes best, or None. Malformed parts are skipped."""
+    return _best(header[:500])
+
+
+# Asked with every request, and people's browsers send the same few.
+@lru_cache(256)
+def _best(header: str) -> str | None:
     best, best_weight = None, 0.0
-    for part in header[:500].split(","):
+    for part in header.split(","):
         tag, _, quality = part.partition(";")
         language = tag.strip().lower().split("-")[0]
         try:
@@ -44,6 +50,8 @@ def accepted(header: str) -> str | None:
 
 def chosen(request: Request) -> str | None:
     """The language that this person picked in our own switch, just now (`?lang=`) or earlier (cookie)."""
+    if not request.scope["query_string"] and "cookie" not in request.headers:
+        return None                     # devices and tills, which send neither: nothing to take apart
     for wish in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
         if wish in LANGUAGES:
             return wish

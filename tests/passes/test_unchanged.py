@@ -1,4 +1,5 @@
 """A phone that asks for a pass that it has hears so without a drawing, and never instead of a change."""
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -60,8 +61,10 @@ async def test_an_older_date_gets_the_pass_whole_also_where_it_is_known(pocket):
 async def test_what_is_remembered_does_not_grow_without_end(pocket, monkeypatch):
     monkeypatch.setattr(unchanged, "MOST", 1)
     held = await service.ensure(pocket.here, pocket.card, pocket.now)
-    for number in range(3):
-        unchanged.note(pocket.here, held, (number, 0, 0), pocket.now)
+    for card_id in range(3):
+        unchanged.note(pocket.here, replace(held, card_id=card_id), (7, 0, 0), pocket.now)
     assert len(pocket.here.extras[unchanged.EXTRA]) == 1
-    assert unchanged.is_known(pocket.here, held, (2, 0, 0), pocket.now)
-    assert not unchanged.is_known(pocket.here, held, (2, 0, 0), pocket.now - timedelta(seconds=1))
+    tag = unchanged.tag_of(held.modified_at)
+    assert (seen := unchanged.find(pocket.here, 2, tag, pocket.now)) and seen.mark == (7, 0, 0)
+    assert unchanged.find(pocket.here, 2, tag, pocket.now - timedelta(seconds=1)) is None
+    assert unchanged.find(pocket.here, 2, None, pocket.now) is None
