@@ -29,6 +29,7 @@ PURPOSE = "passes.kept"
 MOST_BYTES = 8 * 1024
 AT_ONCE = 40                # rows a transaction: a till that waits for one waits a few milliseconds
 KNOWN_FILES = 1024          # designs whose files this process remembers to have written
+KNOWN_VERSIONS = 20_000     # passes whose kept version it remembers: phones that fetch one again cost no row
 # A file is written again every hour that it is signed with, and pruned two days after the last time.
 RENEWED_AFTER, PRUNED_AFTER = timedelta(hours=1), timedelta(days=2)
 WALKED_AT_ONCE = 500
@@ -66,6 +67,7 @@ class Counts:
     kept: int = 0
     too_large: int = 0
     written: OrderedDict[tuple[int, bytes], datetime] = field(default_factory=OrderedDict)
+    versions: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
 
 def counts(here: Context) -> Counts:
@@ -79,7 +81,9 @@ async def keep(here: Context, batch: Sequence[Kept]) -> None:
 
     A database that is busy or full loses only this: the next fetch keeps the pass again.
     """
-    newest = list({each.pass_id: each for each in batch}.values())
+    known = counts(here)
+    newest = [each for each in {each.pass_id: each for each in batch}.values()
+              if known.versions.get(each.pass_id) != each.version or not _is_written(known, each)]
     with contextlib.suppress(Unavailable):
         for at in range(0, len(newest), AT_ONCE):
             await _keep(here, newest[at:at + AT_ONCE])
@@ -103,6 +107,9 @@ async def _keep(here: Context, batch: Sequence[Kept]) -> None:
         known.written.move_to_end(key)
     while len(known.written) > KNOWN_FILES:
         known.written.popitem(last=False)
+    known.versions.update((each.pass_id, each.version) for each in batch)
+    while len(known.versions) > KNOWN_VERSIONS:
+        known.versions.popitem(last=False)
 
 
 def _is_written(known: Counts, each: Kept) -> bool:

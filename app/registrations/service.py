@@ -204,14 +204,14 @@ class Fetches:
             signed, self._kept = self._kept, []
 
             async def act(tx: Transaction) -> None:
-                for pass_id, (number, now) in batch.items():
-                    await store.note_fetched(tx, pass_id, number, to_ms(now))
+                await store.note_fetched(tx, [(pass_id, number, to_ms(now)) for pass_id, (number, now) in batch.items()])
 
             if batch:
                 # A database that is busy or full keeps answering devices; the note is not worth an error.
                 with contextlib.suppress(Unavailable):
                     await write_transaction(self._db, act)
-            await passes.keep(self._here, signed)
+            if signed:
+                await passes.keep(self._here, signed)
 
     async def close(self) -> None:
         """Write what is left and end."""

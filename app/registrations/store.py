@@ -1,4 +1,5 @@
 """Registrations of devices and what they report; joins `passes` and the newest update of each card for reading."""
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.db import Database, Transaction
@@ -55,9 +56,10 @@ SELECT serial_number, number FROM (
   LEFT JOIN latest_updates l ON l.card_id = p.card_id
   WHERE r.device_library_identifier = :device AND t.short_id = :short_id AND t.pass_type_identifier = :pass_type
 ) AS held WHERE number > :seen"""
+# What says nothing new is not written: phones ask more often than cards change.
 _FETCHED = """
 UPDATE registrations SET version_fetched = :number, repushes = 0, fetched_at = :now
-WHERE pass_id = :pass_id AND version_fetched <= :number"""
+WHERE pass_id = :pass_id AND version_fetched <= :number AND (version_fetched < :number OR repushes > 0 OR fetched_at IS NULL)"""
 _END = """
 DELETE FROM registrations WHERE pass_type_id = :pass_type_id AND push_token = :push_token AND renewed_at <= :until
 RETURNING business_id, (SELECT card_id FROM passes WHERE passes.id = registrations.pass_id) AS card_id"""
@@ -113,8 +115,9 @@ async def changed(db: Database, short_id: str, device: str, pass_type: str, seen
     return [Changed(row["serial_number"], row["number"]) for row in rows]
 
 
-async def note_fetched(tx: Transaction, pass_id: int, number: int, now_ms: int) -> None:
-    await tx.execute(_FETCHED, {"pass_id": pass_id, "number": number, "now": now_ms})
+async def note_fetched(tx: Transaction, fetched: Sequence[tuple[int, int, int]]) -> None:
+    """fetched: (pass, number of the update that it was fetched as of, epoch ms) each."""
+    await tx.execute_many(_FETCHED, [{"pass_id": pass_id, "number": number, "now": now_ms} for pass_id, number, now_ms in fetched])
 
 
 async def end_token(tx: Transaction, pass_type_id: int, push_token: str, until_ms: int) -> list[Registered]:

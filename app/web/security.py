@@ -103,4 +103,5 @@ def _log_line(scope: Scope, status: int, seconds: float) -> None:
     principal = scope.get("state", {}).get("principal")
     if principal is not None:
         line["business"], line["actor"] = principal.business_id, f"{principal.kind}:{principal.id}"
-    log.info("request", extra={"fields": line})
+    # As log.info does, without its walk up the stack for who called: a third of the line's price.
+    log.handle(log.makeRecord(log.name, logging.INFO, "", 0, "request", (), None, extra={"fields": line}))

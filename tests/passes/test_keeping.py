@@ -167,3 +167,13 @@ async def test_a_kept_pass_that_lost_a_file_is_not_served_broken(pocket):
     built = await fetched(pocket)
     await write_transaction(pocket.here.db, lambda tx: tx.execute("DELETE FROM pass_files WHERE sha1 = (SELECT MIN(sha1) FROM pass_files)"))
     assert await service.kept(pocket.here, built.kept.pass_id) is None
+
+
+async def test_a_version_that_is_fetched_again_costs_no_row_within_the_hour(pocket):
+    built = await fetched(pocket)
+    await write_transaction(pocket.here.db, lambda tx: tx.execute("DELETE FROM signed_passes"))
+    await keeping.keep(pocket.here, [built.kept])
+    assert await pocket.here.db.fetch_val("SELECT COUNT(*) FROM signed_passes") == 0
+    await cards.block(pocket.here.db, pocket.who, pocket.card.id, None, pocket.now)
+    await fetched(pocket)
+    assert await pocket.here.db.fetch_val("SELECT COUNT(*) FROM signed_passes") == 1
