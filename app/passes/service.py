@@ -30,6 +30,7 @@ from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
 from app.passes.faces import reward_names
 from app.passes.keeping import Kept, keep, kept
 from app.passes.store import Pass, Reader
+from app.passes.unchanged import tag_of
 from app.programs import service as programs
 from app.programs.store import Program
 from app.programs.terms import Said
@@ -142,19 +143,19 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
     state = await _read(here.db, here.ring, held, now)
     design = await _design(state.key)
     pass_json = _pass_json(here, kind, held, state, design)
-    if _fingerprint(design, pass_json) != held.fingerprint:
-        held, design, pass_json = await _new_version(here, kind, held, state, _Drawn(held, design, pass_json), now)
+    manifest = design.bundle.manifest(pass_json)
+    if _fingerprint(manifest) != held.fingerprint:
+        held, design, pass_json, manifest = await _new_version(here, kind, held, state, _Drawn(held, design, pass_json, manifest), now)
     unchanged.note(here, held, mark, now)
     if _has(unless, held.modified_at):
         return BuiltPass(None, held.modified_at, held.version, number=mark[0])
-    manifest = design.bundle.manifest(pass_json)
     signature = signer.sign(manifest, now)
     return BuiltPass(design.bundle.archive(pass_json, manifest, signature), held.modified_at, held.version, Kept(
         held.id, held.business_id, held.version, held.modified_at, now, pass_json, manifest, signature, design.bundle), mark[0])
 
 
 def _has(unless: str | None, modified_at: datetime) -> bool:
-    return unless == unchanged.tag_of(modified_at)
+    return unless == tag_of(modified_at)
 
 
 async def _kept(here: Context, held: Pass, unless: str | None) -> BuiltPass | None:
@@ -180,7 +181,7 @@ async def _new_version(here: Context, kind: PassType, held: Pass, seen: _State, 
         fresh = await store.find(tx, held.card_id)
         assert fresh is not None
         if fresh.version == held.version and not (seen.is_live and seen.link is None):
-            return drawn._replace(held=await store.next_version(tx, fresh.id, _fingerprint(drawn.design, drawn.pass_json), second))
+            return drawn._replace(held=await store.next_version(tx, fresh.id, _fingerprint(drawn.manifest), second))
         state = await _read(tx, here.ring, fresh, now)
         design = _ready.get(state.key)
         if design is None:
@@ -188,10 +189,11 @@ async def _new_version(here: Context, kind: PassType, held: Pass, seen: _State, 
         if state.is_live and state.link is None:
             state = state._replace(link=await cards.page_link(tx, here.ring, state.card, "pass", now))
         pass_json = _pass_json(here, kind, fresh, state, design)
-        fingerprint = _fingerprint(design, pass_json)
+        manifest = design.bundle.manifest(pass_json)
+        fingerprint = _fingerprint(manifest)
         if fingerprint != fresh.fingerprint:
             fresh = await store.next_version(tx, fresh.id, fingerprint, second)
-        return _Drawn(fresh, design, pass_json)
+        return _Drawn(fresh, design, pass_json, manifest)
 
     while not isinstance(done := await write_transaction(here.db, act), _Drawn):
         # The design changed in between: pictures are not drawn while others wait for the database.
@@ -203,6 +205,7 @@ class _Drawn(NamedTuple):
     held: Pass
     design: AppleDesign
     pass_json: bytes
+    manifest: bytes
 
 
 def _pass_json(here: Context, kind: PassType, held: Pass, state: _State, design: AppleDesign) -> bytes:
@@ -213,9 +216,9 @@ def _pass_json(here: Context, kind: PassType, held: Pass, state: _State, design:
         address(f"/apple/{kind.short_id}"), face, state.locations))
 
 
-def _fingerprint(design: AppleDesign, pass_json: bytes) -> bytes:
+def _fingerprint(manifest: bytes) -> bytes:
     """Of pass.json, the pictures and the words: the manifest holds a hash of each."""
-    return hashlib.sha256(design.bundle.manifest(pass_json)).digest()
+    return hashlib.sha256(manifest).digest()
 
 
 async def _design(key: _Key) -> AppleDesign:

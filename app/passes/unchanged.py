@@ -6,6 +6,7 @@ what it was, but for what ends or begins by the clock. Jobs look for that every 
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.context import Context
@@ -41,6 +42,7 @@ def note(here: Context, held: Pass, mark: Mark, now: datetime) -> None:
         known.popitem(last=False)
 
 
+@lru_cache(1024)
 def tag_of(modified_at: datetime) -> str:
     """A Last-Modified as the header has it."""
     return format_datetime(modified_at, usegmt=True)

@@ -1,6 +1,5 @@
 """Apple's five calls under `/apple/{short id}/v1`. The service address ends without a slash, but a client that adds one is understood."""
 import hashlib
-from email.utils import format_datetime
 
 import msgspec
 from starlette.requests import Request
@@ -67,7 +66,7 @@ async def get_pass(request: Request) -> Response:
     held = await service.recognise(here, address_of(request))
     built = await passes.build(here, held.card_id, now, unless=request.headers.get("if-modified-since"))
     fetches(here).note(held.id, built.number, now, built.kept)
-    headers = NOT_STORED | {"Last-Modified": format_datetime(built.modified_at, usegmt=True)}
+    headers = NOT_STORED | {"Last-Modified": passes.tag_of(built.modified_at)}
     if built.data is None:
         return Response(status_code=304, headers=headers)
     return Response(built.data, media_type=PKPASS, headers=headers)
