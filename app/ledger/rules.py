@@ -237,9 +237,10 @@ class Purse:
         self._record("moved", leg)
 
     def move_in(self, lots: Sequence[Lot]) -> None:
-        """Take over the lots of another account, each with its end: its points repay this account's debts, this one's its debts."""
+        """Take over the lots of another account, each with its end: its points repay this account's debts, the soonest ending first, and
+        this one's its debts."""
         leg = _Parts(self._left)
-        for lot in lots:
+        for lot in sorted(lots, key=lambda lot: (lot.expires_at is None, lot.expires_at or 0, lot.id)):
             if lot.remaining > 0:
                 rest = self._repay(lot.remaining, leg)
             else:
