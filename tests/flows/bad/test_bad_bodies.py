@@ -10,13 +10,14 @@ import pytest
 
 from app.till import openapi
 from app.till.api import CALLS
+from app.web.forms import UPLOAD_PATIENCE
 from tests.flows.world import Caller, Row, Rows, World, rows, signed_in
 
 POSTS = {row.path: row for row in rows() if row.method == "POST"}
 EXTRA = ("business_id", "acting_business_id", "role", "balance", "created_at", "consent_at", "id", "__class__", "Amount")
 JSON = {"Content-Type": "application/json"}
-
-
+# What is too large here is read on, unkept: a browser that is cut off while it sends shows its own words instead of ours.
+UPLOADS = ("/console/brand/{kind}", "/console/certificates", "/console/google")
 DOCUMENT = openapi.parsed(CALLS, "https://cards.example.com")
 Path_ = tuple[str | int, ...]
 
@@ -178,7 +179,7 @@ async def test_no_door_reads_a_body_without_end_whatever_its_length_says(
         world: World, key: Caller, all_rows: Rows, length: str | None) -> None:
     """A gigabyte is offered, in pieces; the server stops taking after its cap."""
     bodiless = ("/till/sign-out", "/console/sign-out", "/a/{link}/not-me", "/c/{token}/stop", "/c/{token}/code", "/c/{token}/at-till",
-                "/k/{token}/keep")
+                "/c/{token}/google", "/k/{token}/keep")
     for row in [row for row in rows() if row.method == "POST" and row.path not in bodiless]:
         for piece in (b"a" * 16_384, b"&" * 16_384, b"code=" + b"%41" * 5_000 + b"&"):
             taken = 0
@@ -194,7 +195,8 @@ async def test_no_door_reads_a_body_without_end_whatever_its_length_says(
             headers |= {"Content-Length": length} if length else {}
             answer = await world.client.post(world.address(row), content=endless(), headers=headers)
             assert answer.status_code in (400, 401, 403, 404, 410, 413, 422), (row.path, answer.status_code)
-            assert taken <= 20 * 16_384, f"{row.path} took {taken} bytes"
+            most = UPLOAD_PATIENCE + 2 * 16_384 if row.path in UPLOADS else 20 * 16_384
+            assert taken <= most, f"{row.path} took {taken} bytes"
     assert [table for table in all_rows.changed() if table != "sessions"] == []
 
 
