@@ -35,7 +35,7 @@ async def drawn_by(reader: Reader, operation_id: int, unit: str = POINTS, *, boo
 
     account_id: the account that the points go back to (`home_of` the operation's), None: the operation's own. Where a lot's points
     were moved since, the newest lot that they moved to is named in its place, with that one's end. A lot of an account that was
-    merged, none of whose points were left to be moved, comes with the id 0 and its own end: `Purse.give_back` makes it a new lot.
+    merged, none of whose points were left to be moved, comes with the id 0 and its last end: `Purse.give_back` makes it a new lot.
     """
     drawn, leg = [], []
     for row in await reader.fetch_all(_ENTRIES, {"operation_id": operation_id, "unit": unit}):
@@ -57,14 +57,15 @@ def _now(row: Any, heirs: dict[int, Any], account_id: int | None) -> Lot:
 
 
 async def _heirs(reader: Reader, lots: Sequence[int], account_id: int | None) -> dict[int, Any]:
-    """The newest lot, of this account (None: of any), that the points of each of these lots were moved to."""
-    found: dict[int, Any] = {}
+    """The newest lot that the points of each of these lots were moved to: of this account (None: of any), else the newest elsewhere,
+    whose end still is the one that they were given last."""
+    here, elsewhere = dict[int, Any](), dict[int, Any]()
     for page in range(0, len(lots), MOST):
         names, values = in_list(lots[page:page + MOST])
         for row in await reader.fetch_all(_HEIRS.format(ids=names), values):
-            if account_id in (None, row["account_id"]):
-                found[row["origin"]] = row
-    return found
+            kept = here if account_id in (None, row["account_id"]) else elsewhere
+            kept[row["origin"]] = row
+    return elsewhere | here
 
 
 async def made_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list[Lot]:
