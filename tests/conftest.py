@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from app import secrets
 from app.clock import FixedClock
@@ -18,6 +20,9 @@ from tests import engines
 # A busy machine is no fault of the code: what is drawn is judged, not how long the drawing took.
 settings.register_profile("tessera", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tessera")
+# The library also draws constants that it finds in loaded modules: which these are depends on what a process ran before, and then what
+# is drawn from a fixed seed would not be fixed.
+providers._get_local_constants = Constants
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
