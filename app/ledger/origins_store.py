@@ -22,10 +22,13 @@ WITH RECURSIVE own(id) AS (
 _MADE = f"""{_OWN}
 SELECT l.id, l.remaining, l.expires_at, l.created_at, l.available_at FROM own CROSS JOIN lots l
 WHERE l.id = own.id ORDER BY CASE WHEN l.expires_at IS NULL THEN 1 ELSE 0 END, l.expires_at, l.id"""
+# Entries of an account stand before the book that they were moved against. A late sale spends what ended since: it comes back first.
 _EXPIRED_OF = f"""{_OWN}
 SELECT COALESCE(SUM(-e.amount), 0) FROM operations o JOIN entries e ON e.operation_id = o.id
-WHERE o.account_id IN (SELECT l.account_id FROM own CROSS JOIN lots l WHERE l.id = own.id) AND o.id > :operation_id AND o.kind = 'expiry'
-  AND e.lot_id IN (SELECT id FROM own)"""
+WHERE o.account_id IN (SELECT l.account_id FROM own CROSS JOIN lots l WHERE l.id = own.id) AND o.id > :operation_id
+  AND e.lot_id IN (SELECT id FROM own) AND (
+    SELECT b.book FROM entries b WHERE b.operation_id = e.operation_id AND b.line > e.line AND b.book <> 'account'
+    ORDER BY b.line LIMIT 1) = 'expired'"""
 MOST = 201
 
 
@@ -75,5 +78,6 @@ async def made_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list
 
 
 async def expired_of(reader: Reader, operation_id: int, unit: str = POINTS) -> int:
-    """How many points of the lots that an operation made ended unspent, wherever they were moved to."""
+    """How many points of the lots that an operation made ended unspent, wherever they were moved to; what a late sale spent after all is
+    not among them."""
     return int(await reader.fetch_val(_EXPIRED_OF, {"operation_id": operation_id, "unit": unit}))

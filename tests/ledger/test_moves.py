@@ -147,6 +147,15 @@ async def test_nobody_owes_points_that_ended_after_they_were_moved(db, bed, othe
     assert await agrees(db, NOON + DAY)
 
 
+async def test_points_that_ended_and_were_then_spent_by_a_late_sale_were_somebodys_after_all(db, bed):
+    sale = await give(db, bed, points=30, end=NOON + DAY)
+    now = NOON + 2 * DAY
+    await service.expire_due(db, now)
+    await take(db, bed, at=NOON + DAY / 2, now=now, points=20)
+    assert await service.expired_of(db, sale.id) == 10
+    assert await agrees(db, now)
+
+
 async def test_only_what_was_drawn_for_one_book_comes_back_for_it(db, bed):
     await give(db, bed, stamps=12, points=9)
 
