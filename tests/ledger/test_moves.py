@@ -82,6 +82,25 @@ async def test_a_debt_of_one_side_is_repaid_by_the_points_of_the_other(db, bed, 
     assert await agrees(db)
 
 
+async def test_a_debt_is_repaid_by_what_ends_soonest_whichever_was_earned_first(db, bed, other):
+    await give(db, bed, points=30, end=NOON + 9 * DAY, **on(other))
+    await give(db, bed, points=30, end=NOON + 3 * DAY, **on(other))
+    await act_on(db, bed, lambda purses: purses["points"].take_back(20, [], owe=True), kind="refund")
+    await merge(db, bed, other)
+    assert [(one.amount, one.at) for one in await service.expiring(db, bed.account_id, NOON)] == [
+        (10, NOON + 3 * DAY), (30, NOON + 9 * DAY)]
+
+
+async def test_what_an_operation_made_is_named_soonest_ending_first(db, bed):
+    def earn(purses):
+        for days in (9, 3, None):
+            purses["points"].earn(5, to_ms(NOON + days * DAY) if days else None)
+
+    sale = await act_on(db, bed, earn)
+    ends = [lot.expires_at for lot in await service.made_by(db, sale.id)]
+    assert ends == [to_ms(NOON + 3 * DAY), to_ms(NOON + 9 * DAY), None]
+
+
 async def test_what_ended_before_a_merge_is_expired_where_it_was(db, bed, other):
     await give(db, bed, points=30, end=NOON + DAY, **on(other))
     out, into = await merge(db, bed, other, now=NOON + 2 * DAY)
@@ -136,6 +155,18 @@ async def test_points_spent_before_the_merge_come_back_where_their_lot_lives_on_
     assert [(one.amount, one.at) for one in await service.expiring(db, bed.account_id, NOON)] == [
         (10, NOON + 3 * DAY), (10, NOON + 5 * DAY)]
     assert await agrees(db)
+
+
+async def test_points_come_back_to_a_merged_account_with_the_end_that_their_lot_was_given_last(db, bed, other):
+    await give(db, bed, points=10, end=NOON + 3 * DAY, **on(other))
+    sale = await take(db, bed, points=4, **on(other))
+    purse = await service.purse_of(db, other.account_id, NOON, NOON)
+    longer = {purse.lots[0].id: (to_ms(NOON + 9 * DAY), None)}
+    await act_on(db, bed, lambda purses: purses["points"].move(longer), kind="extend", **on(other))
+    await take(db, bed, points=6, **on(other))
+    await merge(db, bed, other)
+    drawn = await service.drawn_by(db, sale.id, account_id=bed.account_id)
+    assert [(lot.id, lot.remaining, lot.expires_at) for lot in drawn] == [(0, 4, to_ms(NOON + 9 * DAY))]
 
 
 async def test_nobody_owes_points_that_ended_after_they_were_moved(db, bed, other):
