@@ -8,16 +8,19 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.context import Context
+from app.google import store
 from app.google.accounts import Issuer
 from app.google.client import Answer, Wire
 from app.google.tokens import Tokens
 from app.google.verdicts import CONFIGURATION_PAUSE, Pace, Verdict, backoff, judge
+from app.updates.following import Follower
 
 if TYPE_CHECKING:
     import httpx2
 
 log = logging.getLogger("tessera.google")
 
+CURSOR = "google"
 LONGEST_REST = timedelta(minutes=1)
 
 
@@ -73,8 +76,7 @@ class Google:
         self.here, self.sleep, self.ticks, self.jitter = here, sleep, ticks, jitter
         self.wire = Wire(transport)
         self.issuers: dict[tuple[int, str], Issuer] = {}
-        self.cursor: int | None = None          # the last update that was read, and the last one that the database knows of
-        self.written = 0
+        self.updates = Follower(here.db, CURSOR, store.concerns_any, store.want)
         self.looked_at: datetime | None = None
         self._lines: dict[tuple[str, str, str], Line] = {}
         self._paces: dict[str, Pace] = {}
@@ -84,7 +86,9 @@ class Google:
     def line(self, issuer: Issuer) -> Line:
         """The issuer's line; another key of it makes another line at the same pace."""
         key = (issuer.issuer_id, issuer.account.client_email, issuer.account.key_id)
-        return self._lines.setdefault(key, Line(self, issuer)) if key not in self._lines else self._lines[key]
+        if key not in self._lines:
+            self._lines[key] = Line(self, issuer)
+        return self._lines[key]
 
     def pace_of(self, issuer_id: str) -> Pace:
         return self._paces.setdefault(issuer_id, Pace())

@@ -9,9 +9,9 @@ from app.context import Context
 from app.db import Transaction, write_transaction
 from app.errors import Refused, Unavailable
 from app.google import checks, store
-from app.google.connections import Google, google
+from app.google.connections import CURSOR, Google, google
 from app.google.issuers import issuer_for, issuer_of, origin
-from app.google.queue import CURSOR, LEASE
+from app.google.queue import LEASE
 from app.google.reconcile import FIRST_LOOK
 from app.google.rules import make_id
 from app.google.sending import send_object

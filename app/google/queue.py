@@ -21,8 +21,8 @@ from app.updates import service as updates
 
 log = logging.getLogger("tessera.google")
 
-CURSOR, SPREAD_CURSOR = "google", "google.spreads"
-UPDATES_AT_ONCE, SPREADS_AT_ONCE = 500, 100
+SPREAD_CURSOR = "google.spreads"
+SPREADS_AT_ONCE = 100
 OBJECTS_AT_ONCE, CLASSES_AT_ONCE = 40, 20
 IN_FLIGHT = 4
 # Longer than a batch takes while Google answers each request at the last moment.
@@ -32,33 +32,19 @@ LOOK_AGAIN = timedelta(hours=1)
 
 async def sync_due(here: Context) -> int:
     """One run of the job; returns how many classes and cards were tried. Safe to repeat."""
-    made = google(here)
-    if not await store.issuers(here.db):
+    made, issuer_ids = google(here), await store.issuers(here.db)
+    if not issuer_ids:
         return 0            # nobody has pressed the button yet
     await read_updates(made)
     await read_spreads(made)
     await _look_again(made)
-    tried = await asyncio.gather(*(_serve(made, issuer_id) for issuer_id in await store.issuers(here.db)))
+    tried = await asyncio.gather(*(_serve(made, issuer_id) for issuer_id in issuer_ids))
     return sum(tried)
 
 
 async def read_updates(made: Google) -> None:
-    """Turn numbered updates since the cursor into cards that should be sent; the cursor commits with them."""
-    db, now = made.here.db, made.here.clock.now()
-    if made.cursor is None:
-        made.cursor = made.written = await updates.find_cursor(db, CURSOR)
-    while rows := await updates.since(db, made.cursor, UPDATES_AT_ONCE):
-        after, until = made.cursor, rows[-1].number
-
-        async def act(tx: Transaction, after: int = after, until: int = until) -> None:
-            await store.want(tx, after, until, now)
-            await updates.move_cursor(tx, CURSOR, until)
-
-        # Most changes are of cards that Google does not have: for those a sale costs no second commit.
-        if until - made.written >= updates.LAG_MOST or await store.concerns_any(db, after, until):
-            await write_transaction(db, act)
-            made.written = until
-        made.cursor = max(made.cursor, until)
+    """Turn numbered updates since the cursor into cards that should be sent."""
+    await made.updates.follow(made.here.clock.now())
 
 
 async def read_spreads(made: Google) -> None:

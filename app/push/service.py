@@ -20,12 +20,11 @@ from app.push.clients import Clients, client_of
 from app.push.rules import Bucket, Kind, PushResult
 from app.push.store import Target
 from app.registrations import service as registrations
-from app.updates import service as updates
+from app.updates.following import Follower
 
 log = logging.getLogger("tessera.push")
 
 CURSOR = "push"
-UPDATES_AT_ONCE = 500
 PUSHES_AT_ONCE, BEGUN_AT_ONCE = 200, 20
 # Longer than the client waits for an answer, and short enough that a killed sender's work goes out within a minute.
 LEASE = timedelta(seconds=45)
@@ -57,8 +56,7 @@ class Pusher:
         self.here, self.jitter = here, jitter
         self.clients = Clients(open_client or partial(client_of, here))
         self.identities = identities
-        self.cursor: int | None = None
-        self.kept = 0               # where the cursor stands on disk
+        self.updates = Follower(here.db, CURSOR, store.concerns_any, store.want)
         self.repeated_at: datetime | None = None
         self.rests: dict[int, datetime] = {}        # pass type → nothing of it goes out before
 
@@ -128,23 +126,8 @@ async def drain(made: Pusher, pass_type_id: int) -> tuple[int, bool]:
 
 
 async def read_updates(made: Pusher) -> None:
-    """Turn numbered updates since the cursor into phones that should be told; the cursor commits with them."""
-    db, now = made.here.db, made.here.clock.now()
-    if made.cursor is None:
-        made.cursor = made.kept = await updates.find_cursor(db, CURSOR)
-    while rows := await updates.since(db, made.cursor, UPDATES_AT_ONCE):
-        after, until = made.cursor, rows[-1].number
-
-        async def act(tx: Transaction, after: int = after, until: int = until) -> None:
-            await store.want(tx, after, until, now)
-            await updates.move_cursor(tx, CURSOR, until)
-
-        # Most changes are of cards on no phone: for those a sale costs no second commit. The cursor on disk then lags,
-        # and a restart only reads some numbers again.
-        if until - made.kept >= updates.LAG_MOST or await store.concerns_any(db, after, until):
-            await write_transaction(db, act)
-            made.kept = until
-        made.cursor = until
+    """Turn numbered updates since the cursor into phones that should be told."""
+    await made.updates.follow(made.here.clock.now())
 
 
 async def repeat_unheard(made: Pusher) -> None:

@@ -37,7 +37,7 @@ async def test_changes_of_cards_on_no_phone_are_read_and_cost_no_row(world):
     await world.phone()
     await world.change(other)
     await push_due(world.here)
-    assert world.pushed() == [] and world.here.extras["push"].cursor == 1
+    assert world.pushed() == [] and world.here.extras["push"].updates.number == 1
     assert await updates.find_cursor(world.here.db, "push") == 0
 
 
