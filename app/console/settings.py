@@ -1,5 +1,7 @@
 """The business itself and its locations."""
+import re
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 from starlette.requests import Request
@@ -9,6 +11,7 @@ from app import errors
 from app.audit import service as audit
 from app.console import frame
 from app.db import Transaction, write_transaction
+from app.designs.wallet import wrong_near
 from app.programs import service as programs
 from app.programs.store import Business, Location, Texts
 from app.text import N_
@@ -19,6 +22,8 @@ SETTINGS, LOCATIONS = "/console/settings", "/console/locations"
 OTHER_LABELS = {"en": N_("Name in English"), "ru": N_("Name in Russian")}
 LANGUAGES = ("en", "ru")
 LONGEST_ADDRESS = 200
+NEAR = {each: f"near_{each}" for each in LANGUAGES}         # language → the form's field
+DEGREES = re.compile(r"(-?[0-9]{1,3}(?:\.[0-9]{1,15})?)[,;\s]\s*(-?[0-9]{1,3}(?:\.[0-9]{1,15})?)")
 
 
 @lru_cache(maxsize=1)
@@ -52,6 +57,25 @@ def with_names(texts: Texts, business: Business, typed: dict[str, str]) -> Texts
     return changed
 
 
+def with_near(texts: Texts, typed: dict[str, str]) -> Texts:
+    """The texts with what lock screens say near the location; what is empty is none of its own."""
+    changed = {key: dict(value) for key, value in texts.items()}
+    for each, field in NEAR.items():
+        if typed[field]:
+            changed.setdefault(each, {})["near"] = typed[field]
+        else:
+            changed.get(each, {}).pop("near", None)
+    return changed
+
+
+def _place(text: str) -> tuple[float, float] | tuple[None, None]:
+    """Latitude and longitude as maps copy them. A text that is no place becomes one that is not on Earth, for the room to refuse."""
+    if not text:
+        return None, None
+    found = DEGREES.fullmatch(text)
+    return (float(found[1]), float(found[2])) if found else (inf, inf)
+
+
 def _check(typed: dict[str, str]) -> None:
     """What no room knows of. Raises Invalid."""
     wrong = []
@@ -61,6 +85,7 @@ def _check(typed: dict[str, str]) -> None:
         wrong.append(errors.FieldError("language", "language", N_("Choose English or Russian.")))
     if len(address := typed.get("address", "")) > LONGEST_ADDRESS or not address.isprintable():
         wrong.append(errors.FieldError("address", "address", N_("Type an address of at most 200 characters.")))
+    wrong += [error for field in NEAR.values() if (text := typed.get(field)) and (error := wrong_near(field, text))]
     if wrong:
         raise errors.Invalid(fields=wrong)
 
@@ -117,6 +142,8 @@ async def _locations(request: Request, chosen: Location | None, typed: dict[str,
     other, said = other_language(business), language(request)
     values: dict[str, Any] = typed or {
         **(names_of(chosen, business) if chosen else {"name": "", "other_name": ""}), "address": chosen.address if chosen else "",
+        "place": f"{chosen.latitude}, {chosen.longitude}" if chosen and chosen.latitude is not None else "",
+        **{field: dict(chosen.near).get(each, "") if chosen else "" for each, field in NEAR.items()},
         "time_zone": chosen.time_zone if chosen else business.time_zone, "closed": "1" if chosen and chosen.closed_at is not None else ""}
     found = await programs.list_locations(here.db, who.business_id)
     rows = [{"id": here.ids.encode("location", each.id), "name": each.name_in(said), "address": each.address,
@@ -133,28 +160,29 @@ async def keep_location(request: Request) -> Response:
     """POST /console/locations (a new one) and /console/locations/{location}."""
     here, who, form = context(request), principal(request), await frame.form_of(request)
     chosen = await _chosen(request)
-    typed = frame.texts(form, "name", "other_name", "address", "time_zone", "closed")
+    typed = frame.texts(form, "name", "other_name", "address", "place", *NEAR.values(), "time_zone", "closed")
     business = await programs.get_business(here.db, who.business_id)
     zone = typed["time_zone"] if typed["time_zone"] != business.time_zone else None
     try:
         _check(typed)
-        texts = with_names(chosen.texts if chosen else {}, business, typed)
+        latitude, longitude = _place(typed["place"])
+        values: dict[str, Any] = {
+            "name": typed["name"], "texts": with_near(with_names(chosen.texts if chosen else {}, business, typed), typed),
+            "address": typed["address"], "time_zone": zone, "latitude": latitude, "longitude": longitude, "now": here.clock.now()}
         if chosen is None:
-            await _add_location(request, typed["name"], texts, typed["address"], zone)
+            await _add_location(request, values)
         else:
-            await programs.change_location(here.db, who, chosen.id, name=typed["name"], texts=texts, address=typed["address"],
-                                           time_zone=zone, closed=bool(typed["closed"]), now=here.clock.now())
+            await programs.change_location(here.db, who, chosen.id, **values, closed=bool(typed["closed"]))
     except errors.Invalid as refused:
         return await _locations(request, chosen, typed, wrong=frame.sentences_of(request, refused), status=422)
     return frame.to(LOCATIONS + "?done=1")
 
 
-async def _add_location(request: Request, name: str, texts: Texts, address: str, zone: str | None) -> None:
+async def _add_location(request: Request, values: dict[str, Any]) -> None:
     here, who = context(request), principal(request)
 
     async def act(tx: Transaction) -> None:
-        location_id = await programs.create_location(tx, who.business_id, name=name, texts=texts, address=address, time_zone=zone,
-                                                     now=here.clock.now())
+        location_id = await programs.create_location(tx, who.business_id, **values)
         await audit.record(tx, who, "location.created", "location", location_id, now=here.clock.now())
 
     await write_transaction(here.db, act)

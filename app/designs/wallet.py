@@ -84,6 +84,17 @@ def wrong_extras(extras: WalletExtras) -> list[FieldError]:
             *_wrong_nfc(extras)]
 
 
+def wrong_near(field: str, text: str) -> FieldError | None:
+    """What a lock screen could not say near a shop; None for a text that it can."""
+    if not text.strip():
+        return FieldError(field, "required", N_("Type something here, or leave the text out."))
+    if len(text) > LONGEST_NEAR:
+        return FieldError(field, "too_long", N_("This is longer than a lock screen can show. Shorten it."))
+    if is_unprintable(text):
+        return FieldError(field, "characters", N_("There are characters in here that no card can show. Type the text anew."))
+    return None
+
+
 def moment(text: str) -> datetime | None:
     """An RFC 3339 moment; None for anything else, and for one without a zone."""
     try:
@@ -121,13 +132,8 @@ def _wrong_near(extras: WalletExtras) -> list[FieldError]:
     for language, text in extras.near:
         if not LANGUAGE.fullmatch(language):
             wrong.append(_error("near", "language", N_("A text near a shop names its language, such as en.")))
-        elif not text.strip():
-            wrong.append(_error(f"near.{language}", "required", N_("Type something here, or leave the text out.")))
-        elif len(text) > LONGEST_NEAR:
-            wrong.append(_error(f"near.{language}", "too_long", N_("This is longer than a lock screen can show. Shorten it.")))
-        elif is_unprintable(text):
-            wrong.append(_error(f"near.{language}", "characters",
-                                N_("There are characters in here that no card can show. Type the text anew.")))
+        elif (error := wrong_near(f"wallet.near.{language}", text)) is not None:
+            wrong.append(error)
     if extras.max_distance is not None and not 1 <= extras.max_distance <= MOST_METRES:
         wrong.append(_error("max_distance", "range", N_("Type a distance from 1 to 10,000 metres, or nothing.")))
     return wrong

@@ -3,7 +3,7 @@
 Apple, "Pass", "PassFieldContent", "Creating a Store Card Pass"; texts in pass.json stand in the business's language, so that a
 phone that speaks none of ours shows words and not names of entries.
 """
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date
 from typing import Any, NamedTuple
 
@@ -22,14 +22,17 @@ MOST_LOCATIONS = 10
 NFC_BYTES = 64
 BARCODES = {"qr": "PKBarcodeFormatQR", "aztec": "PKBarcodeFormatAztec", "pdf417": "PKBarcodeFormatPDF417",
             "code128": "PKBarcodeFormatCode128"}
+Near = tuple[tuple[str, str], ...]      # what the lock screen says near a place, as (language, text)
 encode = msgspec.json.Encoder().encode
 
 
 class PassLocation(msgspec.Struct, frozen=True):
-    """A place where the lock screen may suggest the card: degrees."""
+    """A place where the lock screen may suggest the card: degrees. near: its own words, which the design was made with; empty for those
+    of the design."""
 
     latitude: float
     longitude: float
+    near: Near = ()
 
 
 class PassCard(msgspec.Struct, frozen=True):
@@ -60,10 +63,12 @@ class _Slot(NamedTuple):
 class AppleDesign:
     """A prepared design as Apple's passes need it: the fixed part of pass.json as bytes, and the bundle of pictures and words."""
 
-    def __init__(self, design: PreparedDesign, stamps: tuple[int, int] | None = None) -> None:
-        """stamps: (stamped, places) of the picture, for a design that shows them (`preview.stamps_of`)."""
+    def __init__(self, design: PreparedDesign, stamps: tuple[int, int] | None = None, near: Collection[Near] = ()) -> None:
+        """stamps: (stamped, places) of the picture, for a design that shows them (`preview.stamps_of`); near: of the places that have words
+        of their own. A language that these lack says the design's."""
         self._language = design.language
-        self._sources = _sources(design)
+        spoken = {own: {language: dict(own).get(language, text) for language, text in design.location.items()} for own in ((), *near)}
+        self._sources = _sources(design, spoken.values())
         whole = _with_sources(pass_dictionary(design), self._sources, design)
         fields = whole.pop(design.style)
         known = {field.key: field for field in design.fields}
@@ -71,7 +76,7 @@ class AppleDesign:
         self._style = b',"' + design.style.encode() + b'":{'
         self._places = [(b'"' + place.encode() + b'":[', [_slot(field, known[field["key"]]) for field in fields[place]])
                         for place in PLACES.values() if place in fields]
-        self._location_text = self._sources[_identity(design.location)]
+        self._near = {own: self._sources[_identity(words)] for own, words in spoken.items()}
         self._barcode, self._nfc = BARCODES[design.wallet.barcode], design.wallet.nfc
         self._terms = {key: self._sources[_identity(words)] for key, words in design.terms.items()}
         self._operations = {kind: b',"label":' + encode(self._sources[_identity(words)]) + b',"dataDetectorTypes":[]}'
@@ -89,8 +94,7 @@ class AppleDesign:
         if self._nfc is not None:
             own["nfc"] = _nfc(self._nfc, face.barcode_message)
         if card.locations:
-            text = self._location_text
-            own["locations"] = [{"latitude": place.latitude, "longitude": place.longitude, "relevantText": text}
+            own["locations"] = [{"latitude": place.latitude, "longitude": place.longitude, "relevantText": self._near[place.near]}
                                 for place in card.locations[:MOST_LOCATIONS]]
         if face.expires_at is not None:
             own["expirationDate"] = face.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -163,13 +167,13 @@ def _identity(words: Words) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(words.items()))
 
 
-def _sources(design: PreparedDesign) -> dict[tuple[tuple[str, str], ...], str]:
+def _sources(design: PreparedDesign, near: Iterable[Words] = ()) -> dict[tuple[tuple[str, str], ...], str]:
     """Each set of translations → the text of pass.json that stands for it: the business's language, which is its entry in pass.strings.
 
     Two that read alike in that language but not in another could not be told apart; the later one stands under an invisible mark.
     """
     sources: dict[tuple[tuple[str, str], ...], str] = {}
-    for words in _all_words(design):
+    for words in (*_all_words(design), *near):
         if (identity := _identity(words)) not in sources:
             text = words[design.language]
             while text in sources.values():

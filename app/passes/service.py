@@ -26,7 +26,7 @@ from app.designs.rules import CardFace, DesignContent
 from app.designs.service import DesignKey, Drawing
 from app.errors import NotFound
 from app.passes import faces, keeping, store, unchanged
-from app.passes.apple import MOST_LOCATIONS, AppleDesign, PassCard, PassLocation
+from app.passes.apple import MOST_LOCATIONS, AppleDesign, Near, PassCard, PassLocation
 from app.passes.faces import reward_names
 from app.passes.keeping import Kept, keep, kept
 from app.passes.store import Pass, Reader
@@ -47,10 +47,12 @@ KEPT_READY = 256
 
 
 class _Key(NamedTuple):
-    """All that the fixed part of a pass is made from. stamps: (stamped, places) of its picture, None where it shows none."""
+    """All that the fixed part of a pass is made from. stamps: (stamped, places) of its picture, None where it shows none; near: the words
+    that places on it have of their own."""
 
     design: DesignKey
     stamps: tuple[int, int] | None
+    near: tuple[Near, ...]
 
 
 _ready: OrderedDict[_Key, AppleDesign] = OrderedDict()
@@ -225,14 +227,14 @@ async def _design(key: _Key) -> AppleDesign:
     """The design as Apple's passes need it, kept by what it is made of."""
     found = _ready.get(key)
     if found is None:
-        found = _ready[key] = await asyncio.to_thread(_drawn, await designs.ready(key.design), key.stamps)
+        found = _ready[key] = await asyncio.to_thread(_drawn, await designs.ready(key.design), key)
         while len(_ready) > KEPT_READY:
             _ready.popitem(last=False)
     return found
 
 
-def _drawn(design: PreparedDesign, stamps: tuple[int, int] | None) -> AppleDesign:
-    return AppleDesign(design, stamps if design.has_stamps else None)
+def _drawn(design: PreparedDesign, key: _Key) -> AppleDesign:
+    return AppleDesign(design, key.stamps if design.has_stamps else None, key.near)
 
 
 async def _read(reader: Reader, ring: KeyRing, held: Pass, now: datetime) -> _State:
@@ -241,10 +243,11 @@ async def _read(reader: Reader, ring: KeyRing, held: Pass, now: datetime) -> _St
     is_live = card.status in card_rules.LIVE
     link = await cards.find_page_link(reader, ring, card, "pass") if is_live else None
     places = await programs.list_locations(reader, held.business_id)
-    locations = tuple(PassLocation(place.latitude, place.longitude) for place in places
-                      if place.closed_at is None and place.latitude is not None and place.longitude is not None)
+    locations = tuple([PassLocation(place.latitude, place.longitude, place.near) for place in places
+                       if place.closed_at is None and place.latitude is not None and place.longitude is not None][:MOST_LOCATIONS])
     key, face = await faces.drawn(reader, ring, card, program, now, places)
-    return _State(_Key(key, faces.stamps_of(program.rules, face)), is_live, card, face, locations[:MOST_LOCATIONS], link)
+    near = tuple(dict.fromkeys([place.near for place in locations if place.near]))
+    return _State(_Key(key, faces.stamps_of(program.rules, face), near), is_live, card, face, locations, link)
 
 
 async def view(reader: Reader, ring: KeyRing, card: Card, program: Program, language: str, now: datetime) -> PassView:

@@ -154,8 +154,8 @@ async def create_business(tx: Transaction, *, slug: str, name: str, country: str
 
 async def create_location(tx: Transaction, business_id: int, *, name: str, now: datetime, texts: Texts | None = None, address: str = "",
                           time_zone: str | None = None, latitude: float | None = None, longitude: float | None = None) -> int:
-    """A shop of a business; returns its id. time_zone: None for the business's."""
-    if wrong := [*_wrong_name(name), *(_wrong_zone(time_zone) if time_zone else [])]:
+    """A shop of a business; returns its id. time_zone: None for the business's; latitude and longitude: degrees, or both None."""
+    if wrong := [*_wrong_name(name), *(_wrong_zone(time_zone) if time_zone else []), *_wrong_place(latitude, longitude)]:
         raise Invalid(fields=wrong)
     await spreads.begin_all(tx, business_id, now)
     return await store.insert_location(tx, {
@@ -272,16 +272,17 @@ async def change_business(db: Database, who: Principal, *, name: str, texts: Tex
 
 
 async def change_location(db: Database, who: Principal, location_id: int, *, name: str, texts: Texts, address: str,
-                          time_zone: str | None, closed: bool, now: datetime) -> None:
-    """time_zone: None for the business's. A closed location keeps its operations and takes no new staff or keys."""
-    if wrong := [*_wrong_name(name), *(_wrong_zone(time_zone) if time_zone else [])]:
+                          time_zone: str | None, latitude: float | None, longitude: float | None, closed: bool, now: datetime) -> None:
+    """As `create_location`. A closed location keeps its operations and takes no new staff or keys."""
+    if wrong := [*_wrong_name(name), *(_wrong_zone(time_zone) if time_zone else []), *_wrong_place(latitude, longitude)]:
         raise Invalid(fields=wrong)
 
     async def act(tx: Transaction) -> None:
         before = await get_location(tx, who.business_id, location_id)
         closed_at = (before.closed_at or to_ms(now)) if closed else None
         await store.update_location(tx, who.business_id, location_id, {
-            "name": name, "texts": texts, "address": address, "time_zone": time_zone, "closed_at": closed_at})
+            "name": name, "texts": texts, "address": address, "time_zone": time_zone, "latitude": latitude, "longitude": longitude,
+            "closed_at": closed_at})
         await spreads.begin_all(tx, who.business_id, now)
         await audit.record(tx, who, "location.changed", "location", location_id, {"closed": closed}, now=now)
 
@@ -308,6 +309,14 @@ def _wrong_name(name: str) -> list[FieldError]:
     if 1 <= len(name.strip()) <= MAX_NAME and name.isprintable():
         return []
     return [FieldError("name", "name", N_("Type a name of 1 to 100 characters."))]
+
+
+def _wrong_place(latitude: float | None, longitude: float | None) -> list[FieldError]:
+    if latitude is None and longitude is None:
+        return []
+    if latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180:
+        return []
+    return [FieldError("place", "place", N_("Type the latitude and the longitude as maps show them, such as 55.7601, 37.6186."))]
 
 
 def _wrong_zone(time_zone: str) -> list[FieldError]:

@@ -39,7 +39,8 @@ class Business:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A shop of a business. time_zone: its own, else the business's; closed_at: epoch ms."""
+    """A shop of a business. time_zone: its own, else the business's; latitude and longitude: degrees, both None for a shop that is on
+    no map; closed_at: epoch ms."""
 
     id: int
     business_id: int
@@ -53,6 +54,11 @@ class Location:
 
     def name_in(self, language: str) -> str:
         return said(self.texts, language, "name", self.name)
+
+    @property
+    def near(self) -> tuple[tuple[str, str], ...]:
+        """What lock screens say near it, as (language, text); empty where the business says the same near all its shops."""
+        return tuple([(language, texts["near"]) for language, texts in sorted(self.texts.items()) if texts.get("near")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +244,8 @@ async def insert_location(tx: Transaction, values: Mapping[str, Any]) -> int:
 
 async def update_location(tx: Transaction, business_id: int, location_id: int, values: Mapping[str, Any]) -> None:
     await tx.execute(
-        "UPDATE locations SET name = :name, texts = :texts, address = :address, time_zone = :time_zone, closed_at = :closed_at"
+        "UPDATE locations SET name = :name, texts = :texts, address = :address, time_zone = :time_zone, latitude = :latitude,"
+        " longitude = :longitude, closed_at = :closed_at"
         " WHERE id = :id AND business_id = :business_id",
         {**values, "texts": _dumped(values["texts"]), "id": location_id, "business_id": business_id})
 

@@ -69,6 +69,24 @@ async def test_a_location_is_added_and_changed(here, shop, manager):
     assert (await audited(here, shop.business_id))[:2] == ["location.changed", "location.created"]
 
 
+async def test_a_location_lies_on_the_map_and_has_words_of_its_own_for_lock_screens(here, shop, manager):
+    typed = {"place": "55.7601, 37.6186", "near_en": "Coffee by the river", "near_ru": "Кофе у реки"}
+    await manager.post(LOCATIONS, {**PLACE, **typed})
+    place = (await programs.list_locations(here.db, shop.business_id))[-1]
+    assert (place.latitude, place.longitude) == (55.7601, 37.6186)
+    assert dict(place.near) == {"en": "Coffee by the river", "ru": "Кофе у реки"}
+    path = f"{LOCATIONS}/{here.ids.encode('location', place.id)}"
+    page = await manager.get(path)
+    assert {name: value_of(page, name) for name in typed} == typed
+    await manager.post(path, {**PLACE, "place": "-33.8688 151.2093", "near_ru": "Мы здесь"})
+    place = await programs.get_location(here.db, shop.business_id, place.id)
+    assert (place.latitude, place.longitude, place.near) == (-33.8688, 151.2093, (("ru", "Мы здесь"),))
+    assert place.name_in("ru") == "На набережной"
+    await manager.post(path, PLACE)
+    place = await programs.get_location(here.db, shop.business_id, place.id)
+    assert (place.latitude, place.longitude, place.near) == (None, None, ())
+
+
 async def test_a_location_without_a_zone_of_its_own_follows_the_business(here, shop, owner):
     await owner.post(LOCATIONS, {**PLACE, "time_zone": "Europe/Moscow"})
     await owner.post(SETTINGS, BUSINESS)
@@ -85,7 +103,9 @@ async def test_a_closed_location_is_offered_to_nobody_until_it_opens_again(here,
 
 
 @pytest.mark.parametrize(("field", "typed"), [("name", ""), ("name", "x" * 101), ("name", "tab\there"), ("other_name", "y" * 101),
-                                              ("address", "z" * 201), ("address", "a\x07b"), ("time_zone", "Mars/Olympus")])
+                                              ("address", "z" * 201), ("address", "a\x07b"), ("time_zone", "Mars/Olympus"),
+                                              ("place", "by the river"), ("place", "91, 0"), ("place", "0, 181"), ("place", "55.7"),
+                                              ("near_en", "n" * 101), ("near_ru", "a\x07b")])
 async def test_a_wrong_location_is_refused_with_what_was_typed(here, shop, manager, field, typed):
     before = await rows(here)
     form = {**PLACE, field: typed}

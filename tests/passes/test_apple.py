@@ -114,6 +114,17 @@ def test_locations_are_ten_at_most_and_speak(design):
     assert "locations" not in built(design, replace(CARD, locations=()))
 
 
+def test_a_place_says_its_own_words_in_its_languages_and_the_designs_in_others(signer, demo):
+    river = (("ru", "Кофе у реки"),)
+    made = AppleDesign(prepare(default_content("Coffee corner", "Кофейный угол"), SENTENCES), near=[river])
+    card = replace(CARD, locations=(PassLocation(55.7, 37.6, river), PassLocation(55.8, 37.6)))
+    contents = check_pkpass(made.bundle.build(made.pass_json(card), signer, NOON), root_pem=demo.root.read_bytes())
+    own, others = [place["relevantText"] for place in contents.card["locations"]]
+    assert [contents.text(own, language) for language in ("ru", "en")] == ["Кофе у реки", "Your Coffee corner card is here"]
+    assert [contents.text(others, language) for language in ("ru", "en")] == [
+        "Ваша карта «Кофейный угол» здесь", "Your Coffee corner card is here"]
+
+
 def test_the_same_card_gives_the_same_bytes_from_a_design_prepared_anew(design):
     again = AppleDesign(prepare(default_content("Coffee corner", "Кофейный угол"), SENTENCES))
     assert again.pass_json(CARD) == design.pass_json(CARD)

@@ -17,6 +17,7 @@ from app.designs import service as designs
 from app.designs.rules import default_content
 from app.errors import Invalid, NotFound, Unavailable
 from app.passes import faces, service
+from app.programs import service as programs
 from app.registrations import service as registrations
 from app.updates import service as updates
 from app.updates import spreads
@@ -54,6 +55,19 @@ async def test_the_back_names_the_pass_link_and_never_the_card_link(pocket):
 
 async def test_only_open_locations_on_the_map_are_on_the_pass(pocket):
     assert [place["latitude"] for place in (await pocket.contents()).card["locations"]] == [55.76]
+
+
+async def test_a_location_with_words_of_its_own_says_them_on_the_pass(pocket):
+    first = await pocket.build()
+    place = (await programs.list_locations(pocket.here.db, pocket.who.business_id))[0]
+    assert place.latitude is not None
+    pocket.here.clock.advance(minutes=5)
+    await programs.change_location(
+        pocket.here.db, pocket.who, place.id, name=place.name, texts={"ru": {"near": "Кофе за углом"}}, address="", time_zone=None,
+        latitude=place.latitude, longitude=place.longitude, closed=False, now=pocket.now)
+    contents = await pocket.contents()
+    assert [contents.text(each["relevantText"], "ru") for each in contents.card["locations"]] == ["Кофе за углом"]
+    assert (await pocket.row())["version"] == first.version + 1
 
 
 async def test_points_that_end_stand_with_their_last_good_day_where_the_business_is(pocket):

@@ -95,7 +95,7 @@ async def test_a_location_keeps_its_own_time_zone_or_the_business_s(db, coffee, 
     assert await service.location_zone(db, coffee[0], east) == "Asia/Vladivostok"
     assert await service.location_zone(db, coffee[0], None) == "Europe/Moscow"
     await service.change_location(db, manager(coffee[0]), quay, name="River quay", texts={}, address="1 Quay", time_zone=None,
-                                  closed=True, now=clock.now())
+                                  latitude=None, longitude=None, closed=True, now=clock.now())
     assert [(place.name, place.closed_at is not None) for place in await service.list_locations(db, coffee[0])] == [
         ("River quay", True), ("Far East", False)]
     with pytest.raises(NotFound):

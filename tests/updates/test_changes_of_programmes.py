@@ -38,7 +38,8 @@ async def business(bed: Bed, who: Principal) -> None:
 
 
 async def location(bed: Bed, who: Principal) -> None:
-    await programs.change_location(bed.db, who, bed.location_id, name="River", texts={}, address="", time_zone=None, closed=False, now=NOON)
+    await programs.change_location(bed.db, who, bed.location_id, name="River", texts={}, address="", time_zone=None,
+                                   latitude=None, longitude=None, closed=False, now=NOON)
 
 
 CHANGES: dict[str, Change] = {
