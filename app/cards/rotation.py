@@ -20,7 +20,7 @@ from app.updates import spreads
 from app.web.principal import Principal
 
 __all__ = ["CodeOutdated", "Live", "LiveCodeNeeded", "check_presented", "choose", "code_at", "confirm", "key_of", "live_code",
-           "needs_presentation", "present", "verify"]
+           "needs_presentation", "present", "ready_key", "verify"]
 
 PURPOSE = "cards.totp"
 
@@ -60,6 +60,12 @@ async def key_of(tx: Transaction, ring: KeyRing, card: Card) -> bytes:
     return ring.open(PURPOSE, found, _bound(card))
 
 
+async def ready_key(db: Database, ring: KeyRing, card: Card) -> bytes:
+    """As `key_of`, with no transaction where the card has its key already."""
+    sealed = await store.sealed_key(db, card.business_id, card.id)
+    return ring.open(PURPOSE, sealed, _bound(card)) if sealed else await write_transaction(db, lambda tx: key_of(tx, ring, card))
+
+
 def _bound(card: Card) -> bytes:
     return str(card.id).encode()
 
@@ -67,9 +73,7 @@ def _bound(card: Card) -> bytes:
 async def live_code(db: Database, ring: KeyRing, card: Card, program: Program, now: datetime) -> Live:
     """What the card's page shows now; the programme's codes rotate."""
     assert program.rotation_seconds
-    sealed = await store.sealed_key(db, card.business_id, card.id)
-    key = ring.open(PURPOSE, sealed, _bound(card)) if sealed else await write_transaction(db, lambda tx: key_of(tx, ring, card))
-    return rules.live(key, card.code, now, program.rotation_seconds)
+    return rules.live(await ready_key(db, ring, card), card.code, now, program.rotation_seconds)
 
 
 async def present(db: Database, ring: KeyRing, card: Card, digits: str, period_seconds: int, now: datetime) -> None:

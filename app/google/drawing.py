@@ -11,7 +11,6 @@ from app.cards import service as cards
 from app.cards.service import Card
 from app.clock import local_day
 from app.context import Context
-from app.db import write_transaction
 from app.designs import service as designs
 from app.designs.prepared import PreparedDesign
 from app.designs.rules import CardFace
@@ -118,8 +117,7 @@ async def _hero(here: Context, program: Program, design: PreparedDesign, face: C
 async def _rotating(here: Context, card: Card, program: Program) -> Rotating | None:
     if not program.rotation_seconds:
         return None
-    key = await write_transaction(here.db, lambda tx: rotation.key_of(tx, here.ring, card))
-    return Rotating(key, program.rotation_seconds)
+    return Rotating(await rotation.ready_key(here.db, here.ring, card), program.rotation_seconds)
 
 
 async def _prices(here: Context, program: Program) -> list[int]:
