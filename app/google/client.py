@@ -50,10 +50,7 @@ class Wire:
     async def _answer(self, method: str, address: str, headers: Mapping[str, str], content: bytes | None,
                       form: Mapping[str, str] | None) -> Answer:
         try:
-            if form is not None:
-                found = await self._http.request(method, address, headers=headers, data=form)
-            else:
-                found = await self._http.request(method, address, headers=headers, content=content)
+            found = await self._http.request(method, address, headers=headers, content=content, data=form)
         except self._failures as error:
             return Answer(0, type(error).__name__)
         return read_answer(found.status_code, found.content[:ANSWER_CAP], found.headers.get("date", ""))

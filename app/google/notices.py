@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from app.designs.prepared import PreparedDesign, Words
 from app.designs.rules import CardFace
-from app.google.rules import BODY, HEADER, Body, cut, localized
+from app.google.rules import Body, module
 from app.programs import words
 from app.web import formats
 
@@ -101,9 +101,7 @@ def _message(key: str, texts: Mapping[str, tuple[str, str]], design: PreparedDes
     header = {language: texts.get(language, texts["en"])[0] for language in design.languages}
     body = {language: texts.get(language, texts["en"])[1].format(**{name: own[language] for name, own in filled.items()})
             for language in design.languages}
-    language = design.language
-    return {"id": key, "header": cut(header[language], HEADER), "body": cut(body[language], BODY), "messageType": "TEXT_AND_NOTIFY",
-            "localizedHeader": localized(header, language, HEADER), "localizedBody": localized(body, language, BODY)}
+    return {**module(key, header, body, design.language), "messageType": "TEXT_AND_NOTIFY"}
 
 
 def _amount(face: CardFace, language: str) -> str:

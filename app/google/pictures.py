@@ -4,7 +4,6 @@ An address carries a code that this server alone makes, so nobody else can have 
 for Google keeps what it fetched (GW 5).
 """
 import asyncio
-from collections import OrderedDict
 from functools import lru_cache
 from io import BytesIO
 
@@ -21,7 +20,6 @@ LOGO_RADIUS = 0.35
 HERO = (1032, 336)
 KEPT = 64
 FINE = 2
-_kept: OrderedDict[str, bytes] = OrderedDict()
 
 
 def logo_path(ring: KeyRing, colours: BrandColours) -> str:
@@ -44,13 +42,8 @@ def is_ours(ring: KeyRing, name: str, code: str) -> bool:
 
 
 async def picture(name: str) -> bytes:
-    """The PNG of a name that `is_ours`; drawn in a thread the first time."""
-    found = _kept.get(name)
-    if found is None:
-        found = _kept[name] = await asyncio.to_thread(_drawn, name)
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
-    return found
+    """The PNG of a name that `is_ours`, drawn the first time; in a thread."""
+    return await asyncio.to_thread(_drawn, name)
 
 
 def _said(colours: BrandColours) -> str:
@@ -66,6 +59,7 @@ def _code(ring: KeyRing, name: str) -> str:
     return ring.lookup_hash(PURPOSE, name).hex()[:CODE_LETTERS]
 
 
+@lru_cache(maxsize=KEPT)
 def _drawn(name: str) -> bytes:
     kind, *parts = name.split(".")
     background, label, accent = [f"#{part}" for part in parts[-3:]]
@@ -80,7 +74,6 @@ def _drawn(name: str) -> bytes:
     return _hero(draw_stamps(colours, size, have)[f"strip@{SCALES[-1]}x.png"])
 
 
-@lru_cache(maxsize=16)
 def _logo(colours: BrandColours) -> bytes:
     from PIL import Image, ImageDraw  # loaded where it is used: a start needs no pictures
 

@@ -173,7 +173,7 @@ def image(address: str, words: Words, language: str) -> Body:
 
 
 def module(key: str, header: Words, body: Words, language: str) -> Body:
-    """A row of text in every language."""
+    """A row of text in every language; a message is one, too."""
     return {"id": re.sub(r"[^A-Za-z0-9_-]", "_", key), "header": cut(header[language], HEADER), "body": cut(body[language], BODY),
             "localizedHeader": localized(header, language, HEADER), "localizedBody": localized(body, language, BODY)}
 
