@@ -37,8 +37,6 @@ class Sales(Offers):
         for reward in [*gifts, *([voucher.reward] if voucher else []), *([buys] if buys else [])]:
             due = self.lessened(due, reward)
         counts = due >= terms["minimum"] and member
-        if terms["lot_end"] == "activity" and terms["days"] is not None:
-            self.sweep(account, at)
         cost = self.price(buys) if buys else 0
         if cost > purse.spendable(at, now):
             raise Refused("not_enough_points")
