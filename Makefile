@@ -83,8 +83,8 @@ $(VENV)/installed-dev: requirements.txt requirements-dev.txt $(VENV)/installed
 	@$(PY) -m pip install --quiet -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/installed-bench: requirements-bench.txt $(VENV)/installed-dev
-	@echo "Installing the packages of requirements-bench.txt (once) ..."
-	@$(PY) -m pip install --quiet -r requirements-bench.txt
+$(VENV)/installed-bench: bench/requirements.txt $(VENV)/installed-dev
+	@echo "Installing the packages of bench/requirements.txt (once) ..."
+	@$(PY) -m pip install --quiet -r bench/requirements.txt
 	@$(PY) -m pip install --quiet --no-deps django-walletpass==5.0.1
 	@touch $@
