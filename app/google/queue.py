@@ -85,26 +85,25 @@ async def _serve(made: Google, issuer_id: str) -> int:
 
 
 async def _claim_classes(made: Google, issuer_id: str) -> list[ClassRow]:
-    db, now = made.here.db, made.here.clock.now()
-    found = await store.due_classes(db, issuer_id, now, CLASSES_AT_ONCE)
-    if not found:
-        return []
-    ids = [row.id for row in found]
-    taken = await write_transaction(db, lambda tx: store.claim(tx, CLASSES, ids, now, now + LEASE))
-    return [row for row in found if row.id in taken]
+    due = await store.due_classes(made.here.db, issuer_id, made.here.clock.now(), CLASSES_AT_ONCE)
+    return [await store.get_class(made.here.db, row_id) for row_id in await _claim(made, CLASSES, due)]
 
 
 async def _claim_objects(made: Google, issuer_id: str) -> list[ObjectRow]:
     """The longest due and the newest due, half and half: a card at a till does not wait for a whole programme's change."""
     db, now = made.here.db, made.here.clock.now()
-    found = {row.id: row for row in await store.due_objects(db, issuer_id, now, OBJECTS_AT_ONCE // 2)}
-    if len(found) == OBJECTS_AT_ONCE // 2:
-        found |= {row.id: row for row in await store.due_objects(db, issuer_id, now, OBJECTS_AT_ONCE // 2, newest=True)}
-    if not found:
+    due = await store.due_objects(db, issuer_id, now, OBJECTS_AT_ONCE // 2)
+    if len(due) == OBJECTS_AT_ONCE // 2:
+        due += await store.due_objects(db, issuer_id, now, OBJECTS_AT_ONCE // 2, newest=True)
+    return [await store.get_object(db, row_id) for row_id in await _claim(made, OBJECTS, due)]
+
+
+async def _claim(made: Google, table: str, due: Sequence[int]) -> list[int]:
+    """Those of `due` that are this process's now. They are read after that: another may have sent what was seen before."""
+    now = made.here.clock.now()
+    if not due:
         return []
-    taken = await write_transaction(db, lambda tx: store.claim(tx, OBJECTS, list(found), now, now + LEASE))
-    # Read again under the claim: another process may have sent what was seen before.
-    return [await store.get_object(db, row_id) for row_id in found if row_id in taken]
+    return await write_transaction(made.here.db, lambda tx: store.claim(tx, table, due, now, now + LEASE))
 
 
 async def _send_all(made: Google, classes: Sequence[ClassRow], objects: Sequence[ObjectRow]) -> list[Outcome]:

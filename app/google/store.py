@@ -86,10 +86,10 @@ UPDATE google_classes SET due_at = CASE WHEN wanted > sent THEN due_at ELSE :now
 WHERE program_id IN (SELECT program_id FROM spreads WHERE id > :after AND id <= :until)"""
 _LOOK_AGAIN = "UPDATE google_classes SET due_at = :now, wanted = wanted + 1 WHERE is_created = 1 AND wanted = sent"
 _DUE_CLASSES = f"""
-SELECT {_CLASS} FROM google_classes WHERE issuer_id = :issuer_id AND wanted > sent AND due_at <= :now AND {_FREE}
+SELECT id FROM google_classes WHERE issuer_id = :issuer_id AND wanted > sent AND due_at <= :now AND {_FREE}
 ORDER BY due_at LIMIT :limit"""
 _DUE_OBJECTS = f"""
-SELECT {_OBJECT} FROM google_objects WHERE wanted_number > sent_number AND due_at <= :now AND {_FREE}
+SELECT id FROM google_objects WHERE wanted_number > sent_number AND due_at <= :now AND {_FREE}
   AND class_row_id IN (SELECT id FROM google_classes WHERE issuer_id = :issuer_id)
 ORDER BY due_at {{order}} LIMIT :limit"""
 _CLAIM = "UPDATE {table} SET claimed_until = :until, tries = tries + 1 WHERE id = :id AND {free} RETURNING id"
@@ -205,9 +205,9 @@ async def issuers(reader: Reader) -> list[str]:
     return [row["issuer_id"] for row in await reader.fetch_all("SELECT DISTINCT issuer_id FROM google_classes ORDER BY issuer_id")]
 
 
-async def due_classes(reader: Reader, issuer_id: str, now: datetime, limit: int) -> list[ClassRow]:
-    rows = await reader.fetch_all(_DUE_CLASSES, {"issuer_id": issuer_id, "now": to_ms(now), "limit": limit})
-    return [_class(row) for row in rows]
+async def due_classes(reader: Reader, issuer_id: str, now: datetime, limit: int) -> list[int]:
+    """Ids, the longest due first."""
+    return [row["id"] for row in await reader.fetch_all(_DUE_CLASSES, {"issuer_id": issuer_id, "now": to_ms(now), "limit": limit})]
 
 
 async def look_again(tx: Transaction, now: datetime) -> None:
@@ -261,10 +261,10 @@ async def insert_object(tx: Transaction, values: Mapping[str, Any]) -> None:
     await tx.execute(_INSERT_OBJECT, values)
 
 
-async def due_objects(reader: Reader, issuer_id: str, now: datetime, limit: int, *, newest: bool = False) -> list[ObjectRow]:
-    """The longest due first, or the newest."""
+async def due_objects(reader: Reader, issuer_id: str, now: datetime, limit: int, *, newest: bool = False) -> list[int]:
+    """Ids, the longest due first, or the newest."""
     statement = _DUE_OBJECTS.format(order="DESC" if newest else "ASC")
-    return [_object(row) for row in await reader.fetch_all(statement, {"issuer_id": issuer_id, "now": to_ms(now), "limit": limit})]
+    return [row["id"] for row in await reader.fetch_all(statement, {"issuer_id": issuer_id, "now": to_ms(now), "limit": limit})]
 
 
 async def concerns_any(reader: Reader, after: int, until: int) -> bool:
@@ -357,10 +357,10 @@ async def after_restore(tx: Transaction, now: datetime) -> None:
 CLASSES, OBJECTS = "google_classes", "google_objects"
 
 
-async def claim(tx: Transaction, table: str, ids: Sequence[int], now: datetime, until: datetime) -> set[int]:
-    """Which of `ids` are this caller's until then; the others are somebody else's at this moment."""
+async def claim(tx: Transaction, table: str, ids: Sequence[int], now: datetime, until: datetime) -> list[int]:
+    """Which of `ids` are this caller's until then, once each; the others are somebody else's at this moment."""
     statement = _CLAIM.format(table=table, free=_FREE)
-    return {row_id for row_id in ids if await tx.fetch_one(statement, {"id": row_id, "now": to_ms(now), "until": to_ms(until)}) is not None}
+    return [row_id for row_id in ids if await tx.fetch_one(statement, {"id": row_id, "now": to_ms(now), "until": to_ms(until)}) is not None]
 
 
 async def failed(tx: Transaction, table: str, row_id: int, status: int, reason: str, due_at: datetime) -> None:
