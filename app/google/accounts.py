@@ -36,14 +36,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Issuer:
-    """Who issues cards at Google. row_id: of google_issuers, 0 for the server's own, whose business_id is 0; token_url: where its
-    tokens come from."""
+    """Who issues cards at Google. row_id: of google_issuers, 0 for the server's own; token_url: where its tokens come from."""
 
     issuer_id: str
     account: Account
     token_url: str
     row_id: int = 0
-    business_id: int = 0
 
 
 def read_account(data: bytes) -> Account:

@@ -53,6 +53,10 @@ class Line:
             return Outcome(Verdict.CONFIGURATION, outcome.answer)
         return outcome
 
+    async def look(self) -> Outcome:
+        """Whether the account may see the issuer's classes, which shows its right to issue."""
+        return await self.call("GET", f"/loyaltyClass?issuerId={self.issuer.issuer_id}&maxResults=1")
+
     async def _once(self, method: str, path: str, body: Mapping[str, Any] | None) -> Outcome:
         token = await self.tokens.get()
         if isinstance(token, Answer):

@@ -18,16 +18,21 @@ SERVERS = 0
 
 def server_issuer(here: Context) -> Issuer | None:
     """The one of the settings, read once; None where there is none, or where its file cannot be used (the log and `doctor` say why)."""
-    kept, settings = google(here).issuers, here.settings
-    if not settings.google_issuer:
+    if not here.settings.google_issuer:
         return None
+    try:
+        return opened_server(here)
+    except Invalid as wrong:
+        log.error("no cards go to Google Wallet: TESSERA_GOOGLE_ACCOUNT: %s", wrong.fields[0].detail)
+        return None
+
+
+def opened_server(here: Context) -> Issuer:
+    """The settings' issuer, where they name one; its key is parsed once a process. Raises Invalid."""
+    kept, settings = google(here).issuers, here.settings
     key = (SERVERS, settings.google_issuer)
     if key not in kept:
-        try:
-            account = read_account(settings.google_account)
-        except Invalid as wrong:
-            log.error("no cards go to Google Wallet: TESSERA_GOOGLE_ACCOUNT: %s", wrong.fields[0].detail)
-            return None
+        account = read_account(settings.google_account)
         kept[key] = Issuer(settings.google_issuer, account, settings.google_token or account.token_uri or TOKENS)
     return kept[key]
 
@@ -63,7 +68,7 @@ def opened(here: Context, row: IssuerRow) -> Issuer:
     kept, key = google(here).issuers, (row.id, row.issuer_id)
     if key not in kept:
         account = read_account(here.ring.open(PURPOSE, row.account_sealed, str(row.business_id).encode()))
-        kept[key] = Issuer(row.issuer_id, account, token_url(here), row.id, row.business_id)
+        kept[key] = Issuer(row.issuer_id, account, token_url(here), row.id)
     return kept[key]
 
 

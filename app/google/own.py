@@ -61,7 +61,7 @@ async def _check(here: Context, issuer_id: str, account: Account) -> None:
     token = await line.tokens.get()
     if isinstance(token, Answer):
         raise _wrong("account", UNKNOWN_KEY if token.status in (400, 401) else AWAY)
-    outcome = await line.call("GET", f"/loyaltyClass?issuerId={issuer_id}&maxResults=1")
+    outcome = await line.look()
     if outcome.verdict is Verdict.DONE:
         return
     if outcome.verdict is Verdict.UNAVAILABLE:

@@ -89,6 +89,7 @@ def make_id(issuer_id: str, suffix: str) -> str:
 
 
 def issuer_of(google_id: str) -> str:
+    """The digits before the first dot: a suffix may hold dots, too."""
     return google_id.partition(".")[0]
 
 

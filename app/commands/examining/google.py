@@ -8,7 +8,7 @@ from app.context import Context
 from app.errors import Invalid
 from app.google import connections, issuers, issuers_store
 from app.google import store as google_store
-from app.google.accounts import TOKENS, Issuer, read_account
+from app.google.accounts import Issuer
 from app.google.client import Answer
 from app.google.connections import Outcome
 from app.google.store import ClassRow
@@ -23,9 +23,8 @@ NEW_KEY = "Make a new key for the service account in Google Cloud, and put it in
 
 async def google(context: Context) -> AsyncIterator[Line]:
     """Nothing at all where nobody has an issuer."""
-    settings = context.settings
     try:
-        if settings.google_issuer:
+        if context.settings.google_issuer:
             async for line in _server(context):
                 yield line
         for business_id, name in await store.businesses_with_issuers(context.db):
@@ -40,13 +39,11 @@ async def google(context: Context) -> AsyncIterator[Line]:
 
 
 async def _server(context: Context) -> AsyncIterator[Line]:
-    settings = context.settings
     try:
-        account = read_account(settings.google_account)
+        issuer = issuers.opened_server(context)
     except Invalid as wrong:
         yield Line("fail", f"TESSERA_GOOGLE_ACCOUNT cannot be used: {wrong.fields[0].detail}", NEW_KEY)
         return
-    issuer = Issuer(settings.google_issuer, account, settings.google_token or account.token_uri or TOKENS)
     async for line in _issuer(context, issuer, ""):
         yield line
 
@@ -73,7 +70,7 @@ async def _issuer(context: Context, issuer: Issuer, whose: str) -> AsyncIterator
     if isinstance(token, Answer):
         yield _no_token(issuer, whose, token)
         return
-    asked = await line.call("GET", f"/loyaltyClass?issuerId={issuer.issuer_id}&maxResults=1")
+    asked = await line.look()
     if asked.answer.date is not None:
         skew = max(skew, abs(asked.answer.date - context.clock.now()))
     if skew > CLOCKS_APART:

@@ -30,7 +30,8 @@ from app.clock import Clock, SystemClock
 from app.demo.fakes import google_accounts
 from app.demo.fakes.google_accounts import Account, Accounts, TokenRefusal
 from app.demo.fakes.google_callbacks import CallbackSigner
-from app.demo.fakes.google_shelf import CLASS, Refusal, Shelf, check, issuer_of
+from app.demo.fakes.google_shelf import CLASS, Refusal, Shelf, check
+from app.google.rules import issuer_of
 
 log = logging.getLogger("tessera.demo.google")
 

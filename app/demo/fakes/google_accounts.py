@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.clock import Clock
-from app.demo.fakes.google_shelf import OBJECT, Refusal, Shelf, check, issuer_of
+from app.demo.fakes.google_shelf import OBJECT, Refusal, Shelf, check
+from app.google.rules import issuer_of
 
 SCOPE = "https://www.googleapis.com/auth/wallet_object.issuer"
 SCOPES = "https://www.googleapis.com/auth/"

@@ -8,17 +8,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.clock import Clock, to_ms
+from app.google.checks import validator
+from app.google.rules import issuer_of
 from app.start import write_secret
 
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
-
-SCHEMA = Path(__file__).parents[2] / "google" / "walletobjects-loyalty.schema.json"
 CLASS, OBJECT = "loyaltyClass", "loyaltyObject"
 QUOTA, QUOTA_SPAN = 3, timedelta(hours=24)      # notifications of one card
 NOTICES_KEPT = 50
@@ -199,11 +196,6 @@ class Shelf:
                 getattr(self, name).update(kept)
 
 
-def issuer_of(name: str) -> str:
-    """The digits before the first dot: a suffix may hold dots, too."""
-    return name.partition(".")[0]
-
-
 def merged(stored: Mapping[str, Any], change: Mapping[str, Any]) -> Body:
     """PATCH: what is named replaces, objects inside are merged, arrays are not."""
     made = dict(stored)
@@ -215,16 +207,8 @@ def merged(stored: Mapping[str, Any], change: Mapping[str, Any]) -> Body:
 
 def check(shape: str, body: Any) -> None:
     """Raises Refusal (400) with the first thing wrong. shape: a definition of the schema."""
-    for error in _validator(shape).iter_errors(body):
+    for error in validator(shape).iter_errors(body):
         raise Refusal(400, "invalid", f"Invalid value at '{error.json_path}': {error.message[:300]}")
-
-
-@lru_cache
-def _validator(shape: str) -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator  # a start does not pay for it
-
-    definitions = json.loads(SCHEMA.read_text("utf-8"))["$defs"]
-    return Draft202012Validator({"$ref": f"#/$defs/{shape}", "$defs": definitions})
 
 
 def _noun(kind: str) -> str:
