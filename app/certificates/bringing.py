@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app import secrets
 from app.audit import service as audit
-from app.certificates import store, uploads
+from app.certificates import rules, store, uploads
 from app.certificates.service import SHORT_ID_LENGTH
 from app.certificates.signer import Wrong
 from app.certificates.signers import CHANNEL, open_key, seal_key, signers
@@ -160,8 +160,9 @@ def _shown(row: Certificate, kind: PassType | None, fault: str, is_signing: bool
         state = "early"
     else:
         state = "signs" if is_signing else "ready"
+    left = None if row.not_after is None else rules.days_left(row.not_after, now)
     return Brought(row.id, state, kind.pass_type_identifier if kind else "", kind.team_identifier if kind else "", row.serial_number or "",
-                   row.not_after, None if row.not_after is None else (row.not_after - now).days, row.created_at, row.created_by, fault)
+                   row.not_after, left, row.created_at, row.created_by, fault)
 
 
 def _known_keys(here: Context, rows: list[Certificate]) -> list[KnownKey]:

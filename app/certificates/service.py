@@ -16,7 +16,7 @@ from app.context import Context
 from app.db import write_transaction
 
 __all__ = ["CHANNEL", "CertificateExpired", "Fault", "Identity", "NotSetUp", "PassType", "Warning", "can_issue", "identities", "pass_type",
-           "pass_type_for", "set_version", "signer_of", "warnings"]
+           "pass_type_for", "signer_of", "warnings"]
 
 SHORT_ID_LENGTH = 6
 
@@ -95,8 +95,7 @@ async def can_issue(here: Context, business_id: int, now: datetime) -> bool:
 async def identities(here: Context, now: datetime) -> list[Identity]:
     """One for each certificate that is valid at `now`, the server's own included; of one pass type the newest first.
 
-    A pass type without any pass yet may be missing. Asked every second it costs nothing: the table is looked at every few seconds,
-    and `set_version` tells whether anything changed.
+    A pass type without any pass yet may be missing. Asked every second it costs nothing: the table is looked at every few seconds.
     """
     known = await signers(here).fresh(now)
     return [_identity(live) for found in known.live.values() for live in found if live.signer.is_valid(now)]
@@ -105,11 +104,6 @@ async def identities(here: Context, now: datetime) -> list[Identity]:
 def _identity(live: Live) -> Identity:
     signer = live.signer
     return Identity(live.id, live.kind.id, signer.pass_type_identifier, signer.chain_pem, signer.key, signer.not_after)
-
-
-async def set_version(here: Context, now: datetime) -> int:
-    """Counts, in this process, how often the set of certificates was found changed; jobs that listen on CHANNEL are woken besides."""
-    return (await signers(here).fresh(now)).version
 
 
 async def warnings(here: Context, now: datetime, business_id: int | None = None) -> list[Warning]:

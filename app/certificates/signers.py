@@ -58,7 +58,6 @@ class Signers:
         self._settings: Settings | None = None
         self._parsed: dict[int, PassSigner | str] = {}
         self._own: tuple[PassSigner | None, str] = (None, "")
-        self.version = 0
         self.types: dict[int, PassType] = {}
         self.own: PassSigner | None = None
         self.live: dict[int, tuple[Live, ...]] = {}
@@ -89,7 +88,7 @@ class Signers:
                 kinds, rows = await store.types(db), await store.live(db)
                 await asyncio.to_thread(self._parse, rows)
                 self._arrange({kind.id: kind for kind in kinds}, rows)
-                self._mark, self.version = mark, self.version + 1
+                self._mark = mark
         except Unavailable:
             if self._mark is None:
                 raise

@@ -130,18 +130,10 @@ def _packed(ring: KeyRing, batch: Sequence[Kept]) -> list[dict[str, Any]]:
     return rows
 
 
-async def kept(here: Context, pass_id: int) -> bytes | None:
-    """The archive of the version that was fetched last, as it was signed; None: none was kept, or it is not to be shown any more."""
-    served = await find(here, pass_id)
-    return served.data if served else None
-
-
-async def find(here: Context, pass_id: int, card_id: int | None = None) -> Served | None:
-    """The same with its Last-Modified. card_id: not served once this card was erased."""
+async def find(here: Context, pass_id: int, card_id: int) -> Served | None:
+    """The version that was fetched last, as it was signed; None: none was kept, or the card was erased."""
     row = await store.find(here.db, pass_id)
-    if row is None:
-        return None
-    if card_id is not None and (await cards.get_card(here.db, row.business_id, card_id)).status == "erased":
+    if row is None or (await cards.get_card(here.db, row.business_id, card_id)).status == "erased":
         return None
     manifest = zlib.decompress(row.manifest)
     named: Mapping[str, str] = {name: sha1 for name, sha1 in json.loads(manifest).items() if name != PASS}

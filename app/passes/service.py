@@ -28,7 +28,7 @@ from app.errors import NotFound
 from app.passes import faces, keeping, store, unchanged
 from app.passes.apple import MOST_LOCATIONS, AppleDesign, Near, PassCard, PassLocation
 from app.passes.faces import reward_names
-from app.passes.keeping import Kept, keep, kept
+from app.passes.keeping import Kept, keep
 from app.passes.store import Pass, Reader
 from app.passes.unchanged import tag_of
 from app.programs import service as programs
@@ -39,7 +39,7 @@ from app.updates import spreads
 from app.web.principal import Principal
 
 __all__ = [
-    "BuiltPass", "CertificateExpired", "Kept", "NotSetUp", "build", "ensure", "hand_out", "keep", "kept", "open_token", "publish_design",
+    "BuiltPass", "CertificateExpired", "Kept", "NotSetUp", "build", "ensure", "hand_out", "keep", "open_token", "publish_design",
     "reward_names", "sample_of", "sample_view", "view"]
 
 TOKEN_PURPOSE = "passes.token"     # noqa: S105 (a label)

@@ -17,6 +17,7 @@ from app.db import Transaction, write_transaction
 from app.installation import service as installation
 from app.installation import store as installation_store
 from app.mail import service as mail
+from app.passes import keeping
 from app.passes import service as passes
 from app.secrets import CannotOpen, KeyRing
 from tests.certificates.authority import Authority, key, key_pem, pem
@@ -102,7 +103,8 @@ async def test_certificates_kept_passes_and_mail_open_with_the_new_key_alone(her
     shop, now = await make_shop(here), here.clock.now()
     apple = Authority(now)
     await bringing.bring(here, shop.who, Upload(pem(apple.issue(key(1).public_key())), key_pem(1), pem(apple.certificate)), now)
-    built = await passes.hand_out(here, await make_card(here, shop), now)
+    card = await make_card(here, shop)
+    built = await passes.hand_out(here, card, now)
     assert built.kept is not None
     await passes.keep(here, [built.kept])
     await write_transaction(here.db, lambda tx: mail.queue(
@@ -112,7 +114,8 @@ async def test_certificates_kept_passes_and_mail_open_with_the_new_key_alone(her
     assert {"certificates.key_sealed: 1 values", "signed_passes.pass_json_sealed: 1 values", "mails.text_sealed: 1 values"} <= set(lines)
     here.ring = _with_lookup(KeyRing([new]))
     here.extras.clear()
-    assert await passes.kept(here, built.kept.pass_id) == built.data
+    served = await keeping.find(here, built.kept.pass_id, card.id)
+    assert served is not None and served.data == built.data
     assert (await certificates.signer_of(here, 1, now)).key.private_numbers() == key(1).private_numbers()
     here.settings = replace(here.settings, demo=True)
     assert await mail.deliver_due(here) == 1

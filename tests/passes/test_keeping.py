@@ -27,6 +27,12 @@ def expire(pocket):
     pocket.here.clock.advance(days=400)
 
 
+async def kept(pocket, built):
+    """The archive that would be served of it, None for none."""
+    served = await keeping.find(pocket.here, built.kept.pass_id, pocket.card.id)
+    return served and served.data
+
+
 async def rows(pocket, table):
     return await pocket.here.db.fetch_val(f"SELECT COUNT(*) FROM {table}")
 
@@ -48,7 +54,7 @@ async def test_a_server_whose_certificate_was_taken_away_serves_what_it_kept_too
     last = await fetched(pocket)
     pocket.here.settings = dataclasses.replace(pocket.here.settings, apple_certificate=b"")
     assert (await service.build(pocket.here, pocket.card.id, pocket.now)).data == last.data
-    assert await service.kept(pocket.here, last.kept.pass_id) == last.data
+    assert await kept(pocket, last) == last.data
 
 
 async def test_a_version_that_was_never_fetched_is_not_kept_and_the_refusal_says_why(pocket):
@@ -108,14 +114,14 @@ async def test_the_same_version_is_written_once_and_its_files_once_a_business(po
     pocket.here.clock.advance(hours=2)
     again = await fetched(pocket)
     assert first.data != again.data                     # signed at another moment
-    assert await service.kept(pocket.here, first.kept.pass_id) == first.data
+    assert await kept(pocket, first) == first.data
     assert await rows(pocket, "pass_files") == len(zipfile.ZipFile(BytesIO(first.data)).namelist()) - 3
 
 
 async def test_a_pass_over_the_limit_is_not_kept_and_that_is_counted(pocket, monkeypatch):
     monkeypatch.setattr(keeping, "MOST_BYTES", 1024)
     built = await fetched(pocket)
-    assert await service.kept(pocket.here, built.kept.pass_id) is None
+    assert await kept(pocket, built) is None
     assert (keeping.counts(pocket.here).kept, keeping.counts(pocket.here).too_large) == (0, 1)
 
 
@@ -125,7 +131,7 @@ async def test_of_one_pass_twice_in_a_batch_the_later_version_is_kept(pocket):
     second = await pocket.build()
     await service.keep(pocket.here, [first.kept, second.kept])
     await service.keep(pocket.here, [first.kept])       # late, from another process
-    assert await service.kept(pocket.here, first.kept.pass_id) == second.data
+    assert await kept(pocket, first) == second.data
 
 
 async def test_an_erased_cards_pass_is_not_served_and_then_forgotten(pocket):
@@ -151,7 +157,7 @@ async def test_files_that_no_kept_pass_names_are_pruned_after_two_days_and_other
     pocket.here.clock.advance(days=3)
     assert await keeping.prune(pocket.here) > 0
     assert await rows(pocket, "pass_files") == before   # as many as before, and another design's
-    assert await service.kept(pocket.here, first.kept.pass_id) == second.data
+    assert await kept(pocket, first) == second.data
 
 
 async def test_a_design_that_comes_back_keeps_its_files_from_being_pruned(pocket):
@@ -160,13 +166,13 @@ async def test_a_design_that_comes_back_keeps_its_files_from_being_pruned(pocket
     pocket.here.clock.advance(hours=2)
     await fetched(pocket)
     assert await pocket.here.db.fetch_val("SELECT COUNT(*) FROM pass_files WHERE created_at = 0") == 0
-    assert await service.kept(pocket.here, first.kept.pass_id) == first.data
+    assert await kept(pocket, first) == first.data
 
 
 async def test_a_kept_pass_that_lost_a_file_is_not_served_broken(pocket):
     built = await fetched(pocket)
     await write_transaction(pocket.here.db, lambda tx: tx.execute("DELETE FROM pass_files WHERE sha1 = (SELECT MIN(sha1) FROM pass_files)"))
-    assert await service.kept(pocket.here, built.kept.pass_id) is None
+    assert await kept(pocket, built) is None
 
 
 async def test_a_version_that_is_fetched_again_costs_no_row_within_the_hour(pocket):
