@@ -65,13 +65,13 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(_hang_up, here)       # after the jobs, which would connect again
             await stack.enter_async_context(publishing(here, broker))
             await stack.enter_async_context(uses.writing(here.db))
             for each in more_lifespans:
                 await stack.enter_async_context(each(here))
             yield
             broker.close()
-            await _hang_up(here)
 
     app = Starlette(
         middleware=[Middleware(SecurityMiddleware, https=here.settings.is_https), Middleware(EmptyServer)],
