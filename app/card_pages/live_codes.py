@@ -8,10 +8,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from app.card_pages import confirming, service
 from app.card_pages.service import Opened
 from app.cards import rotation
+from app.designs import service as designs
 from app.designs.preview import PassView
 from app.errors import NotFound
-from app.passes import service as passes
-from app.web import codes, formats, i18n
+from app.web import codes, formats
 from app.web.forms import check_site
 from app.web.requests import context
 from app.web.routing import link, route
@@ -46,10 +46,9 @@ async def code(request: Request) -> Response:
     opened = await service.open_link(here.db, here.ring, request.path_params["token"])
     if not is_live(opened):
         raise NotFound()
-    view = await passes.view(here.db, here.ring, opened.card, opened.program, i18n.language_of(request, opened.program.language),
-                             here.clock.now())
+    design = await designs.content_of(here.db, opened.program)
     now = await rotation.live_code(here.db, here.ring, opened.card, opened.program, here.clock.now())
-    return JSONResponse({"svg": codes.code_svg(view.barcode, now.text), "digits": formats.in_fours(now.text),
+    return JSONResponse({"svg": codes.code_svg(design.wallet.barcode, now.text), "digits": formats.in_fours(now.text),
                          "seconds_left": now.seconds_left}, headers={"Cache-Control": "private, no-store"})
 
 

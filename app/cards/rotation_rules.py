@@ -14,8 +14,7 @@ from app.errors import FieldError, Invalid, Refused
 from app.text import N_
 
 KEY_BYTES, DIGITS = 20, 8
-PERIODS = (0, 30, 60)                # what a programme can choose in seconds; 0: its codes stand still
-SHORTEST, LONGEST = 30, 60
+SHORTEST, LONGEST = 30, 60           # of a period, in seconds; 0: a programme's codes stand still
 PRESENTED_FOR = timedelta(minutes=5)
 # A fresh code of a card fits once in 33 million tries.
 TRIES, TRIES_WINDOW = 10, timedelta(minutes=10)

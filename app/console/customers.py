@@ -124,7 +124,7 @@ async def shown_card(request: Request, card: Card, *, done: str = "", page_link:
         "consents": await customers.consents_of(here.db, card.business_id, card.customer_id) if card.customer_id else [],
         "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
         "reports": await _reports(request, card), "actions": _actions(request, card), "key": key or secrets.new_token(22),
-        "typed": dict.fromkeys(FIELDS, "") | (typed or {}), "own": f"{CARDS}/{here.ids.encode('card', card.id)}",
+        "typed": dict.fromkeys(FIELDS, "") | (typed or {}), "own": address(request, card),
         **await levels.held(request, card, program, held)}, done=done, wrong=wrong, status=status)
 
 
@@ -156,12 +156,12 @@ def address(request: Request, card: Card) -> str:
 
 
 def _link_of(request: Request, card: Card) -> dict[str, str]:
-    return {"url": f"{CARDS}/{context(request).ids.encode('card', card.id)}", "number_end": card.number[-4:]}
+    return {"url": address(request, card), "number_end": card.number[-4:]}
 
 
 def _actions(request: Request, card: Card) -> dict[str, str]:
     """What the card's state allows, each with the address that does it."""
-    own = f"{CARDS}/{context(request).ids.encode('card', card.id)}"
+    own = address(request, card)
     allowed = {"provisional": ("resend", "block", "reissue"), "active": ("adjust", "block", "reissue", "replace", "link", "merge"),
                "blocked": ("unblock", "reissue", "replace")}.get(card.status, ())
     forgets = ("erase",) if principal(request).may("owner") and card.customer_id is not None and card.status != "erased" else ()
@@ -197,7 +197,7 @@ async def act_on_card(request: Request) -> Response:
         changed = await doings[act](card, _key(request, text_field(form, "key", 64)))
     except errors.Refused as refused:
         return await shown_card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
-    return frame.to(f"{CARDS}/{here.ids.encode('card', changed.id)}?done={act}")
+    return frame.to(f"{address(request, changed)}?done={act}")
 
 
 async def _other_act(request: Request, card: Card, form: FormData) -> Response:
@@ -207,7 +207,7 @@ async def _other_act(request: Request, card: Card, form: FormData) -> Response:
     except (errors.Invalid, errors.Refused) as refused:
         return await shown_card(request, card, typed=frame.texts(form, *levels.FIELDS), wrong=frame.sentences_of(request, refused),
                            status=frame.status_for(refused))
-    return frame.to(f"{CARDS}/{context(request).ids.encode('card', card.id)}?done={act}")
+    return frame.to(f"{address(request, card)}?done={act}")
 
 
 async def adjust(request: Request) -> Response:
@@ -225,7 +225,7 @@ async def adjust(request: Request) -> Response:
         if "amount" in wrong:
             wrong["points"] = wrong.pop("amount")
         return await shown_card(request, card, typed=typed, wrong=wrong, key=key, status=frame.status_for(refused))
-    return frame.to(f"{CARDS}/{here.ids.encode('card', card.id)}?done={'asked' if isinstance(made, approvals.Approval) else 'adjust'}")
+    return frame.to(f"{address(request, card)}?done={'asked' if isinstance(made, approvals.Approval) else 'adjust'}")
 
 
 def _amount(text: str, unit: str, currency: str) -> int:
@@ -275,7 +275,7 @@ async def resend(request: Request) -> Response:
         await enrolment.resend(here.db, here.ring, here.settings, who, await enrolment.id_of_card(here.db, card), now)
     except (errors.Refused, errors.TooMany, errors.Unavailable) as refused:
         return await shown_card(request, card, wrong=frame.sentences_of(request, refused), status=frame.status_for(refused))
-    return frame.to(f"{CARDS}/{here.ids.encode('card', card.id)}?done=resend")
+    return frame.to(f"{address(request, card)}?done=resend")
 
 
 routes = [

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from app.designs.rules import LANGUAGES
 from app.designs.wallet import ACTIONS, MOST_ACTIONS, Action, Barcode, Nfc, RelevantSpan, WalletExtras, moment
 from app.text import N_
 
 SPANS = 4               # rows that the form offers
-LANGUAGES = ("en", "ru")
 PLAIN = ("phone", "mail", "site", "app_url")
 BARCODES: tuple[tuple[Barcode, str], ...] = (("qr", "QR"), ("aztec", "Aztec"), ("pdf417", "PDF417"), ("code128", "Code 128"))
 ACTION_WORDS = (

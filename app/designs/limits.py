@@ -3,10 +3,13 @@
 A design that breaks one of these would be refused by phones without a message, or drawn with fields missing.
 """
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from app.designs.colours import HEX
 from app.designs.rules import VALUES, Format, GoogleRow, Place
+
+if TYPE_CHECKING:
+    from app.designs.template import TemplateField
 
 MOST: dict[Place, int] = {"header": 3, "primary": 1, "back": 40}
 MOST_BELOW = 4              # secondary and auxiliary fields of a store card: they share one row
@@ -21,28 +24,8 @@ _FORMATS: dict[str, Format] = {
 Words = Mapping[str, Mapping[str, str]]
 
 
-class Shown(Protocol):
-    """A field of a description."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def apple(self) -> Place: ...
-    @property
-    def value(self) -> str | None: ...
-    @property
-    def text(self) -> str | None: ...
-    @property
-    def format(self) -> Format: ...
-    @property
-    def google(self) -> GoogleRow | None: ...
-    @property
-    def changes(self) -> str | None: ...
-
-
-def wrong_template(fields: tuple[Sequence[Shown], Sequence[Shown]], style: str, colours: Sequence[str], words: Words) -> str | None:
+def wrong_template(fields: tuple[Sequence["TemplateField"], Sequence["TemplateField"]], style: str, colours: Sequence[str],
+                   words: Words) -> str | None:
     """The first thing wrong in a design, in a sentence, or None.
 
     fields: the design's own, and those that all designs share; words: language → entry → text, of both.
@@ -67,7 +50,7 @@ def _wrong_words(words: Words) -> str | None:
     return f"{empty} is empty." if empty else None
 
 
-def _wrong_fields(fields: Sequence[Shown], words: Words) -> str | None:
+def _wrong_fields(fields: Sequence["TemplateField"], words: Words) -> str | None:
     entries = next(iter(words.values()))
     keys = [field.key for field in fields]
     for field in fields:
@@ -83,7 +66,7 @@ def _wrong_fields(fields: Sequence[Shown], words: Words) -> str | None:
     return None
 
 
-def _wrong_counts(fields: Sequence[Shown], style: str) -> str | None:
+def _wrong_counts(fields: Sequence["TemplateField"], style: str) -> str | None:
     at = [field.apple for field in fields]
     for place, most in MOST.items():
         if at.count(place) > most:
@@ -96,7 +79,7 @@ def _wrong_counts(fields: Sequence[Shown], style: str) -> str | None:
     return f"{at.count(crowded)} {crowded} fields; {MOST_BELOW} have room." if crowded else None
 
 
-def _wrong_change(own: Sequence[Shown], words: Words) -> str | None:
+def _wrong_change(own: Sequence["TemplateField"], words: Words) -> str | None:
     announced = [field.changes for field in own if field.changes is not None]
     if len(announced) != 1:
         return "exactly one field announces its changes; several at once show none of their words."
@@ -104,13 +87,13 @@ def _wrong_change(own: Sequence[Shown], words: Words) -> str | None:
     return f"{announced[0]} of {lacking}.toml needs {ANNOUNCES} once, where the new value goes." if lacking else None
 
 
-def _wrong_shared(shared: Sequence[Shown]) -> str | None:
+def _wrong_shared(shared: Sequence["TemplateField"]) -> str | None:
     """They lie on the back, where there is room, and announce nothing."""
     loud = next((field.key for field in shared if field.apple != "back" or field.changes is not None), None)
     return f"the field {loud} of extras.toml is not a silent field on the back." if loud else None
 
 
-def _wrong_rows(fields: Sequence[Shown]) -> str | None:
+def _wrong_rows(fields: Sequence["TemplateField"]) -> str | None:
     told = next((field.key for field in fields if field.google is not None and field.value in PERSONAL), None)
     if told is not None:
         return f"the field {told} has a row at Google; nothing personal lies there."

@@ -11,14 +11,14 @@ from app.designs.rules import Pictures
 from app.designs.store import Reader
 from app.errors import FieldError, Invalid, NotFound
 from app.images import service as images
+from app.images.rules import KINDS, SUFFIXES
 from app.text import N_
 
 if TYPE_CHECKING:
     from PIL import Image
 
 KEPT = 64
-KINDS = ("logo", "icon", "strip")
-APPLE_FILES = frozenset(f"{kind}{suffix}.png" for kind in KINDS for suffix in ("", "@2x", "@3x"))
+APPLE_FILES = frozenset(f"{kind}{suffix}.png" for kind in KINDS for suffix in SUFFIXES)
 ICON_ROOM = 0.8         # of an icon's side, for a logo on it
 WORDS_AT = (0.03, 0.25, 0.5, 0.75)      # where the balance stands on a strip: left, top, right, bottom, in shares of it
 

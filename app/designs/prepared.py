@@ -32,11 +32,6 @@ class PreparedField:
     text: Words | None
     changes: Words | None
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether all cards show the same (rules, about, addresses): at Google it belongs to the class, everything else to the object."""
-        return self.value is None
-
 
 @dataclass(frozen=True)
 class PreparedDesign:

@@ -20,7 +20,7 @@ ALL_NAMES = frozenset(name for names in NAMES.values() for name in names)
 
 Type = Literal["png", "jpeg", "webp"]
 
-_PNG, _GIF, _BMP, _PDF = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"BM", b"%PDF"
+_PNG, _GIF = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))    # JPEG's SOF0 to SOF15
 _BARE = frozenset((0x01, *range(0xD0, 0xD9)))                                                           # markers without a length

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from app import errors
 from app.card_pages import confirming
+from app.card_pages import rules as page_rules
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.rotation import LiveCodeNeeded
@@ -19,7 +20,6 @@ from app.web.problems import status_of
 from app.web.requests import context, language, principal
 
 NOT_CARRIED = ("csrf", "act", "then", "proof")
-SMS_DIGITS = 6
 OTHER_CARD = N_("This is another card’s code. Scan the live code of the card that pays.")
 NOT_YET = N_("The card was not confirmed yet. Ask the shopper to press the button on the card’s page, or use another way.")
 # What may stand in the way of a proof and leaves the other ways open.
@@ -55,7 +55,7 @@ async def prove(request: Request, card: Card, who: Principal, form: FormData) ->
     here, now = context(request), context(request).clock.now()
     text = card_rules.tidy(text_field(form, "proof", 300))
     try:
-        if len(text) == SMS_DIGITS and text.isdecimal():
+        if len(text) == page_rules.CODE_DIGITS and text.isdecimal():
             await confirming.told_code(here.db, here.ring, who, card.id, text, now)
         elif text:
             found = await cards.find_anywhere(here.db, here.ring, principal(request), text, "", now)
