@@ -157,6 +157,12 @@ async def faults(page: Page) -> list[str]:
     return found + [f"{page.url}: asks {host}" for host in hosts if host not in page.url]
 
 
+async def press(page: Page, button: str) -> None:
+    """A press that leads to another document: nothing is judged before that one is there."""
+    async with page.expect_navigation():
+        await page.click(button)
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
 async def test_every_page_on_the_way_is_light_and_open_to_everybody(browser, site, scheme, width):
@@ -167,27 +173,27 @@ async def test_every_page_on_the_way_is_light_and_open_to_everybody(browser, sit
     await page.goto(f"{site.address}/e/coffee")
     found += await faults(page)
     await page.fill("input[name=phone]", "12345")
-    await page.click("form button.button--brand")
+    await press(page, "form button.button--brand")
     found += await faults(page)
     await page.fill("input[name=phone]", ANNA)
-    await page.click("form button.button--brand")
+    await press(page, "form button.button--brand")
     found += await faults(page)
     link = await site.link()
     await page.goto(link)
     found += await faults(page)
     await page.fill("input[name=name]", "Анна")
     await page.check("input[name=terms]")
-    await page.click("form button.button--brand")
+    await press(page, "form button.button--brand")
     await page.wait_for_url(f"{site.address}/c/*")
     found += await faults(page)
     card = page.url
     await page.goto(f"{card}/details")
     found += await faults(page)
     site.joining.here.clock.advance(minutes=1)
-    await page.click("form[action*='/code'] button")
+    await press(page, "form[action*='/code'] button")
     found += await faults(page)
     await page.fill("input[name=code]", await site.link())
-    await page.click("form button.button--brand")
+    await press(page, "form button.button--brand")
     await page.wait_for_url(f"{card}/details")
     found += await faults(page)
     await context.clear_cookies()
