@@ -114,7 +114,7 @@ def timetable() -> Sequence[Job]:
     from app.registrations import service as registrations
     from app.reports import suspicions
     from app.sales import approvals, closing, occasions
-    from app.sms import service as sms
+    from app.sms import delivery as sms
     from app.staff import service as staff
     from app.standing import service as standing
     from app.updates import service as updates

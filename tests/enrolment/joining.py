@@ -7,7 +7,7 @@ from app.enrolment import service
 from app.enrolment.service import Told, Wish
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
-from app.sms import service as sms
+from app.sms import delivery
 from app.sms.gateways import Gateways, Result
 
 ANNA = "+79161231234"
@@ -42,7 +42,7 @@ class Joining:
         self.here, self.shop, self.inbox = here, shop, Inbox()
 
     async def deliver(self) -> None:
-        await sms.deliver_due(self.here.db, self.here.ring, Gateways([self.inbox], self.here.clock), self.here.clock)
+        await delivery.deliver_due(self.here.db, self.here.ring, Gateways([self.inbox], self.here.clock), self.here.clock)
 
     async def start(self, e164: str = ANNA, *, source: str = "till", who: Any = None, **parts: Any) -> Told:
         """A till types a number."""

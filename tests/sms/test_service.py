@@ -11,7 +11,7 @@ from app.db import Database, write_transaction
 from app.errors import Invalid
 from app.limits.rules import LimitReached
 from app.programs import service as programs
-from app.sms import service, store
+from app.sms import delivery, service, store
 from app.sms.console import Console
 from app.sms.gateways import Gateways, Result
 from app.sms.service import Order
@@ -47,7 +47,7 @@ class Post:
         return await write_transaction(self.db, lambda tx: service.queue(tx, self.ring, self.settings, asker, order, self.clock.now()))
 
     async def deliver(self, *carriers: Any) -> int:
-        return await service.deliver_due(self.db, self.ring, Gateways(carriers or [Carrier()], self.clock), self.clock, lambda: 0.5)
+        return await delivery.deliver_due(self.db, self.ring, Gateways(carriers or [Carrier()], self.clock), self.clock, lambda: 0.5)
 
     async def rows(self) -> list[dict[str, Any]]:
         return [dict(row) for row in await self.db.fetch_all("SELECT * FROM messages ORDER BY id")]
@@ -263,10 +263,10 @@ async def test_a_message_that_may_have_gone_out_is_sent_once_more_and_never_agai
 async def test_a_sender_that_died_may_have_sent_so_its_message_goes_once_more_at_most(post):
     message_id = await post.queue()
     for expected in ("queued", "unknown"):
-        await write_transaction(post.db, lambda tx: service.store.claim(tx, service.to_ms(post.clock.now()),
+        await write_transaction(post.db, lambda tx: store.claim(tx, service.to_ms(post.clock.now()),
                                                                         service.to_ms(post.clock.now()) + 1000))
         post.clock.advance(seconds=2)
-        await write_transaction(post.db, lambda tx: service.store.give_back_lost(tx, service.to_ms(post.clock.now())))
+        await write_transaction(post.db, lambda tx: store.give_back_lost(tx, service.to_ms(post.clock.now())))
         assert await post.db.fetch_val("SELECT state FROM messages WHERE id = :id", {"id": message_id}) == expected
     assert (await post.rows())[0]["text_sealed"] is None
 
