@@ -17,8 +17,8 @@ from tests import engines
 from tests.money import NOON, make_bed
 
 APPEND_ONLY = ("audit_entries", "chain", "day_seals", "entries", "level_changes", "operations")
-# NULL: mail to the operator; the server's own pass type; a number that no business may text.
-MAY_LACK_A_BUSINESS = {"mails", "pass_types", "suppressions"}
+# NULL: mail to the operator; the server's own pass type; a number that no business may text; what the server itself spends.
+MAY_LACK_A_BUSINESS = {"mails", "pass_types", "sms_alerts", "suppressions"}
 # A row of these belongs to the server, or to a row (an account, a push token, a message) that names its business.
 WITHOUT_A_BUSINESS = {"alembic_version", "meta", "businesses", "limit_hits", "balances", "latest_updates", "cursors", "push_targets",
                       "device_logs", "sms_spend", "demo_messages", "google_nonces", "image_files"}
