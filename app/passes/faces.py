@@ -1,7 +1,7 @@
 """What a card shows, read from wherever it is kept: only what the programme's rules make it have."""
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -40,14 +40,38 @@ SAMPLE_POINTS = 320
 SAMPLE_DAY, SAMPLE_SALE = date(2026, 12, 31), date(2026, 11, 22)
 
 
-async def drawn(reader: Reader, ring: KeyRing, card: Card, program: Program, now: datetime,
-                places: Sequence[Location] | None = None) -> tuple[DesignKey, CardFace]:
-    """What the card shows, and what it is drawn from; places: the business's locations, where the caller has read them."""
-    rewards = await reward_names(reader, program)
-    addresses = [place.address for place in await _places(reader, program, places) if place.closed_at is None]
-    face = await face_of(reader, ring, card, program, now, has_rewards=bool(rewards))
-    called = await known.places(reader, program, program.rules)
-    return key_for(program, await designs.drawing_of(reader, program), rewards, face, called, addresses), face
+class Shared(NamedTuple):
+    """What all cards of a programme show alike; nothing of it moves with the clock. places: the business's open ones; rewards: key → name
+    of the catalogue's open ones; called: the places that the rules name."""
+
+    program: Program
+    places: Sequence[Location]
+    rewards: Mapping[str, Said]
+    called: Called
+    drawing: Drawing
+
+
+async def drawn(reader: Reader, ring: KeyRing, card: Card, program: Program, now: datetime) -> tuple[DesignKey, CardFace]:
+    """What the card shows, and what it is drawn from."""
+    return await drawn_of(reader, ring, card, await _shared(reader, program), now)
+
+
+async def drawn_of(reader: Reader, ring: KeyRing, card: Card, shared: Shared, now: datetime) -> tuple[DesignKey, CardFace]:
+    """The same, of what the card shares with others."""
+    face = await face_of(reader, ring, card, shared.program, now, has_rewards=bool(shared.rewards))
+    addresses = [place.address for place in shared.places]
+    return key_for(shared.program, shared.drawing, shared.rewards, face, shared.called, addresses), face
+
+
+async def shared_of(reader: Reader, card: Card) -> Shared:
+    """What the card shows as the others of its programme do, read now."""
+    return await _shared(reader, await programs.get_program(reader, card.business_id, card.program_id))
+
+
+async def _shared(reader: Reader, program: Program) -> Shared:
+    places = [place for place in await programs.list_locations(reader, program.business_id) if place.closed_at is None]
+    return Shared(program, places, await reward_names(reader, program), await known.places(reader, program, program.rules),
+                  await designs.drawing_of(reader, program))
 
 
 def key_for(program: Program, drawing: Drawing, rewards: Mapping[str, Said], face: CardFace, called: Called = known.NOTHING,
@@ -56,10 +80,6 @@ def key_for(program: Program, drawing: Drawing, rewards: Mapping[str, Said], fac
     coloured = shown.on_level(drawing.content, levels.find(program.rules.levels, face.level))
     shops = [address for address in dict.fromkeys(addresses) if address][:MOST_ADDRESSES]
     return designs.key_of(program, drawing._replace(content=coloured), rewards, called, shops)
-
-
-async def _places(reader: Reader, program: Program, places: Sequence[Location] | None) -> Sequence[Location]:
-    return await programs.list_locations(reader, program.business_id) if places is None else places
 
 
 def stamps_of(rules: ProgramRules, face: CardFace) -> tuple[int, int] | None:

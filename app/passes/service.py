@@ -25,13 +25,12 @@ from app.designs.preview import PassView, preview
 from app.designs.rules import CardFace, DesignContent
 from app.designs.service import DesignKey, Drawing
 from app.errors import NotFound
-from app.passes import faces, keeping, store, unchanged
+from app.passes import faces, keeping, shared, store, unchanged
 from app.passes.apple import MOST_LOCATIONS, AppleDesign, Near, PassCard, PassLocation
-from app.passes.faces import reward_names
+from app.passes.faces import Shared, reward_names
 from app.passes.keeping import Kept, keep
 from app.passes.store import Pass, Reader
 from app.passes.unchanged import tag_of
-from app.programs import service as programs
 from app.programs.store import Program
 from app.programs.terms import Said
 from app.secrets import KeyRing
@@ -142,7 +141,8 @@ async def build(here: Context, card_id: int, now: datetime, *, unless: str | Non
             raise
         return dataclasses.replace(served, number=mark[0])
     kind = await certificates.pass_type(here, held.pass_type_id, now)
-    state = await _read(here.db, here.ring, held, now)
+    card = await cards.get_card(here.db, held.business_id, held.card_id)
+    state = await _read(here.db, here.ring, card, await shared.of(here, card, mark, now), now)
     design = await _design(state.key)
     pass_json = _pass_json(here, kind, held, state, design)
     manifest = design.bundle.manifest(pass_json)
@@ -184,7 +184,8 @@ async def _new_version(here: Context, kind: PassType, held: Pass, seen: _State, 
         assert fresh is not None
         if fresh.version == held.version and not (seen.is_live and seen.link is None):
             return drawn._replace(held=await store.next_version(tx, fresh.id, _fingerprint(drawn.manifest), second))
-        state = await _read(tx, here.ring, fresh, now)
+        card = await cards.get_card(tx, fresh.business_id, fresh.card_id)
+        state = await _read(tx, here.ring, card, await faces.shared_of(tx, card), now)
         design = _ready.get(state.key)
         if design is None:
             return state.key
@@ -237,17 +238,14 @@ def _drawn(design: PreparedDesign, key: _Key) -> AppleDesign:
     return AppleDesign(design, key.stamps if design.has_stamps else None, key.near)
 
 
-async def _read(reader: Reader, ring: KeyRing, held: Pass, now: datetime) -> _State:
-    card = await cards.get_card(reader, held.business_id, held.card_id)
-    program = await programs.get_program(reader, held.business_id, card.program_id)
+async def _read(reader: Reader, ring: KeyRing, card: Card, alike: Shared, now: datetime) -> _State:
     is_live = card.status in card_rules.LIVE
     link = await cards.find_page_link(reader, ring, card, "pass") if is_live else None
-    places = await programs.list_locations(reader, held.business_id)
-    locations = tuple([PassLocation(place.latitude, place.longitude, place.near) for place in places
-                       if place.closed_at is None and place.latitude is not None and place.longitude is not None][:MOST_LOCATIONS])
-    key, face = await faces.drawn(reader, ring, card, program, now, places)
+    locations = tuple([PassLocation(place.latitude, place.longitude, place.near) for place in alike.places
+                       if place.latitude is not None and place.longitude is not None][:MOST_LOCATIONS])
+    key, face = await faces.drawn_of(reader, ring, card, alike, now)
     near = tuple(dict.fromkeys([place.near for place in locations if place.near]))
-    return _State(_Key(key, faces.stamps_of(program.rules, face), near), is_live, card, face, locations, link)
+    return _State(_Key(key, faces.stamps_of(alike.program.rules, face), near), is_live, card, face, locations, link)
 
 
 async def view(reader: Reader, ring: KeyRing, card: Card, program: Program, language: str, now: datetime) -> PassView:
