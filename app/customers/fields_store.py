@@ -1,0 +1,13 @@
+"""SQL on the columns of customers that a questionnaire fills in."""
+from app.db import Transaction
+
+
+async def set_birthday(tx: Transaction, business_id: int, customer_id: int, birthday_on: str | None) -> None:
+    await tx.execute("UPDATE customers SET birthday_on = CAST(:birthday_on AS TEXT) WHERE id = :id AND business_id = :business_id",
+                     {"id": customer_id, "business_id": business_id, "birthday_on": birthday_on})
+
+
+async def set_email(tx: Transaction, business_id: int, customer_id: int, email_sealed: bytes | None, email_hash: bytes | None) -> None:
+    await tx.execute("UPDATE customers SET email_sealed = :email_sealed, email_hash = :email_hash "
+                     "WHERE id = :id AND business_id = :business_id",
+                     {"id": customer_id, "business_id": business_id, "email_sealed": email_sealed, "email_hash": email_hash})
