@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from app.cards import service as cards
 from app.console import customers, frame
-from app.sales import erasing
+from app.privacy import erasing
 from app.text import N_
 from app.web import routing
 from app.web.forms import text_field

@@ -10,6 +10,7 @@ from app.text import N_
 
 NAME_MOST = 100
 PURPOSES = ("terms", "marketing")
+PURPOSE_NAMES = {"terms": {"en": "The card", "ru": "Карта"}, "marketing": {"en": "Gifts and news", "ru": "Подарки и новинки"}}
 ELSEWHERE = "elsewhere"       # in place of a language: a wording that somebody else showed and keeps
 # Version 1 of what a shopper agrees to, for a business that has not written its own. Never changed: a new wording is a new version.
 DEFAULT_TEXTS = {

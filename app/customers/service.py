@@ -13,8 +13,8 @@ from app.text import N_
 from app.updates import service as updates
 from app.web.principal import Principal
 
-__all__ = ["Consent", "ConsentText", "Customer", "clean_name", "consents_of", "create", "current_texts", "erase", "find_by_email",
-           "find_by_phone", "foreign_text", "get", "get_many", "phone_of", "record_consent", "rename", "search"]
+__all__ = ["Consent", "ConsentText", "Customer", "clean_name", "consents_of", "create", "current_texts", "email_of", "erase",
+           "find_by_email", "find_by_phone", "foreign_text", "get", "get_many", "phone_of", "record_consent", "rename", "search"]
 
 PHONE, NAME, EMAIL = "customer.phone", "customer.name", "customer.email"
 SEARCH_MOST = 50
@@ -88,6 +88,14 @@ async def phone_of(reader: Reader, ring: KeyRing, business_id: int, customer_id:
     if row is None or row["phone_sealed"] is None:
         return None
     return ring.open_text(PHONE, row["phone_sealed"], _context(business_id))
+
+
+async def email_of(reader: Reader, ring: KeyRing, business_id: int, customer_id: int) -> str | None:
+    """The whole address, for whoever sends a mail to it."""
+    row = await store.find(reader, business_id, customer_id)
+    if row is None or row["email_sealed"] is None:
+        return None
+    return ring.open_text(EMAIL, row["email_sealed"], _context(business_id))
 
 
 async def rename(tx: Transaction, ring: KeyRing, who: Principal, customer_id: int, name: str | None) -> None:

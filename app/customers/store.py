@@ -54,6 +54,14 @@ async def set_name(tx: Transaction, business_id: int, customer_id: int, name_sea
         {"id": customer_id, "business_id": business_id, "name_sealed": name_sealed, "name_folded": name_folded})
 
 
+async def set_phone(tx: Transaction, business_id: int, customer_id: int, hashes: dict[str, Any]) -> Row | None:
+    """hashes: phone_sealed, phone_hash, phone_server_hash, phone_last4_hash. None for a missing and for an erased customer."""
+    return await tx.fetch_one(
+        "UPDATE customers SET phone_sealed = :phone_sealed, phone_hash = :phone_hash, phone_server_hash = :phone_server_hash, "
+        "phone_last4_hash = :phone_last4_hash WHERE id = :id AND business_id = :business_id AND erased_at IS NULL RETURNING id",
+        {"id": customer_id, "business_id": business_id, **hashes})
+
+
 async def erase(tx: Transaction, business_id: int, customer_id: int, now: int) -> None:
     """Everything personal of the row goes, and of those merged into it; the rows stay, because accounts point to them."""
     await tx.execute(
@@ -71,7 +79,8 @@ async def newest_texts(reader: Reader, business_id: int, language: str) -> list[
     rows = await reader.fetch_all(
         "SELECT id, purpose, language, version, text FROM consent_texts t WHERE business_id = :business_id AND language = :language "
         "AND version = (SELECT MAX(version) FROM consent_texts n WHERE n.business_id = t.business_id AND n.purpose = t.purpose "
-        "AND n.language = t.language)", {"business_id": business_id, "language": language})
+        "AND n.language = t.language) AND NOT EXISTS (SELECT 1 FROM consent_purposes o WHERE o.business_id = t.business_id "
+        "AND o.key = t.purpose AND o.closed_at IS NOT NULL)", {"business_id": business_id, "language": language})
     return [_text(row) for row in rows]
 
 

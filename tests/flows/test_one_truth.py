@@ -23,10 +23,11 @@ from app.google import service as google
 from app.google import store as google_store
 from app.ledger import service as ledger
 from app.passes import service as passes
+from app.privacy import erasing
 from app.programs import service as programs
 from app.programs.kinds import get_kind
 from app.programs.terms import Said
-from app.sales import claims, closing, erasing, purchases
+from app.sales import claims, closing, purchases
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.updates import service as updates

@@ -8,7 +8,7 @@ from app.errors import Forbidden, NotFound
 from app.ledger import sealing
 from app.ledger import service as ledger
 from app.ledger.verify import verify
-from app.sales import erasing
+from app.privacy import erasing
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.web.principal import shopper
