@@ -10,7 +10,7 @@ from app.cards.service import Card, IssuedNumbers
 from app.clock import from_ms, to_ms
 from app.customers import service as customers
 from app.db import Database, Transaction, write_transaction
-from app.enrolment import rules, service, store
+from app.enrolment import contacts, plastic, rules, sending, service, store
 from app.enrolment.rules import Enrolment, Link
 from app.errors import Expired, FieldError, Invalid
 from app.ledger import service as ledger
@@ -95,16 +95,15 @@ async def activate(db: Database, ring: KeyRing, token: str, form: Form, now: dat
         enrolment, link = invitation.enrolment, invitation.link
         if not await store.consume(tx, link.id, to_ms(now)) or not await store.end(tx, enrolment.id, "activated", to_ms(now)):
             raise Expired()
-        await store.consume_all(tx, enrolment.id, to_ms(now))
-        await sms.cancel_of_enrolment(tx, enrolment.id, now)
+        await sending.stop(tx, ring, enrolment, now)
         await referrals.use_club(tx, invitation.program, enrolment.invitation_id, now)
         card = await _finish(tx, ring, invitation, name, numbers, now)
         await referrals.accept(tx, invitation.program, enrolment.invitation_id, card, now)
         assert card.customer_id is not None
         await _agree(tx, invitation.program, card.customer_id, form, now)
-        e164 = service.phone_of(ring, enrolment)
-        poster = rules.poster_subject(enrolment.program_id, enrolment.poster or "") if enrolment.source == "poster" else None
-        await sms.note_used(tx, ring, e164, enrolment.location_id, poster, from_ms(link.created_at))
+        if (e164 := contacts.phone_of(ring, enrolment)) is not None:
+            poster = rules.poster_subject(enrolment.program_id, enrolment.poster or "") if enrolment.source == "poster" else None
+            await sms.note_used(tx, ring, e164, enrolment.location_id, poster, from_ms(link.created_at))
         page = await cards.page_link(tx, ring, card, "card", now)
         await card_pages.remember(tx, ring, enrolment.business_id, card.id, session, "seen", now)
         return Activated(card.id, page, session)
@@ -124,18 +123,20 @@ async def _finish(tx: Transaction, ring: KeyRing, invitation: Invitation, name: 
         if not await cards.activate(tx, shopper(enrolment.business_id, card.customer_id), card, now):
             raise CardBlocked()
     else:
-        e164 = service.phone_of(ring, enrolment)
-        customer = await customers.find_by_phone(tx, ring, enrolment.business_id, e164)
+        e164, email = contacts.phone_of(ring, enrolment), contacts.email_of(ring, enrolment)
+        customer = await contacts.customer_of(tx, ring, enrolment.business_id, e164, email)
         customer_id = customer.id if customer else await customers.create(
-            tx, ring, enrolment.business_id, e164=e164, name=name, language=enrolment.language, now=now)
+            tx, ring, enrolment.business_id, e164=e164, email=email, name=name, language=enrolment.language, now=now)
         # A web shop may have issued one meanwhile.
         if member := await service.member_card(tx, program, customer_id):
             await store.set_card(tx, enrolment.id, member.id)
             return member
         account_id = await ledger.open_account(tx, enrolment.business_id, program.id, customer_id, now)
         card = await cards.issue(tx, ring, shopper(enrolment.business_id, customer_id), program_id=program.id, account_id=account_id,
-                                 status="active", source=enrolment.source, numbers=numbers, now=now)
+                                 status="active", source=enrolment.source, numbers=await plastic.numbers_of(tx, enrolment, numbers),
+                                 now=now, location_id=enrolment.location_id)
         await store.set_card(tx, enrolment.id, card.id)
+        await plastic.activated(tx, enrolment, card, now)
     await ledger.welcome(tx, shopper(enrolment.business_id, card.customer_id), program, card, now)
     return card
 
@@ -159,7 +160,10 @@ async def not_me(db: Database, ring: KeyRing, token: str, now: datetime) -> None
 
     async def act(tx: Transaction) -> None:
         enrolment = invitation.enrolment
-        await sms.suppress(tx, ring, enrolment.business_id, service.phone_of(ring, enrolment), "not_me", now)
+        if (e164 := contacts.phone_of(ring, enrolment)) is not None:
+            await sms.suppress(tx, ring, enrolment.business_id, e164, "not_me", now)
+        elif (email := contacts.email_of(ring, enrolment)) is not None:
+            await contacts.stop_mail(tx, ring, enrolment.business_id, email, to_ms(now))
         try:
             await service.end(tx, ring, shopper(enrolment.business_id), enrolment, "refused", now)
         except service.EnrolmentOver as exc:

@@ -181,7 +181,7 @@ async def _activation_page(request: Request, invitation: Invitation, form: Form,
     texts = await customers.current_texts(here.db, program.business_id, language)
     return templating.render(request, "enrolment/activate.html", {
         "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo,
-        "last_two": enrolment.phone_hint, "waiting": invitation.is_counted, "action": request.url.path,
+        "last_two": enrolment.phone_hint, "way": enrolment.way, "waiting": invitation.is_counted, "action": request.url.path,
         "not_me_action": f"{request.url.path}/not-me", "name": form.name, "terms": form.terms, "marketing": form.marketing,
         "errors": wrong, "terms_text": texts["terms"].text, "marketing_text": texts["marketing"].text,
         "terms_more": [i18n.translate(language, sentence) for sentence in MORE],

@@ -14,6 +14,10 @@ from app.text import N_
 
 # The provisional card lives this long whatever its links do; each link lives less, and a new one can always be asked for.
 LIFE = timedelta(days=30)
+# Somebody who stands at the till, or holds a plastic card, finishes at once or begins again.
+DIRECT_LIFE = timedelta(minutes=30)
+# An imported card waits for its campaign; its points are real whatever its owner does.
+IMPORTED_LIFE = timedelta(days=5 * 365)
 LINK_DAYS = 7
 SEEN_FOR = timedelta(hours=24)
 TOKEN_LETTERS = 12
@@ -33,7 +37,8 @@ def is_closing(earns_until_at: int | None, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """One number on its way to a card. Moments in ms; phone_sealed: None once it has ended."""
+    """One person on their way to a card. Moments in ms; phone_sealed, email_sealed: None once it has ended, both also for somebody who
+    gave neither; plastic_id: the plastic card whose number the card will have."""
 
     id: int
     business_id: int
@@ -50,6 +55,14 @@ class Enrolment:
     created_at: int
     expires_at: int
     invitation_id: int | None = None
+    email_sealed: bytes | None = None
+    mail_id: int | None = None
+    plastic_id: int | None = None
+
+    @property
+    def way(self) -> str:
+        """How the link reaches the person: phone, mail, or by hand (an empty string)."""
+        return "phone" if self.phone_sealed is not None else "mail" if self.email_sealed is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """From a number to a card: an enrolment is started, its link travels by SMS, a POST through the link finishes it, once."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app import secrets
@@ -10,27 +10,32 @@ from app.clock import from_ms, to_ms
 from app.customers import phones
 from app.customers import service as customers
 from app.db import Database, Transaction, write_transaction
-from app.enrolment import rules, store
+from app.enrolment import contacts, rules, sending, store
 from app.enrolment.rules import Enrolment
+from app.enrolment.sending import send_link, token_hash
 from app.enrolment.store import Reader
+from app.enrolment.wishes import Wish
 from app.errors import NotFound, Refused
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
 from app.ledger import service as ledger
-from app.limits.rules import LimitReached
 from app.programs import service as programs
 from app.programs.store import Program
 from app.referrals import service as referrals
 from app.secrets import KeyRing
 from app.settings import Settings
 from app.sms import service as sms
-from app.sms.service import Order
 from app.text import N_
 from app.updates import service as updates
 from app.web.principal import Principal, system
 
+__all__ = ["EnrolmentOver", "Told", "Wish", "cancel", "check_club", "count_by_poster", "end", "end_as_member", "expire_due", "get",
+           "id_of_card", "invite", "join_or_find", "member_card", "member_of", "prepare_imported", "refused_lately", "resend", "send_link",
+           "start", "token_hash"]
+
 FORGOTTEN_AT_ONCE = 50
 TOLD_FOR = timedelta(hours=24)
+INVITATION = "invitation"
 
 
 class EnrolmentOver(Refused):
@@ -48,21 +53,6 @@ class Told:
     card_id: int | None
     expires_at: datetime | None
     phone_hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Who wants a card, and where it was said. source: till | api | poster; poster, address and invitation_id: of the public form."""
-
-    program_id: int
-    e164: str
-    source: str
-    language: str
-    name: str | None = None
-    location_id: int | None = None
-    poster: str = ""
-    address: str | None = None
-    invitation_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
         if kept := await idempotency.claim(tx, who.business_id, key, now):
             return await _told_again(tx, who, kept.answer)
         program = await _open_program(tx, who.business_id, wish.program_id, now)
-        if member := await member_of(tx, ring, program, wish.e164):
+        if member := await member_of(tx, ring, program, wish.e164, wish.email):
             await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": None, "card": member.id})
             return Told(None, "already_member", member.id, None)
         await check_club(tx, ring, who, program, wish, now)
@@ -105,6 +95,7 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
     try:
         return await write_transaction(db, act)
     except (sms.Paused, sms.CapReached) as refusal:
+        assert wish.e164 is not None
         await sms.note_refusal(db, settings, who.business_id, wish.e164, refusal.code, now)
         raise
 
@@ -123,9 +114,9 @@ async def _draw(db: Database, business_id: int, program_id: int) -> _Drawn:
     return _Drawn(secrets.new_token(rules.TOKEN_LETTERS), IssuedNumbers.draw(program.number_prefix))
 
 
-async def member_of(tx: Transaction, ring: KeyRing, program: Program, e164: str) -> Card | None:
-    """The card that this number has in this programme, provisional and ended ones aside."""
-    customer = await customers.find_by_phone(tx, ring, program.business_id, e164)
+async def member_of(tx: Transaction, ring: KeyRing, program: Program, e164: str | None, email: str | None = None) -> Card | None:
+    """The card that this number (without one: this address) has in this programme, provisional and ended ones aside."""
+    customer = await contacts.customer_of(tx, ring, program.business_id, e164, email)
     return await member_card(tx, program, customer.id) if customer else None
 
 
@@ -143,31 +134,32 @@ async def check_club(tx: Transaction, ring: KeyRing, who: Principal, program: Pr
     club = program.rules.club
     if club is None or (club.by == "invitation" and (who.kind == "api_key" or who.may("manager"))):
         return
-    customer = await customers.find_by_phone(tx, ring, program.business_id, wish.e164) if club.by == "points" else None
+    customer = await contacts.customer_of(tx, ring, program.business_id, wish.e164, wish.email) if club.by == "points" else None
     await referrals.check_club(tx, program, customer.id if customer else None, wish.invitation_id, now)
 
 
 async def join_or_find(tx: Transaction, ring: KeyRing, who: Principal, program: Program, wish: Wish,
                         now: datetime) -> tuple[Enrolment, bool]:
-    """(the pending enrolment of this number, whether it is new). Two at once: one makes it, the other finds it."""
-    phone_hash = phones.business_hash(ring, program.business_id, wish.e164)
-    if waiting := await store.find_waiting(tx, program.id, phone_hash):
+    """(the pending enrolment of this person, whether it is new). Two at once: one makes it, the other finds it.
+
+    Whoever gave neither number nor address is new each time.
+    """
+    columns = contacts.columns_of(ring, program.business_id, wish.e164, wish.email, wish.name)
+    person = (columns["phone_hash"], columns["email_hash"])
+    if any(person) and (waiting := await store.find_waiting(tx, program.id, *person)):
         if waiting.expires_at > to_ms(now):
             if wish.invitation_id is not None:
                 await store.set_invitation(tx, waiting.id, wish.invitation_id)
             return waiting, False
         # Over, and the job has not come round yet: a link of it would be dead on arrival.
         await end(tx, ring, system(program.business_id), waiting, "expired", now)
-    bound = str(program.business_id).encode()
     made = await store.append(tx, {
-        "business_id": program.business_id, "program_id": program.id, "phone_sealed": ring.seal_text("enrolment.phone", wish.e164, bound),
-        "phone_hash": phone_hash, "phone_server_hash": phones.server_hash(ring, wish.e164), "phone_hint": wish.e164[-2:],
-        "name_sealed": ring.seal_text("enrolment.name", wish.name, bound) if wish.name else None, "language": wish.language,
-        "source": wish.source, "poster": wish.poster or None, "location_id": wish.location_id, "actor_kind": who.kind, "actor_id": who.id,
-        "now": to_ms(now), "expires_at": to_ms(now + rules.LIFE), "invitation_id": wish.invitation_id})
+        **columns, "business_id": program.business_id, "program_id": program.id, "language": wish.language, "source": wish.source,
+        "poster": wish.poster or None, "location_id": wish.location_id, "actor_kind": who.kind, "actor_id": who.id, "now": to_ms(now),
+        "expires_at": to_ms(now + wish.life), "invitation_id": wish.invitation_id, "plastic_id": wish.plastic_id, "card_id": wish.card_id})
     if made is not None:
         return made, True
-    found = await store.find_waiting(tx, program.id, phone_hash)
+    found = await store.find_waiting(tx, program.id, *person)
     assert found is not None
     return found, False
 
@@ -175,9 +167,9 @@ async def join_or_find(tx: Transaction, ring: KeyRing, who: Principal, program: 
 async def _give_provisional(tx: Transaction, ring: KeyRing, who: Principal, program: Program, enrolment: Enrolment, wish: Wish,
                             drawn: _Drawn, now: datetime) -> Enrolment:
     """The card that earns before its shopper has agreed to anything: a number, no pass and no page."""
-    customer = await customers.find_by_phone(tx, ring, program.business_id, wish.e164)
+    customer = await contacts.customer_of(tx, ring, program.business_id, wish.e164, wish.email)
     customer_id = customer.id if customer else await customers.create(
-        tx, ring, program.business_id, e164=wish.e164, name=wish.name, language=wish.language, now=now)
+        tx, ring, program.business_id, e164=wish.e164, email=wish.email, name=wish.name, language=wish.language, now=now)
     account_id = await ledger.open_account(tx, program.business_id, program.id, customer_id, now)
     card = await cards.issue(tx, ring, who, program_id=program.id, account_id=account_id, status="provisional", source=wish.source,
                              numbers=drawn.numbers, now=now, location_id=wish.location_id,
@@ -188,35 +180,8 @@ async def _give_provisional(tx: Transaction, ring: KeyRing, who: Principal, prog
     return found
 
 
-async def send_link(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, program: Program, enrolment: Enrolment,
-                     wish: Wish, token: str, now: datetime, *, quiet_gap: bool) -> bool:
-    """A new link of this enrolment into the outbox; older ones stay valid, because messages overtake each other.
-
-    quiet_gap: a message to this number went out moments ago, so nothing is sent and False returned instead of LimitReached.
-    """
-    business = await programs.get_business(tx, program.business_id)
-    order = Order(program.business_id, wish.e164, "activation", program.business_name_in(enrolment.language), settings.link(f"/a/{token}"),
-                  enrolment.language, enrolment_id=enrolment.id, location_id=wish.location_id, address=wish.address,
-                  poster=rules.poster_subject(program.id, wish.poster) if wish.source == "poster" else None)
-    try:
-        await sms.queue(tx, ring, settings, who, order, now)
-    except LimitReached as refusal:
-        # The gap is judged before anything is written, so the act may go on without the message.
-        if not (quiet_gap and refusal.in_gap):
-            raise
-        return False
-    ends = min(to_ms(now + rules.link_life(business.settings)), enrolment.expires_at)
-    await store.append_link(tx, program.business_id, enrolment.id, token_hash(ring, token), to_ms(now), ends)
-    return True
-
-
-def token_hash(ring: KeyRing, token: str) -> bytes:
-    """What is stored of a link."""
-    return ring.lookup_hash("link.activation", token)
-
-
 async def _told(reader: Reader, enrolment: Enrolment) -> Told:
-    status = rules.told_status(enrolment.status, await sms.state_of_enrolment(reader, enrolment.id))
+    status = rules.told_status(enrolment.status, await sending.state_of(reader, enrolment))
     return Told(enrolment.id, status, enrolment.card_id, from_ms(enrolment.expires_at), enrolment.phone_hint)
 
 
@@ -259,7 +224,7 @@ async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal
         program = await programs.get_program(tx, who.business_id, enrolment.program_id)
         if enrolment.status != "pending" or enrolment.expires_at <= to_ms(now):
             raise EnrolmentOver()
-        wish = _wish_of(ring, enrolment)
+        wish = sending.wish_of(ring, enrolment)
         await send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False)
         await audit.record(tx, who, "enrolment.resent", "enrolment", enrolment.id, now=now)
         await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": enrolment.id, "card": enrolment.card_id})
@@ -268,16 +233,30 @@ async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal
     return await write_transaction(db, act)
 
 
-def _wish_of(ring: KeyRing, enrolment: Enrolment) -> Wish:
-    """What was asked for, as it stands in the row."""
-    return Wish(enrolment.program_id, phone_of(ring, enrolment), enrolment.source, enrolment.language, location_id=enrolment.location_id,
-                poster=enrolment.poster or "")
+async def prepare_imported(tx: Transaction, ring: KeyRing, who: Principal, program: Program, wish: Wish, now: datetime) -> Enrolment:
+    """The pending enrolment of an imported card (`wish.card_id`): nothing is sent before a campaign invites; it waits five years.
+
+    Somebody who waits for this programme already keeps what they have, and that is returned: its `card_id` is another one.
+    """
+    enrolment, _ = await join_or_find(tx, ring, who, program, replace(wish, source="import", life=rules.IMPORTED_LIFE), now)
+    return enrolment
 
 
-def phone_of(ring: KeyRing, enrolment: Enrolment) -> str:
-    """The number of an enrolment that has not ended."""
-    assert enrolment.phone_sealed is not None
-    return ring.open_text("enrolment.phone", enrolment.phone_sealed, str(enrolment.business_id).encode())
+async def invite(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, program: Program, wish: Wish, token: str,
+                 now: datetime) -> Enrolment | None:
+    """A campaign invites somebody: a link by text message, or by mail where the wish has no number. That they may be invited is the
+    caller's duty, and so is `token` (`secrets.new_token(rules.TOKEN_LETTERS)`).
+
+    An imported card is finished by it; somebody unknown gets a new one. None where the person has a card of the programme already, and
+    nothing is sent. Raises Suppressed, MailStopped, NoMailServer, Invalid (a country that is not texted), Paused, CapReached,
+    LimitReached, ProgramClosing, NotFound (a closed programme).
+    """
+    await _open_program(tx, program.business_id, program.id, now)
+    if await member_of(tx, ring, program, wish.e164, wish.email):
+        return None
+    enrolment, _ = await join_or_find(tx, ring, who, program, wish, now)
+    await send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False, purpose=INVITATION)
+    return enrolment
 
 
 async def cancel(db: Database, ring: KeyRing, who: Principal, enrolment_id: int, now: datetime, key: Key | None = None) -> Told:
@@ -315,8 +294,7 @@ async def end_as_member(tx: Transaction, ring: KeyRing, program: Program, e164: 
     if waiting is None or not await store.end(tx, waiting.id, "activated", to_ms(now)):
         return
     await store.set_card(tx, waiting.id, card_id)
-    await store.consume_all(tx, waiting.id, to_ms(now))
-    await sms.cancel_of_enrolment(tx, waiting.id, now)
+    await sending.stop(tx, ring, waiting, now)
 
 
 _EVENTS = {"expired": "enrolment.expired", "cancelled": "enrolment.cancelled", "refused": "enrolment.refused"}
@@ -329,8 +307,7 @@ async def end(tx: Transaction, ring: KeyRing, who: Principal, enrolment: Enrolme
     """
     if not await store.end(tx, enrolment.id, status, to_ms(now)):
         raise EnrolmentOver()
-    await store.consume_all(tx, enrolment.id, to_ms(now))
-    await sms.cancel_of_enrolment(tx, enrolment.id, now)
+    await sending.stop(tx, ring, enrolment, now)
     if enrolment.card_id is not None:
         card = await cards.get_card(tx, enrolment.business_id, enrolment.card_id)
         program = await programs.get_program(tx, enrolment.business_id, enrolment.program_id)

@@ -7,11 +7,11 @@ from app.enrolment.rules import Enrolment, Link
 
 Reader = Database | Transaction
 _COLUMNS = ("id, business_id, program_id, card_id, phone_sealed, phone_hint, name_sealed, language, source, poster, location_id, status, "
-            "created_at, expires_at, invitation_id")
+            "created_at, expires_at, invitation_id, email_sealed, mail_id, plastic_id")
 
 
 def _enrolment(row: Any) -> Enrolment:
-    return Enrolment(**{**dict(row), "phone_sealed": _bytes(row["phone_sealed"]), "name_sealed": _bytes(row["name_sealed"])})
+    return Enrolment(**{**dict(row), **{name: _bytes(row[name]) for name in ("phone_sealed", "name_sealed", "email_sealed")}})
 
 
 def _bytes(value: Any) -> bytes | None:
@@ -19,22 +19,25 @@ def _bytes(value: Any) -> bytes | None:
 
 
 async def append(tx: Transaction, values: Mapping[str, Any]) -> Enrolment | None:
-    """A pending enrolment; None where this number waits for this programme already."""
+    """A pending enrolment; None where this number or address waits for this programme already."""
     row = await tx.fetch_one(
         "INSERT INTO enrolments(business_id, program_id, phone_sealed, phone_hash, phone_server_hash, phone_hint, name_sealed, language, "
-        "source, poster, location_id, actor_kind, actor_id, status, created_at, expires_at, invitation_id) "
+        "source, poster, location_id, actor_kind, actor_id, status, created_at, expires_at, invitation_id, email_sealed, email_hash, "
+        "plastic_id, card_id) "
         "VALUES (:business_id, :program_id, "
         ":phone_sealed, :phone_hash, :phone_server_hash, :phone_hint, :name_sealed, :language, :source, CAST(:poster AS TEXT), "
         "CAST(:location_id AS BIGINT), :actor_kind, CAST(:actor_id AS BIGINT), 'pending', :now, :expires_at, "
-        "CAST(:invitation_id AS BIGINT)) "
+        "CAST(:invitation_id AS BIGINT), :email_sealed, :email_hash, CAST(:plastic_id AS BIGINT), CAST(:card_id AS BIGINT)) "
         f"ON CONFLICT DO NOTHING RETURNING {_COLUMNS}", values)
     return row and _enrolment(row)
 
 
-async def find_waiting(tx: Transaction, program_id: int, phone_hash: bytes) -> Enrolment | None:
+async def find_waiting(tx: Transaction, program_id: int, phone_hash: bytes | None, email_hash: bytes | None = None) -> Enrolment | None:
+    """What waits for a number, or else for an address."""
+    column, found = ("phone_hash", phone_hash) if phone_hash is not None else ("email_hash", email_hash)
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM enrolments WHERE program_id = :program_id AND phone_hash = :phone_hash AND status = 'pending'",
-        {"program_id": program_id, "phone_hash": phone_hash})
+        f"SELECT {_COLUMNS} FROM enrolments WHERE program_id = :program_id AND {column} = :hash AND status = 'pending'",
+        {"program_id": program_id, "hash": found})
     return row and _enrolment(row)
 
 
@@ -71,6 +74,10 @@ async def set_card(tx: Transaction, enrolment_id: int, card_id: int) -> None:
     await tx.execute("UPDATE enrolments SET card_id = :card_id WHERE id = :id", {"id": enrolment_id, "card_id": card_id})
 
 
+async def set_mail(tx: Transaction, enrolment_id: int, mail_id: int) -> None:
+    await tx.execute("UPDATE enrolments SET mail_id = :mail_id WHERE id = :id", {"id": enrolment_id, "mail_id": mail_id})
+
+
 async def append_link(tx: Transaction, business_id: int, enrolment_id: int, token_hash: bytes, now: int, expires_at: int) -> None:
     await tx.execute("INSERT INTO activation_links(business_id, enrolment_id, token_hash, created_at, expires_at) VALUES "
                      "(:business_id, :enrolment_id, :token_hash, :now, :expires_at)",
@@ -93,6 +100,7 @@ async def end(tx: Transaction, enrolment_id: int, status: str, now: int) -> bool
     """Ends a pending enrolment once, and forgets whose it was: a customer, if it made one, knows. False: it has ended already."""
     return await tx.fetch_one(
         "UPDATE enrolments SET phone_sealed = NULL, phone_hash = NULL, phone_server_hash = NULL, phone_hint = '', name_sealed = NULL, "
+        "email_sealed = NULL, email_hash = NULL, "
         "status = :status, ended_at = :now WHERE id = :id AND status = 'pending' RETURNING id",
         {"id": enrolment_id, "status": status, "now": now}) is not None
 
@@ -119,3 +127,14 @@ async def refused_since(reader: Reader, business_id: int, location_id: int | Non
         "AND ended_at >= :since AND (CAST(:location_id AS BIGINT) IS NULL OR location_id = CAST(:location_id AS BIGINT)) "
         "ORDER BY id DESC LIMIT 5", {"business_id": business_id, "location_id": location_id, "since": since})
     return [_enrolment(row) for row in rows]
+
+
+async def suppress_mail(tx: Transaction, business_id: int, email_hash: bytes, reason: str, now: int) -> None:
+    await tx.execute("INSERT INTO mail_suppressions(business_id, email_hash, reason, created_at) VALUES (:business_id, :email_hash, "
+                     ":reason, :now) ON CONFLICT DO NOTHING",
+                     {"business_id": business_id, "email_hash": email_hash, "reason": reason, "now": now})
+
+
+async def is_mail_suppressed(reader: Reader, business_id: int, email_hash: bytes) -> bool:
+    return await reader.fetch_val("SELECT 1 FROM mail_suppressions WHERE business_id = :business_id AND email_hash = :email_hash",
+                                  {"business_id": business_id, "email_hash": email_hash}) is not None

@@ -1,4 +1,5 @@
 """What strangers may ask for: a card for a number, a new link for a dead one. They are told the same whatever happened."""
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -8,7 +9,8 @@ from app.cards.service import Card
 from app.clock import to_ms
 from app.customers import service as customers
 from app.db import Database, Transaction, write_transaction
-from app.enrolment import rules, service, store
+from app.enrolment import contacts, mailing, rules, service, store
+from app.enrolment.mailing import NoMailServer
 from app.enrolment.rules import Enrolment
 from app.enrolment.service import Wish
 from app.errors import Refused, TooMany
@@ -23,6 +25,7 @@ from app.sms import service as sms
 from app.sms.service import Order
 from app.web.principal import Principal
 
+log = logging.getLogger("tessera.enrolment")
 LOST_TRIES, LOST_WINDOW = 10, timedelta(hours=1)
 
 
@@ -35,14 +38,14 @@ async def ask(db: Database, ring: KeyRing, settings: Settings, program: Program,
     who = Principal(program.business_id, program.business_id, "shopper")
 
     async def act(tx: Transaction) -> None:
-        if member := await service.member_of(tx, ring, program, wish.e164):
+        if member := await service.member_of(tx, ring, program, wish.e164, wish.email):
             await _send_card(tx, ring, settings, who, program, member, wish, now)
             return
         await service.check_club(tx, ring, who, program, wish, now)
         enrolment, _ = await service.join_or_find(tx, ring, who, program, wish, now)
         await service.send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False)
 
-    await _quietly(db, settings, program.business_id, wish.e164, act, now)
+    await _quietly(db, settings, program.business_id, wish, act, now)
 
 
 async def find_again(db: Database, ring: KeyRing, settings: Settings, program: Program, wish: Wish, now: datetime) -> None:
@@ -57,12 +60,12 @@ async def find_again(db: Database, ring: KeyRing, settings: Settings, program: P
         await limits.hit(tx, asked, now)
 
     async def act(tx: Transaction) -> None:
-        if member := await service.member_of(tx, ring, program, wish.e164):
+        if member := await service.member_of(tx, ring, program, wish.e164, wish.email):
             await _send_card(tx, ring, settings, who, program, member, wish, now, "/lost")
 
     # Counted for itself, so that numbers without a card and those that cannot be texted now count as well.
-    if await _quietly(db, settings, program.business_id, wish.e164, count, now):
-        await _quietly(db, settings, program.business_id, wish.e164, act, now)
+    if await _quietly(db, settings, program.business_id, wish, count, now):
+        await _quietly(db, settings, program.business_id, wish, act, now)
 
 
 def _lost_limits(ring: KeyRing, settings: Settings, wish: Wish) -> list[Limit]:
@@ -73,24 +76,33 @@ def _lost_limits(ring: KeyRing, settings: Settings, wish: Wish) -> list[Limit]:
     return [Limit("lost.address", network, LOST_WINDOW // timedelta(seconds=1), LOST_TRIES)]
 
 
-async def _quietly(db: Database, settings: Settings, business_id: int, e164: str,
+async def _quietly(db: Database, settings: Settings, business_id: int, wish: Wish,
                    act: Callable[[Transaction], Awaitable[None]], now: datetime) -> bool:
     """Whether it was done; what stood against it is noted for the business alone."""
     try:
         await write_transaction(db, act)
         return True
-    except (TooMany, Refused) as refusal:
+    except (TooMany, Refused, NoMailServer) as refusal:
         why = f"limit:{refusal.limit.scope}" if isinstance(refusal, LimitReached) else refusal.code
-        await sms.note_refusal(db, settings, business_id, e164, why, now)
+        if wish.e164 is not None:
+            await sms.note_refusal(db, settings, business_id, wish.e164, why, now)
+        else:
+            log.warning("no mail for business %s: %s", business_id, why)
         return False
 
 
 async def _send_card(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, program: Program, card: Card, wish: Wish,
                      now: datetime, below: str = "") -> None:
     """Whoever has a card gets a link to it. below: a page of the card's."""
-    page = await cards.page_link(tx, ring, card, "card", now)
-    order = Order(program.business_id, wish.e164, "card_link", program.business_name_in(wish.language), settings.link(f"/c/{page}{below}"),
-                  wish.language, card_id=card.id, address=wish.address, poster=rules.poster_subject(program.id, wish.poster))
+    link = settings.link(f"/c/{await cards.page_link(tx, ring, card, 'card', now)}{below}")
+    poster, brand = rules.poster_subject(program.id, wish.poster), program.business_name_in(wish.language)
+    if wish.e164 is None:
+        assert wish.email is not None
+        await mailing.queue(tx, ring, settings, who, await programs.get_business(tx, program.business_id), wish.email, brand, link,
+                            wish.language, now, address=wish.address, poster=poster)
+        return
+    order = Order(program.business_id, wish.e164, "card_link", brand, link, wish.language, card_id=card.id, address=wish.address,
+                  poster=poster)
     await sms.queue(tx, ring, settings, who, order, now)
 
 
@@ -103,28 +115,31 @@ async def send_again(db: Database, ring: KeyRing, settings: Settings, token: str
     if found is None:
         return
     enrolment, new_token = found[0], secrets.new_token(rules.TOKEN_LETTERS)
-    e164 = await _registered(db, ring, enrolment)
-    if e164 is None:
+    e164, email = await _registered(db, ring, enrolment)
+    if e164 is None and email is None:
         return
     wish = Wish(enrolment.program_id, e164, enrolment.source, enrolment.language, location_id=enrolment.location_id,
-                poster=enrolment.poster or "", address=address)
+                poster=enrolment.poster or "", address=address, email=email)
     who = Principal(enrolment.business_id, enrolment.business_id, "shopper")
 
     async def act(tx: Transaction) -> None:
         program = await programs.get_program(tx, enrolment.business_id, enrolment.program_id)
         if enrolment.status == "pending" and to_ms(now) < enrolment.expires_at:
             await service.send_link(tx, ring, settings, who, program, enrolment, wish, new_token, now, quiet_gap=False)
-        elif enrolment.status == "activated" and (member := await service.member_of(tx, ring, program, wish.e164)):
+        elif enrolment.status == "activated" and (member := await service.member_of(tx, ring, program, wish.e164, wish.email)):
             await _send_card(tx, ring, settings, who, program, member, wish, now)
 
-    await _quietly(db, settings, enrolment.business_id, wish.e164, act, now)
+    await _quietly(db, settings, enrolment.business_id, wish, act, now)
 
 
-async def _registered(db: Database, ring: KeyRing, enrolment: Enrolment) -> str | None:
-    """The number that an enrolment waits for, or that its card's customer has today; None where it was forgotten."""
-    if enrolment.phone_sealed is not None:
-        return service.phone_of(ring, enrolment)
+async def _registered(db: Database, ring: KeyRing, enrolment: Enrolment) -> tuple[str | None, str | None]:
+    """The number and the address that an enrolment waits for, or that its card's customer has today; None where they were forgotten."""
+    if enrolment.way:
+        return contacts.phone_of(ring, enrolment), contacts.email_of(ring, enrolment)
     if enrolment.status != "activated" or enrolment.card_id is None:
-        return None
+        return None, None
     card = await cards.get_card(db, enrolment.business_id, enrolment.card_id)
-    return await customers.phone_of(db, ring, card.business_id, card.customer_id) if card.customer_id else None
+    if card.customer_id is None:
+        return None, None
+    return (await customers.phone_of(db, ring, card.business_id, card.customer_id),
+            await customers.email_of(db, ring, card.business_id, card.customer_id))

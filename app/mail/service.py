@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from app.clock import to_ms
 from app.context import Context
-from app.db import Transaction, write_transaction
+from app.db import Database, Transaction, write_transaction
 from app.errors import FieldError, Invalid
 from app.mail import rules, smtp, store
 from app.mail.rules import Mail, Result
@@ -15,7 +15,7 @@ from app.secrets import KeyRing
 from app.settings import Settings
 from app.text import N_
 
-__all__ = ["CHANNEL", "Mail", "can_reach", "deliver_due", "forget_old", "is_set_up", "queue", "trouble"]
+__all__ = ["CHANNEL", "Mail", "can_reach", "cancel", "deliver_due", "forget_old", "is_set_up", "queue", "state_of", "trouble"]
 
 log = logging.getLogger("tessera.mail")
 CHANNEL = "mails"
@@ -107,6 +107,16 @@ async def _note(here: Context, waiting: Waiting, result: Result) -> None:
         log.error("a mail could not be delivered and is given up: %s", result.why)
     elif not result.is_sent:
         log.warning("a mail waits for its next try: %s", result.why)
+
+
+async def state_of(reader: Database | Transaction, mail_id: int) -> str:
+    """queued, sent or failed; one that was forgotten long ago was sent."""
+    return await store.state_of(reader, mail_id) or "sent"
+
+
+async def cancel(tx: Transaction, ring: KeyRing, mail_id: int, now: datetime) -> None:
+    """A mail that nobody carries yet is not sent any more, and its text is forgotten."""
+    await store.cancel(tx, mail_id, _sealed(ring, mail_id, "{}"), to_ms(now))
 
 
 async def trouble(here: Context, now: datetime) -> str | None:

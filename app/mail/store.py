@@ -50,6 +50,19 @@ async def claim(tx: Transaction, now_ms: int, until_ms: int) -> Waiting | None:
     return row and Waiting(row["id"], bytes(row["text_sealed"]), row["tries"], from_ms(row["created_at"]))
 
 
+async def state_of(reader: Database | Transaction, mail_id: int) -> str | None:
+    """queued, sent or failed; None for one that was forgotten."""
+    return await reader.fetch_val("SELECT CASE WHEN sent_at IS NOT NULL THEN 'sent' WHEN failed_at IS NOT NULL THEN 'failed' "
+                                  "ELSE 'queued' END FROM mails WHERE id = :id", {"id": mail_id})
+
+
+async def cancel(tx: Transaction, mail_id: int, sealed: bytes, now_ms: int) -> None:
+    """What nobody carries yet is not sent any more."""
+    await tx.execute("UPDATE mails SET failed_at = :now, text_sealed = :sealed, last_error = NULL WHERE id = :id AND sent_at IS NULL "
+                     "AND failed_at IS NULL AND (claimed_until IS NULL OR claimed_until < :now)",
+                     {"id": mail_id, "sealed": sealed, "now": now_ms})
+
+
 async def note(tx: Transaction, mail_id: int, values: Mapping[str, Any]) -> None:
     """What became of a claimed mail: sent_at, failed_at, due_at (ms), last_error."""
     await tx.execute(_NOTE, {"id": mail_id, **values})
