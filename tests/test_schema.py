@@ -21,7 +21,7 @@ APPEND_ONLY = ("audit_entries", "chain", "day_seals", "entries", "level_changes"
 MAY_LACK_A_BUSINESS = {"mails", "pass_types", "sms_alerts", "suppressions"}
 # A row of these belongs to the server, or to a row (an account, a push token, a message) that names its business.
 WITHOUT_A_BUSINESS = {"alembic_version", "meta", "businesses", "limit_hits", "balances", "latest_updates", "cursors", "push_targets",
-                      "device_logs", "sms_spend", "demo_messages", "google_nonces", "image_files"}
+                      "device_logs", "sms_spend", "sms_gateways", "sms_balances", "demo_messages", "google_nonces", "image_files"}
 KEPT = {
     "0001": ["INSERT INTO businesses(slug, name, country, currency, time_zone, language, created_at) "
              "VALUES ('coffee', 'Кофе', 'RU', 'RUB', 'Europe/Moscow', 'ru', 1)",

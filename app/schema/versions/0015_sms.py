@@ -62,6 +62,51 @@ ALTER TABLE messages ADD COLUMN now_asked BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE suppressions ADD COLUMN phone_hint TEXT NOT NULL DEFAULT '';
 ALTER TABLE suppressions ADD COLUMN lifted_why TEXT;
 """)
+    # Gateways, and what becomes of a message after one took it.
+    run("""
+CREATE TABLE sms_gateways(                -- of the server; a row for each that TESSERA_SMS names
+  name TEXT PRIMARY KEY,                  -- twilio, or twilio-2 for a second one
+  resting_until BIGINT,                   -- asked again after; NULL: at work
+  why TEXT,                               -- its own word for the last failure
+  failed_at BIGINT,
+  failures BIGINT NOT NULL DEFAULT 0,     -- tries since one was taken
+  balance_minor BIGINT,                   -- NULL: never told
+  currency TEXT NOT NULL DEFAULT '',      -- of the balance, which is the gateway's and no business's
+  asked_at BIGINT,                        -- for the balance; NULL: to be asked now
+  low_since BIGINT                        -- when the balance went under three days of use
+);
+CREATE TABLE sms_balances(                -- what was told: how fast the money goes
+  gateway TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  balance_minor BIGINT NOT NULL,
+  PRIMARY KEY(gateway, at)
+);
+CREATE TABLE sms_callbacks(
+  business_id BIGINT PRIMARY KEY REFERENCES businesses(id),
+  secret_sealed $BLOB NOT NULL,           -- stands in the address that gateways report to
+  secret_hash $BLOB NOT NULL UNIQUE,
+  created_at BIGINT NOT NULL
+);
+CREATE TABLE sms_early_reports(           -- came before the gateway's answer to the send did
+  id $ID,
+  business_id BIGINT NOT NULL REFERENCES businesses(id),
+  gateway TEXT NOT NULL,
+  provider_id TEXT NOT NULL,
+  message_id BIGINT,                      -- where a signed report names it
+  state TEXT NOT NULL,
+  code TEXT NOT NULL,
+  cost_minor BIGINT,
+  currency TEXT NOT NULL,
+  at BIGINT NOT NULL
+);
+CREATE INDEX sms_early_reports_business ON sms_early_reports(business_id, at);
+-- when the gateway is asked what became of it; NULL: not at all
+ALTER TABLE messages ADD COLUMN poll_at BIGINT;
+ALTER TABLE messages ADD COLUMN polls BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN polled_at BIGINT;
+CREATE INDEX messages_polled ON messages(poll_at) WHERE poll_at IS NOT NULL;
+CREATE INDEX messages_made ON messages(created_at);
+""")
 
 
 def downgrade() -> None:
