@@ -16,7 +16,7 @@ from app.web import routing
 from app.web.requests import context, language, principal
 
 OPERATIONS = "/console/operations"
-KINDS = ("sale", "undo", "refund", "visit", "purchase", "claim", "event", "referral", "adjustment", "welcome", "expiry", "freeze",
+KINDS = ("sale", "undo", "refund", "visit", "purchase", "claim", "event", "referral", "answer", "adjustment", "welcome", "expiry", "freeze",
          "merge_in", "merge_out", "closing")
 SHOWN = 50
 

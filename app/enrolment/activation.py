@@ -1,5 +1,6 @@
 """What happens behind an activation link: looking changes nothing, a POST finishes the card once, or ends it."""
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app import secrets
@@ -16,6 +17,8 @@ from app.errors import Expired, FieldError, Invalid
 from app.ledger import service as ledger
 from app.programs import service as programs
 from app.programs.store import Program
+from app.questions import service as questions
+from app.questions.rules import NAME, OPTIONAL, REQUIRED, Question
 from app.referrals import service as referrals
 from app.secrets import KeyRing
 from app.sms import service as sms
@@ -31,16 +34,24 @@ class Invitation:
     enrolment: Enrolment
     link: Link
     is_counted: bool
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the shopper sent: name may be empty; language: the one whose consent texts they read."""
+    """What the shopper sent: name may be empty; language: the one whose consent texts they read; fields: what they typed besides, by
+    `Question.field`."""
 
     name: str
     terms: bool
     marketing: bool
     language: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """As `questions.parse` takes it."""
+        return {**self.fields, NAME: self.name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +72,19 @@ async def find(db: Database, ring: KeyRing, token: str, now: datetime) -> Invita
         return None
     enrolment, link = found
     program = await programs.get_program(db, enrolment.business_id, enrolment.program_id)
-    is_counted = False
+    is_counted, asked = False, await questions.questions_of(db, program.id, {REQUIRED, OPTIONAL})
     if enrolment.card_id is not None:
         card = await cards.get_card(db, enrolment.business_id, enrolment.card_id)
         is_counted = (await ledger.balances(db, card.account_id)).get("points", 0) != 0
-    return Invitation(program, enrolment, link, is_counted)
+        asked = await _unknown(db, ring, card, asked)
+    return Invitation(program, enrolment, link, is_counted, tuple(asked))
+
+
+async def _unknown(db: Database, ring: KeyRing, card: Card, asked: list[Question]) -> list[Question]:
+    """What is left to ask: a cashier may have asked the rest. The name that they typed may be put right, and need not be typed again."""
+    assert card.customer_id is not None
+    known = await questions.known_of(db, ring, card.business_id, card.customer_id, asked)
+    return [replace(each, need=OPTIONAL) if each.id in known else each for each in asked if each.key == NAME or each.id not in known]
 
 
 async def find_used(db: Database, ring: KeyRing, token: str) -> Enrolment | None:
@@ -79,28 +98,21 @@ async def find_used(db: Database, ring: KeyRing, token: str) -> Enrolment | None
 async def activate(db: Database, ring: KeyRing, token: str, form: Form, now: datetime) -> Activated:
     """Finishes the card, once: of twenty POSTs together one gets it.
 
-    Raises Expired for a link that is used, expired or unknown (asked first), Invalid (fields `terms`, `name`) and ClubClosed (the
-    invitation's last place was taken) having used nothing up.
+    Raises Expired for a link that is used, expired or unknown (asked first), Invalid (`terms` and each question's field) and ClubClosed
+    (the invitation's last place was taken) having used nothing up.
     """
     invitation = await find(db, ring, token, now)
     if invitation is None:
         raise Expired()
-    if not form.terms:
-        raise Invalid(fields=[FieldError("terms", "required", N_("The card needs this. Tick the box to get it."))])
-    name = customers.clean_name(form.name)
+    answers = _answers(invitation, form, now)
     numbers = IssuedNumbers.draw(invitation.program.number_prefix)
     session = secrets.new_secret()
 
     async def act(tx: Transaction) -> Activated:
         enrolment, link = invitation.enrolment, invitation.link
-        if not await store.consume(tx, link.id, to_ms(now)) or not await store.end(tx, enrolment.id, "activated", to_ms(now)):
+        if not await store.consume(tx, link.id, to_ms(now)):
             raise Expired()
-        await sending.stop(tx, ring, enrolment, now)
-        await referrals.use_club(tx, invitation.program, enrolment.invitation_id, now)
-        card = await _finish(tx, ring, invitation, name, numbers, now)
-        await referrals.accept(tx, invitation.program, enrolment.invitation_id, card, now)
-        assert card.customer_id is not None
-        await _agree(tx, invitation.program, card.customer_id, form, now)
+        card = await complete(tx, ring, invitation.program, enrolment, answers, form, numbers, now)
         if (e164 := contacts.phone_of(ring, enrolment)) is not None:
             poster = rules.poster_subject(enrolment.program_id, enrolment.poster or "") if enrolment.source == "poster" else None
             await sms.note_used(tx, ring, e164, enrolment.location_id, poster, from_ms(link.created_at))
@@ -111,22 +123,51 @@ async def activate(db: Database, ring: KeyRing, token: str, form: Form, now: dat
     return await write_transaction(db, act)
 
 
-async def _finish(tx: Transaction, ring: KeyRing, invitation: Invitation, name: str | None, numbers: IssuedNumbers,
-                  now: datetime) -> Card:
+async def complete(tx: Transaction, ring: KeyRing, program: Program, enrolment: Enrolment, answers: Mapping[int, str], form: Form,
+                   numbers: IssuedNumbers, now: datetime, channel: str = "activation") -> Card:
+    """Ends the enrolment with its card active, and keeps what its person said. channel: where they said it, activation or till.
+
+    Raises Expired where somebody was faster, ClubClosed, CardBlocked.
+    """
+    if not await store.end(tx, enrolment.id, "activated", to_ms(now)):
+        raise Expired()
+    await sending.stop(tx, ring, enrolment, now)
+    await referrals.use_club(tx, program, enrolment.invitation_id, now)
+    card = await _finish(tx, ring, program, enrolment, numbers, now)
+    await referrals.accept(tx, program, enrolment.invitation_id, card, now)
+    assert card.customer_id is not None
+    await questions.answer(tx, ring, shopper(enrolment.business_id, card.customer_id), program, card.customer_id, answers, now)
+    await _agree(tx, program, card.customer_id, form, channel, now)
+    return card
+
+
+def _answers(invitation: Invitation, form: Form, now: datetime) -> dict[int, str]:
+    """What was answered, by question; an empty field leaves what a cashier typed. Raises Invalid with all that is wrong at once."""
+    wrong: list[FieldError] = []
+    answers: dict[int, str] = {}
+    try:
+        answers = questions.parse(invitation.questions, form.typed, form.language, today=questions.today_of(invitation.program, now))
+    except Invalid as mistakes:
+        wrong += mistakes.fields
+    if not form.terms:
+        wrong.append(FieldError("terms", "required", N_("The card needs this. Tick the box to get it.")))
+    if wrong:
+        raise Invalid(fields=wrong)
+    return answers
+
+
+async def _finish(tx: Transaction, ring: KeyRing, program: Program, enrolment: Enrolment, numbers: IssuedNumbers, now: datetime) -> Card:
     """Makes the provisional card active, or issues the poster's. Welcome points come once a card."""
-    enrolment, program = invitation.enrolment, invitation.program
     if enrolment.card_id is not None:
         card = await cards.get_card(tx, enrolment.business_id, enrolment.card_id)
         assert card.customer_id is not None
-        if name:
-            await cards.rename_customer(tx, ring, shopper(enrolment.business_id, card.customer_id), card.customer_id, name, now)
         if not await cards.activate(tx, shopper(enrolment.business_id, card.customer_id), card, now):
             raise CardBlocked()
     else:
         e164, email = contacts.phone_of(ring, enrolment), contacts.email_of(ring, enrolment)
         customer = await contacts.customer_of(tx, ring, enrolment.business_id, e164, email)
         customer_id = customer.id if customer else await customers.create(
-            tx, ring, enrolment.business_id, e164=e164, email=email, name=name, language=enrolment.language, now=now)
+            tx, ring, enrolment.business_id, e164=e164, email=email, language=enrolment.language, now=now)
         # A web shop may have issued one meanwhile.
         if member := await service.member_card(tx, program, customer_id):
             await store.set_card(tx, enrolment.id, member.id)
@@ -141,12 +182,12 @@ async def _finish(tx: Transaction, ring: KeyRing, invitation: Invitation, name: 
     return card
 
 
-async def _agree(tx: Transaction, program: Program, customer_id: int, form: Form, now: datetime) -> None:
+async def _agree(tx: Transaction, program: Program, customer_id: int, form: Form, channel: str, now: datetime) -> None:
     """Remembers both answers with the very texts that were read, also the "no"."""
     texts = await customers.current_texts(tx, program.business_id, form.language)
     who = shopper(program.business_id, customer_id)
     for purpose, granted in (("terms", form.terms), ("marketing", form.marketing)):
-        await customers.record_consent(tx, who, customer_id, purpose, granted, texts[purpose].id, "activation", now)
+        await customers.record_consent(tx, who, customer_id, purpose, granted, texts[purpose].id, channel, now)
 
 
 async def not_me(db: Database, ring: KeyRing, token: str, now: datetime) -> None:

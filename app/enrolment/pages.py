@@ -24,7 +24,7 @@ from app.sms import allowances
 from app.text import N_
 from app.web import i18n, templating
 from app.web.cookies import cookie, set_cookie
-from app.web.forms import bound_token, check_site, read_form, text_field
+from app.web.forms import FORM_CAP, bound_token, check_site, read_form, text_field
 from app.web.requests import client_address, context
 from app.web.routing import link, public, route
 
@@ -182,7 +182,8 @@ async def _activation_page(request: Request, invitation: Invitation, form: Form,
     return templating.render(request, "enrolment/activate.html", {
         "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo,
         "last_two": enrolment.phone_hint, "way": enrolment.way, "waiting": invitation.is_counted, "action": request.url.path,
-        "not_me_action": f"{request.url.path}/not-me", "name": form.name, "terms": form.terms, "marketing": form.marketing,
+        "not_me_action": f"{request.url.path}/not-me", "questions": invitation.questions, "typed": form.typed, "terms": form.terms,
+        "marketing": form.marketing,
         "errors": wrong, "terms_text": texts["terms"].text, "marketing_text": texts["marketing"].text,
         "terms_more": [i18n.translate(language, sentence) for sentence in MORE],
         "csrf_token": bound_token(request, request.path_params["link"]),
@@ -199,8 +200,9 @@ async def finish(request: Request) -> Response:
     invitation = await _invitation(request)
     if invitation is None:
         return await _no_more(request)
-    form = Form(text_field(fields, "name", 10_000), bool(fields.get("terms")), bool(fields.get("marketing")),
-                i18n.language_of(request, invitation.enrolment.language))
+    typed = {each.field: text_field(fields, each.field, FORM_CAP) for each in invitation.questions}
+    form = Form(typed.get("name", ""), bool(fields.get("terms")), bool(fields.get("marketing")),
+                i18n.language_of(request, invitation.enrolment.language), typed)
     try:
         done = await activation.activate(here.db, here.ring, token, form, here.clock.now())
     except errors.Invalid as wrong:

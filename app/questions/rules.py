@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from app.customers.rules import clean_name
 from app.errors import FieldError, Invalid
 from app.mail.rules import is_address
 from app.programs.rules import ProgramRules
@@ -221,11 +222,11 @@ Mistake = tuple[str, str]       # a stable code, a sentence
 
 def _parsed(question: Question, text: str, language: str, today: date | None) -> tuple[str, Mistake | None]:
     """(the answer as it is kept, None), or ("", what is wrong with it)."""
+    if question.key == NAME:
+        return _name(text)
     text, mistake = clean_text(text, TEXT_MOST)
     if mistake or not text:
         return "", mistake
-    if question.key == NAME:
-        return text, None if len(text) <= LABEL_MOST else ("too_long", TOO_LONG)
     if question.key == EMAIL:
         return text, None if is_address(text) else ("email", NO_ADDRESS)
     if question.key == BIRTHDAY:
@@ -236,6 +237,14 @@ def _parsed(question: Question, text: str, language: str, today: date | None) ->
     if question.kind == NUMBER:
         return _number(text)
     return _date(text) if question.kind == DATE else (text, None)
+
+
+def _name(text: str) -> tuple[str, Mistake | None]:
+    try:
+        return clean_name(text) or "", None
+    except Invalid as wrong:
+        _, code, sentence = wrong.fields[0]
+        return "", (code, sentence)
 
 
 def clean_text(text: str, most: int) -> tuple[str, Mistake | None]:

@@ -20,8 +20,8 @@ from app.questions.store import Reader
 from app.secrets import KeyRing
 from app.web.principal import Principal
 
-__all__ = ["Answer", "Choice", "Question", "answer", "answers_of", "bonus_of", "erase", "hand_on", "later_of", "parse", "questions_of",
-           "unit_of"]
+__all__ = ["Answer", "Choice", "Question", "answer", "answers_of", "bonus_of", "erase", "hand_on", "known_of", "later_of", "parse",
+           "questions_of", "today_of", "unit_of"]
 
 ANSWER = "question.answer"
 
@@ -124,12 +124,18 @@ async def answers_of(reader: Reader, ring: KeyRing, business_id: int, customer_i
 async def later_of(reader: Reader, ring: KeyRing, program: Program, customer_id: int) -> list[Question]:
     """The `later` questions that a person did not answer yet, for a card's page. `bonus_of` tells what each brings."""
     asked = await questions_of(reader, program.id, {LATER})
+    known = await known_of(reader, ring, program.business_id, customer_id, asked)
+    return [each for each in asked if each.id not in known]
+
+
+async def known_of(reader: Reader, ring: KeyRing, business_id: int, customer_id: int, asked: Collection[Question]) -> set[int]:
+    """The ids of those questions that the person answered already, or a cashier for them."""
     if not asked:
-        return []
-    person = await customers.get(reader, ring, program.business_id, customer_id)
+        return set()
+    person = await customers.get(reader, ring, business_id, customer_id)
     known = {NAME: person.name is not None, BIRTHDAY: person.birthday_on is not None, EMAIL: person.has_email}
-    done = await store.answered(reader, program.business_id, customer_id)
-    return [each for each in asked if not (known[each.key] if each.is_standard else each.id in done)]
+    done = await store.answered(reader, business_id, customer_id)
+    return {each.id for each in asked if (known[each.key] if each.is_standard else each.id in done)}
 
 
 async def erase(tx: Transaction, business_id: int, customer_id: int) -> None:
@@ -142,11 +148,11 @@ async def hand_on(tx: Transaction, business_id: int, keep_id: int, lose_id: int)
     await store.hand_on(tx, business_id, keep_id, lose_id)
 
 
-def _context(business_id: int) -> bytes:
-    """Binds a sealed answer to its business: a row copied to another one does not open."""
-    return str(business_id).encode()
-
-
 def today_of(program: Program, now: datetime) -> date:
     """The business's day, for `parse`."""
     return local_day(now, program.time_zone)
+
+
+def _context(business_id: int) -> bytes:
+    """Binds a sealed answer to its business: a row copied to another one does not open."""
+    return str(business_id).encode()

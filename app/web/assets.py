@@ -26,7 +26,7 @@ _CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs"
 BUNDLES: dict[str, tuple[str, ...]] = {
     "plain": (*_FRAME, "plain"),
     "enrol": (*_SHOPPER, "field", "banner", "pass", "enrol"),
-    "activate": (*_SHOPPER, "field", "choice", "banner", "tesserae", "details", "activate"),
+    "activate": (*_SHOPPER, "field", "choice", "questions", "banner", "tesserae", "details", "activate"),
     "card": (*_SHOPPER, "field", "choice", "banner", "figure", "list", "state", "details", "pass", "card"),
     "receipt": (*_SHOPPER, "list", "activate"),
     "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),
