@@ -1,7 +1,7 @@
 """What leads to a person: a number belongs to one customer, and the language they chose stands."""
 import pytest
 
-from app.customers import numbers
+from app.customers import contacts, numbers
 from app.customers import service as customers
 from app.db import write_transaction
 from tests.money import make_bed
@@ -30,7 +30,7 @@ async def test_a_new_number_finds_the_person_and_the_old_one_finds_nobody(db, ri
     assert (await customers.find_by_phone(db, ring, business_id, NEW)).id == anna
     assert await customers.find_by_phone(db, ring, business_id, ANNA) is None
     assert [one.id for one in await customers.search(db, ring, business_id, "8899", "RU")] == [anna]
-    assert (await numbers.contact_of(db, ring, business_id, anna)).e164 == NEW
+    assert (await contacts.contact_of(db, ring, business_id, anna)).e164 == NEW
 
 
 async def test_a_number_of_somebody_else_is_refused_and_nothing_changes(db, ring, people):
@@ -43,16 +43,16 @@ async def test_a_number_of_somebody_else_is_refused_and_nothing_changes(db, ring
 
 async def test_a_contact_is_hinted_at_and_nobody_has_none(db, ring, people):
     business_id, anna, _, eva = people
-    assert (await numbers.contact_of(db, ring, business_id, anna)).hint == "34"
-    mail = await numbers.contact_of(db, ring, business_id, eva)
+    assert (await contacts.contact_of(db, ring, business_id, anna)).hint == "34"
+    mail = await contacts.contact_of(db, ring, business_id, eva)
     assert (mail.e164, mail.email, mail.hint) == (None, "eva@example.com", "e•••@example.com")
-    assert (await numbers.contact_of(db, ring, business_id, None)).is_none
-    assert (await numbers.contact_of(db, ring, business_id + 1, anna)).is_none
+    assert (await contacts.contact_of(db, ring, business_id, None)).is_none
+    assert (await contacts.contact_of(db, ring, business_id + 1, anna)).is_none
 
 
 async def test_a_language_counts_once_it_was_chosen(db, ring, people, clock):
     business_id, anna, boris, _ = people
-    assert await numbers.chosen_language(db, business_id, anna) is None
-    await write_transaction(db, lambda tx: numbers.set_language(tx, business_id, anna, "en", clock.now()))
-    assert await numbers.chosen_language(db, business_id, anna) == "en"
-    assert await numbers.chosen_language(db, business_id, boris) is None
+    assert await contacts.chosen_language(db, business_id, anna) is None
+    await write_transaction(db, lambda tx: contacts.set_language(tx, business_id, anna, "en", clock.now()))
+    assert await contacts.chosen_language(db, business_id, anna) == "en"
+    assert await contacts.chosen_language(db, business_id, boris) is None
