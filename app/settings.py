@@ -48,6 +48,7 @@ TABLE = (
     ("TESSERA_SMS", "console:", "SMS gateways as URLs, tried in order, separated by commas"),
     ("TESSERA_SMS_COUNTRIES", "", "further countries that may be texted, ISO codes separated by commas"),
     ("TESSERA_SMS_PRICE", "0", "what one SMS part costs, in minor units of the business's currency"),
+    ("TESSERA_SMS_MESSAGE_CAP", "5000", "most that one message may cost, minor units; a business may set less, of this and the next two"),
     ("TESSERA_SMS_DAY_CAP", "100000", "most that SMS may cost a business in a day, minor units"),
     ("TESSERA_SMS_MONTH_CAP", "1000000", "most that SMS may cost a business in a month, minor units"),
     ("TESSERA_SMS_SERVER_DAY_CAP", "1000000", "most that SMS of all businesses together may cost in a day (UTC), minor units"),
@@ -96,6 +97,7 @@ class Settings:
     sms: tuple[str, ...]
     sms_countries: tuple[str, ...]
     sms_price_minor: int
+    sms_message_cap_minor: int
     sms_day_cap_minor: int
     sms_month_cap_minor: int
     sms_server_day_cap_minor: int
@@ -147,6 +149,7 @@ def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Set
         **reader.google(demo), **reader.mail(),
         sms=reader.gateways(), sms_countries=tuple(code.upper() for code in reader.listed("TESSERA_SMS_COUNTRIES")),
         sms_price_minor=reader.number("TESSERA_SMS_PRICE", 0, 10**6),
+        sms_message_cap_minor=reader.number("TESSERA_SMS_MESSAGE_CAP", 0, 10**9),
         sms_day_cap_minor=reader.number("TESSERA_SMS_DAY_CAP", 0, 10**12),
         sms_month_cap_minor=reader.number("TESSERA_SMS_MONTH_CAP", 0, 10**12),
         sms_server_day_cap_minor=reader.number("TESSERA_SMS_SERVER_DAY_CAP", 0, 10**12),

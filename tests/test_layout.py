@@ -18,7 +18,7 @@ FORBIDDEN_IN_RULES = {"asyncio", "socket", "os", "pathlib", "time", "random", "h
 PURE = {f"{name}.py" for name in (
     "sales/judging sales/judgement sales/basket sales/conditions sales/rulebook sales/discounts sales/earning sales/gifts "
     "cards/rotation_rules registrations/complaints programs/terms programs/checks programs/checks_parts programs/checks_rules "
-    "programs/findings").split()}
+    "programs/findings sms/wording").split()}
 SQL = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH)\s", re.MULTILINE)
 
 

@@ -23,6 +23,7 @@ class Allowance:
     network_hour: int = 50
     poster_hour: int = 60
     block_day: int = 20
+    abroad_day: int = 50
 
 
 # A phone and a block belong to everybody: no business may loosen what protects them for the others.
@@ -49,7 +50,8 @@ def _is_stricter(name: str, wish: int, default: Allowance) -> bool:
 class Asker:
     """On whose request a message goes, as subjects of limits: ids or keyed hashes, None where it does not apply.
 
-    staff: a member of staff; location, poster: where it was asked; address and network: the public form's caller.
+    staff: a member of staff; location, poster: where it was asked; address and network: the public form's caller; abroad: the
+    business and the country of a number from elsewhere.
     """
 
     business: str
@@ -60,6 +62,7 @@ class Asker:
     poster: str | None = None
     address: str | None = None
     network: str | None = None
+    abroad: str | None = None
 
 
 def limits_for(asker: Asker, allowance: Allowance) -> list[Limit]:
@@ -67,7 +70,7 @@ def limits_for(asker: Asker, allowance: Allowance) -> list[Limit]:
     optional = [
         ("sms.staff", asker.staff, HOUR, allowance.cashier_hour), ("sms.location", asker.location, HOUR, allowance.location_hour),
         ("sms.poster", asker.poster, HOUR, allowance.poster_hour), ("sms.address", asker.address, HOUR, allowance.address_hour),
-        ("sms.network", asker.network, HOUR, allowance.network_hour)]
+        ("sms.network", asker.network, HOUR, allowance.network_hour), ("sms.country", asker.abroad, DAY, allowance.abroad_day)]
     return [
         Limit("sms.phone", asker.phone, DAY, allowance.phone_day, allowance.phone_gap_seconds),
         Limit("sms.phone", asker.phone, MONTH, allowance.phone_month),

@@ -11,7 +11,7 @@ from app.db import Database, Transaction, write_transaction
 from app.programs import service as programs
 from app.programs.store import Business
 from app.secrets import KeyRing
-from app.sms import rules, store
+from app.sms import rules, store, texts
 from app.sms.gateways import Gateways, Result
 from app.sms.purses import purses_of
 from app.sms.store import Message
@@ -48,15 +48,16 @@ async def _claim(db: Database, now: datetime) -> list[Message]:
 async def _carry(db: Database, ring: KeyRing, gateways: Gateways, clock: Clock, message: Message, chance: float) -> None:
     business = await programs.get_business(db, message.business_id)
     now, asked_at = clock.now(), from_ms(message.created_at)
-    if (goes_at := rules.may_go_at(now, asked_at, business.time_zone)) > now:
+    if (goes_at := rules.may_go_at(now, asked_at if message.now_asked else None, business.time_zone)) > now:
         await write_transaction(db, lambda tx: store.put_off(tx, message.id, to_ms(goes_at)))
         return
     if now - asked_at > rules.USELESS_AFTER:
         await _settle(db, business, message, rules.Step("expired", None, "too_late"), None, Result(rules.PERMANENT), now)
         return
+    sender = (await texts.choices_of(db, business.id)).sender or ""
     phone = ring.open_text("sms.phone", message.phone_sealed, str(business.id).encode())
     text = ring.open_text("sms.text", message.text_sealed, str(business.id).encode())
-    gateway, result, stopped = await gateways.send(phone, text, business.name, f"tessera-{message.id}")
+    gateway, result, stopped = await gateways.send(phone, text, sender, f"tessera-{message.id}")
     now = clock.now()
     step = rules.after_try(result.kind, result.raw_code, message.tries, message.reason == rules.UNKNOWN, now, chance)
     log.info("message %s to %s: %s %s", message.id, rules.for_log(phone), result.kind, step.state)

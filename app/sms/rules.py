@@ -24,11 +24,15 @@ _PLAIN = str.maketrans({
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How a text travels: its encoding (`GSM-7` or `UCS-2`), units (septets or UTF-16 units), and parts, which are what is paid for."""
+    """How a text travels: its encoding (`GSM-7` or `UCS-2`), units (septets or UTF-16 units), and parts, which are what is paid for.
+
+    left: units that still fit into the last part.
+    """
 
     encoding: str
     units: int
     parts: int
+    left: int
 
 
 def size_of(text: str) -> Size:
@@ -38,48 +42,23 @@ def size_of(text: str) -> Size:
     one, part = (GSM_ONE, GSM_PART) if is_gsm else (UCS_ONE, UCS_PART)
     widths = [1 + (letter in GSM_EXTENSION) for letter in text] if is_gsm else [1 + (ord(letter) > 0xFFFF) for letter in text]
     units = sum(widths)
-    return Size("GSM-7" if is_gsm else "UCS-2", units, 1 if units <= one else _parts(widths, part))
+    parts, left = (1, one - units) if units <= one else _split(widths, part)
+    return Size("GSM-7" if is_gsm else "UCS-2", units, parts, left)
 
 
-def _parts(widths: Sequence[int], room: int) -> int:
+def _split(widths: Sequence[int], room: int) -> tuple[int, int]:
+    """(parts of `room` units, units left in the last)"""
     parts, used = 1, 0
     for width in widths:
         if used + width > room:
             parts, used = parts + 1, 0
         used += width
-    return parts
+    return parts, room - used
 
 
 def plain(text: str) -> str:
     """The text with typographic spaces, dashes and quotes made ASCII, composed, on one line."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text.translate(_PLAIN))).strip()
-
-
-# Nothing stands after the link: a full stop there would become part of it on some phones.
-_SENTENCES = {
-    "activation": {"ru": "{brand}: ваша карта {link}", "en": "{brand}: your card {link}"},
-    "card_link": {"ru": "{brand}: ваша карта {link}", "en": "{brand}: your card {link}"},
-    "code": {"ru": "{brand}: код {link}", "en": "{brand}: code {link}"},
-    "till_code": {"ru": "{brand}: код для кассира {link}", "en": "{brand}: code for the cashier {link}"},
-}
-_SHORT = "{brand}: {link}"
-LEAST_BRAND = 4
-
-
-def compose(purpose: str, language: str, brand: str, link: str) -> str:
-    """What the message says: the brand, a word or two, then the link (or the code), last.
-
-    Kept to one part where the link leaves room: the words go first, then the end of the brand (a longer host costs a second part).
-    """
-    sentences = _SENTENCES[purpose]
-    full = sentences.get(language, sentences["en"]).format(brand=plain(brand), link=link)
-    if size_of(full).parts == 1:
-        return full
-    name = plain(brand)
-    # A stump of a name tells nobody who is writing: then two parts are the lesser evil.
-    while len(name) >= LEAST_BRAND and size_of(_SHORT.format(brand=name, link=link)).parts > 1:
-        name = name[:-1].rstrip()
-    return _SHORT.format(brand=name, link=link) if len(name) >= LEAST_BRAND else full
 
 
 # A report moves a message only forward; late, doubled and swapped reports change nothing.
@@ -93,6 +72,21 @@ SENT_OR_OVER = frozenset(state for state, rank in _RANKS.items() if rank >= 2)
 def moves(state: str, to: str) -> bool:
     """Whether a message in `state` may become `to`."""
     return _RANKS[to] > _RANKS[state]
+
+
+_TOLD = {"queued": "queued", "submitting": "queued", "accepted": "sent", "unknown": "sent", "delivered": "delivered"}
+# Reasons that say something about us and not about the number; anything else in `reason` is a carrier's own word.
+_OURS = ("config", "no_funds", "temporary", "throttled", "unknown", "permanent", "too_late")
+
+
+def told(state: str, reason: str | None) -> tuple[str, str, str]:
+    """(what people are told: queued, sent, delivered or failed; why, as a class; the carrier's own word) of a message."""
+    code = reason if reason and reason not in _OURS else ""
+    says = _TOLD.get(state, "failed")
+    if says == "failed":
+        return says, state, code
+    waits = says == "queued" and reason in ("config", "no_funds", "temporary", "throttled")
+    return says, "waiting" if waits else "unknown" if state == "unknown" else "", code
 
 
 # A gateway's answer (reference of every carrier: "what the queue does").
@@ -139,10 +133,13 @@ QUIET_FROM, QUIET_UNTIL = time(21), time(9)
 ASKED_JUST_NOW = timedelta(minutes=10)
 
 
-def may_go_at(now: datetime, asked_at: datetime, zone: str) -> datetime:
-    """When a message that somebody asked for at `asked_at` may go: at once, but a late retry waits for the morning in `zone`."""
+def may_go_at(now: datetime, asked_at: datetime | None, zone: str) -> datetime:
+    """When a message that somebody asked for at `asked_at` may go: at once, but a late retry waits for the morning in `zone`.
+
+    asked_at: None where nobody waits for it; then quiet hours hold from the first try.
+    """
     here = now.astimezone(ZoneInfo(zone))
-    if now - asked_at <= ASKED_JUST_NOW or QUIET_UNTIL <= here.time() < QUIET_FROM:
+    if (asked_at is not None and now - asked_at <= ASKED_JUST_NOW) or QUIET_UNTIL <= here.time() < QUIET_FROM:
         return now
     day = here.date() if here.time() < QUIET_UNTIL else here.date() + timedelta(days=1)
     return datetime.combine(day, QUIET_UNTIL, ZoneInfo(zone)).astimezone(now.tzinfo)

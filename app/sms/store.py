@@ -19,6 +19,7 @@ class Message:
     reason: str | None
     tries: int
     created_at: int
+    now_asked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,9 @@ class DemoMessage:
 async def append(tx: Transaction, values: Mapping[str, Any]) -> int:
     row = await tx.fetch_one(
         "INSERT INTO messages(business_id, enrolment_id, card_id, purpose, phone_sealed, phone_server_hash, phone_hint, text_sealed, "
-        "language, segments, reserved_minor, state, due_at, created_at) VALUES (:business_id, CAST(:enrolment_id AS BIGINT), "
+        "language, segments, reserved_minor, now_asked, state, due_at, created_at) VALUES (:business_id, CAST(:enrolment_id AS BIGINT), "
         "CAST(:card_id AS BIGINT), :purpose, :phone_sealed, :phone_server_hash, :phone_hint, :text_sealed, :language, :segments, "
-        ":reserved_minor, 'queued', :now, :now) RETURNING id", values)
+        ":reserved_minor, :now_asked, 'queued', :now, :now) RETURNING id", values)
     return row["id"]
 
 
@@ -49,10 +50,10 @@ async def claim(tx: Transaction, now: int, until: int) -> Message | None:
     row = await tx.fetch_one(
         "UPDATE messages SET state = 'submitting', claimed_until = :until, tries = tries + 1 WHERE state = 'queued' AND id = "
         f"(SELECT id FROM messages WHERE state = 'queued' AND {_WAITS} AND due_at <= :now ORDER BY due_at, id LIMIT 1) "
-        "RETURNING id, business_id, phone_sealed, text_sealed, segments, reserved_minor, reason, tries, created_at",
+        "RETURNING id, business_id, phone_sealed, text_sealed, segments, reserved_minor, reason, tries, created_at, now_asked",
         {"now": now, "until": until})
     return row and Message(row["id"], row["business_id"], bytes(row["phone_sealed"]), bytes(row["text_sealed"]), row["segments"],
-                           row["reserved_minor"], row["reason"], row["tries"], row["created_at"])
+                           row["reserved_minor"], row["reason"], row["tries"], row["created_at"], bool(row["now_asked"]))
 
 
 async def give_back_lost(tx: Transaction, now: int) -> int:
@@ -89,8 +90,11 @@ async def cancel_of_enrolment(tx: Transaction, enrolment_id: int, now: int) -> N
                      "WHERE enrolment_id = :enrolment_id AND state = 'queued'", {"enrolment_id": enrolment_id, "now": now})
 
 
-async def newest_state(reader: Database | Transaction, enrolment_id: int) -> str | None:
-    return await reader.fetch_val("SELECT state FROM messages WHERE enrolment_id = :id ORDER BY id DESC LIMIT 1", {"id": enrolment_id})
+async def newest(reader: Database | Transaction, enrolment_id: int) -> tuple[str, str | None, int] | None:
+    """(state, reason, when it was last touched in ms) of its newest message."""
+    row = await reader.fetch_one("SELECT state, reason, COALESCE(final_at, sent_at, created_at) AS at FROM messages "
+                                 "WHERE enrolment_id = :id ORDER BY id DESC LIMIT 1", {"id": enrolment_id})
+    return row and (row["state"], row["reason"], row["at"])
 
 
 async def reserve(tx: Transaction, scope: str, period: str, cost_minor: int, cap_minor: int) -> int | None:
@@ -106,17 +110,6 @@ async def reserve(tx: Transaction, scope: str, period: str, cost_minor: int, cap
 async def settle(tx: Transaction, scope: str, period: str, difference_minor: int) -> None:
     await tx.execute("UPDATE sms_spend SET reserved_minor = reserved_minor + :difference WHERE scope = :scope AND period = :period",
                      {"scope": scope, "period": period, "difference": difference_minor})
-
-
-async def suppress(tx: Transaction, business_id: int, phone_hash: bytes, reason: str, now: int) -> None:
-    await tx.execute("INSERT INTO suppressions(business_id, phone_server_hash, reason, created_at) VALUES "
-                     "(:business_id, :hash, :reason, :now)", {"business_id": business_id, "hash": phone_hash, "reason": reason, "now": now})
-
-
-async def is_suppressed(tx: Transaction, business_id: int, phone_hash: bytes) -> bool:
-    return await tx.fetch_one(
-        "SELECT id FROM suppressions WHERE phone_server_hash = :hash AND (business_id IS NULL OR business_id = :business_id) "
-        "AND lifted_at IS NULL LIMIT 1", {"hash": phone_hash, "business_id": business_id}) is not None
 
 
 async def append_demo_message(tx: Transaction, phone: str, text: str, note: str | None, at: int) -> None:

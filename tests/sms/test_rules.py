@@ -3,10 +3,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.sms import rules
-from app.sms.rules import Step, after_try, compose, is_paused, may_go_at, moves, plain, size_of
+from app.sms.rules import Step, after_try, is_paused, may_go_at, moves, plain, size_of, told
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-LINK = "https://crd.example.ru/a/123456789ABC"
 
 
 @pytest.mark.goal("S4")
@@ -16,6 +15,12 @@ LINK = "https://crd.example.ru/a/123456789ABC"
     ("a" * 66 + "😀" + "a" * 66, 3)], ids=lambda value: value if isinstance(value, int) else f"{value[:3]}…{len(value)}")
 def test_a_text_costs_the_parts_that_carriers_count(text, parts):
     assert size_of(text).parts == parts
+
+
+@pytest.mark.parametrize(("text", "left"), [
+    ("a" * 160, 0), ("a" * 161, 145), ("я" * 60, 10), ("я" * 71, 63), ("a" * 152 + "€" + "b" * 153, 151), ("", 160)])
+def test_what_is_left_is_counted_in_the_last_part(text, left):
+    assert size_of(text).left == left
 
 
 def test_one_character_outside_the_table_turns_the_whole_text_into_ucs_2():
@@ -30,22 +35,6 @@ def test_what_word_processors_put_in_is_not_in_the_table(letter):
 
 def test_typographic_characters_become_plain_ones():
     assert plain("«Кофе»\u00a0— это “да”… it’s\u200b ok\n\tnow") == '"Кофе" - это "да"... it\'s ok now'
-
-
-@pytest.mark.parametrize("brand", ["Кофе", "Кофейный угол", "Общество с ограниченной ответственностью «Ромашка»", "Café Ñandú 😀😀😀"])
-@pytest.mark.parametrize("language", ["ru", "en"])
-@pytest.mark.parametrize("purpose", ["activation", "card_link"])
-def test_with_a_short_host_the_text_is_one_part_and_ends_with_the_link(brand, language, purpose):
-    text = compose(purpose, language, brand, LINK)
-    assert size_of(text).parts == 1
-    assert text.endswith(f" {LINK}")
-    assert text.startswith(plain(brand)[:3])
-
-
-def test_a_long_host_costs_a_second_part_and_keeps_the_whole_brand():
-    text = compose("activation", "ru", "Кофе", "https://a-very-long-name-of-a-host.loyalty.example.com/a/123456789ABC")
-    assert size_of(text).parts == 2
-    assert text.startswith("Кофе: ваша карта https://")
 
 
 def test_states_move_only_forward_and_final_ones_never():
@@ -84,6 +73,21 @@ def test_at_night_only_what_was_asked_for_just_now_goes():
     early = datetime(2026, 11, 23, 3, tzinfo=UTC)                                             # 6:00 in Moscow
     assert may_go_at(early, night, "Europe/Moscow") == datetime(2026, 11, 23, 6, tzinfo=UTC)
     assert may_go_at(NOON, NOON - timedelta(hours=3), "Europe/Moscow") == NOON
+
+
+def test_what_nobody_waits_for_never_goes_at_night():
+    night = datetime(2026, 11, 22, 20, 30, tzinfo=UTC)
+    assert may_go_at(night, None, "Europe/Moscow") == datetime(2026, 11, 23, 6, tzinfo=UTC)
+    assert may_go_at(NOON, None, "Europe/Moscow") == NOON
+
+
+@pytest.mark.parametrize(("state", "reason", "expected"), [
+    ("queued", None, ("queued", "", "")), ("queued", "no_funds", ("queued", "waiting", "")), ("accepted", None, ("sent", "", "")),
+    ("unknown", "unknown", ("sent", "unknown", "")), ("delivered", None, ("delivered", "", "")),
+    ("rejected", "21211", ("failed", "rejected", "21211")), ("undelivered", "throttled", ("failed", "undelivered", "")),
+    ("expired", "too_late", ("failed", "expired", "")), ("cancelled", None, ("failed", "cancelled", ""))])
+def test_what_became_of_a_message_is_told_as_a_class_and_the_carriers_word(state, reason, expected):
+    assert told(state, reason) == expected
 
 
 def test_logs_show_the_ends_of_a_number_only():

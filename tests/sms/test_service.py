@@ -219,7 +219,7 @@ async def test_a_fifth_of_the_links_used_is_enough_to_go_on(post):
 
 
 async def test_a_suppressed_number_gets_nothing_from_this_business(post):
-    await write_transaction(post.db, lambda tx: service.suppress(
+    await write_transaction(post.db, lambda tx: service.stop(
         tx, post.ring, post.business_id, "+79161231234", "not_me", post.clock.now()))
     with pytest.raises(service.Suppressed):
         await post.queue()
