@@ -66,7 +66,8 @@ async def erase(tx: Transaction, business_id: int, customer_id: int, now: int) -
     """Everything personal of the row goes, and of those merged into it; the rows stay, because accounts point to them."""
     await tx.execute(
         "UPDATE customers SET phone_sealed = NULL, phone_hash = NULL, phone_server_hash = NULL, phone_last4_hash = NULL, "
-        "email_sealed = NULL, email_hash = NULL, name_sealed = NULL, name_folded = NULL, birthday_on = NULL, erased_at = :now "
+        "email_sealed = NULL, email_hash = NULL, name_sealed = NULL, name_folded = NULL, birthday_on = NULL, tags = '[]', "
+        "erased_at = :now "
         "WHERE (id = :id OR merged_into = :id) AND business_id = :business_id",
         {"id": customer_id, "business_id": business_id, "now": now})
 

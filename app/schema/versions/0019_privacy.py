@@ -74,6 +74,11 @@ CREATE TABLE card_reads(
   card_id BIGINT NOT NULL,
   PRIMARY KEY(business_id, actor_kind, actor_id, hour_at, card_id)
 )$KEYED;
+-- a person's rows are found without a walk through everybody's
+CREATE INDEX customers_merged ON customers(merged_into) WHERE merged_into IS NOT NULL;
+CREATE INDEX enrolments_card ON enrolments(card_id) WHERE card_id IS NOT NULL;
+CREATE INDEX messages_card ON messages(card_id) WHERE card_id IS NOT NULL;
+CREATE INDEX campaign_people_account ON campaign_people(account_id);
 """)
     # What a person agreed to must be what was printed for them years later.
     append_only("consent_texts")
