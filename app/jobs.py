@@ -103,11 +103,14 @@ def timetable() -> Sequence[Job]:
     from app.google import callbacks_service as google_callbacks
     from app.google import service as google
     from app.idempotency import service as idempotency
+    from app.imports import service as imports
+    from app.imports import working as imports_at_work
     from app.ledger import day_seals
     from app.ledger import service as ledger
     from app.limits import service as limits
     from app.mail import service as mail
     from app.passes import keeping
+    from app.privacy import erasing, wiping
     from app.programs import service as programs
     from app.push import service as push
     from app.referrals import service as referrals
@@ -145,6 +148,9 @@ def timetable() -> Sequence[Job]:
         Job("close programmes", 10 * MINUTE, lambda here: closing.close_due(here.db, here.clock.now())),
         Job("expire approvals", HOUR, lambda here: approvals.expire_due(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
+        Job("follow erasures", HOUR, wiping.follow, (erasing.CHANNEL,)),
+        Job("take lists in", 10 * SECOND, imports_at_work.go_on, (imports.CHANNEL,)),
+        Job("forget lists", HOUR, lambda here: imports.forget_old(here.db, here.clock.now())),
         Job("reward friends", 10 * MINUTE, lambda here: referrals.settle_due(here.db, here.clock.now())),
         Job("look for signs of fraud", MINUTE, lambda here: suspicions.review_due(here.db, here.clock.now())),
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),

@@ -2,14 +2,17 @@
 
 Devices hold update tags that were handed out after the backup: the counter is lifted by 2^32, beyond all of them, and every
 registered card gets an update, so that each device fetches what is true again. Messages that waited are not sent a second time.
+Whoever was erased since the backup is erased again.
 """
 import argparse
 import asyncio
 import contextlib
 import os
 import sqlite3
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from app import settings, start
 from app.clock import SystemClock, to_ms
@@ -20,10 +23,13 @@ from app.errors import SettingsError, Unavailable
 from app.google import service as google
 from app.installation import service as installation
 from app.installation import store as installation_store
+from app.privacy import erasure_list
+from app.privacy import store as privacy_store
 from app.settings import Settings
 from app.updates import service as updates
 
 MAGIC = b"SQLite format 3\x00"
+SINCE = "0019"              # the revision that brought the list of erasures
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
     if not args.file.is_file():
         raise SettingsError(f"{args.file} is not there.")
     if not here.is_sqlite:
-        handed_out = asyncio.run(_handed_out(here))
+        handed_out, erased = asyncio.run(_handed_out(here)), asyncio.run(_erased(here))
         options = ("--clean", "--if-exists", "--no-owner", "--single-transaction")
         backup.postgresql_program("pg_restore", here.database_url, *options, str(args.file))
-        asyncio.run(_finish(here, handed_out))
+        asyncio.run(_finish(here, handed_out, erased))
         return 0
     start.data_folder(here)
     # Refused while a server runs: it would go on writing into the file that is no longer there.
@@ -46,9 +52,9 @@ def run(args: argparse.Namespace) -> int:
     lock.acquire()
     try:
         _check(here, args.file)
-        handed_out = asyncio.run(_handed_out(here))
+        handed_out, erased = asyncio.run(_handed_out(here)), asyncio.run(_erased(here))
         _replace(here, args.file)
-        asyncio.run(_finish(here, handed_out))
+        asyncio.run(_finish(here, handed_out, erased))
     finally:
         lock.release()
     return 0
@@ -66,6 +72,19 @@ async def _handed_out(here: Settings) -> int:
             return max(int(floor), await updates.newest(db))
     except (sqlite3.DatabaseError, Unavailable):
         return 0            # damaged, which may be why it is replaced: nothing can be learnt from it
+
+
+async def _erased(here: Settings) -> Sequence[Mapping[str, Any]]:
+    """Who was erased, as the list of the data folder and the database to be replaced know it: the backup may bring them back."""
+    known = erasure_list.read(here.data)
+    if here.is_sqlite and not here.database_file.exists():
+        return known
+    try:
+        async with start.reading(here) as db:
+            revision = await installation_store.stored_revision(db)
+            return erasure_list.together(known, await privacy_store.listed(db) if revision and revision >= SINCE else [])
+    except (sqlite3.DatabaseError, Unavailable):
+        return known
 
 
 def _replace(here: Settings, source: Path) -> None:
@@ -104,11 +123,14 @@ def _check(here: Settings, source: Path) -> None:
     installation.check(meta, start.key_ring(here), meta.get("demo") == "1")
 
 
-async def _finish(here: Settings, handed_out: int) -> None:
+async def _finish(here: Settings, handed_out: int, erased: Sequence[Mapping[str, Any]]) -> None:
     await start.migrate_when_needed(here)
     async with start.opened(await shared.load_as_marked(here)) as context:
         cards, messages = await set_right(context, handed_out)
+        people = await erasure_list.erase_again(context, erased)
     print(f"Restored. {cards} registered cards will be told again; {messages} messages that waited were cancelled, not sent.")
+    if people:
+        print(f"{people} people who had been erased since the backup were erased again.")
     print("Start the server now, and `python -m app verify` beside it.")
 
 

@@ -94,12 +94,13 @@ class SQLiteBackend(interfaces.DatabaseBackend):
         return sqlite3.sqlite_version
 
     def _open(self, *pragmas: str) -> sqlite3.Connection:
-        """busy_timeout 0: on the loop's thread nothing may wait. mmap_size stays unset: it makes a torn file likelier."""
+        """busy_timeout 0: on the loop's thread nothing may wait. mmap_size stays unset: it makes a torn file likelier. secure_delete: an
+        erased name must not be found in the file's free room."""
         connection = sqlite3.connect(self.path, isolation_level=None, cached_statements=512, check_same_thread=False)
         try:
             connection.row_factory = None if self.options.plain_rows else sqlite3.Row
             cache = "cache_size=-64000" if self.options.plain_rows else "cache_size=-4000"
-            for pragma in ("busy_timeout=0", "foreign_keys=ON", "temp_store=MEMORY", cache, "synchronous=FULL",
+            for pragma in ("busy_timeout=0", "foreign_keys=ON", "temp_store=MEMORY", cache, "synchronous=FULL", "secure_delete=ON",
                            f"wal_autocheckpoint={self.options.checkpoint_pages}", *pragmas):
                 connection.execute(f"PRAGMA {pragma}").close()
         except sqlite3.Error as error:
