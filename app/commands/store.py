@@ -56,6 +56,7 @@ SEALED = (
     Sealed("messages", "phone_sealed", "sms.phone", "business_id"),
     Sealed("messages", "text_sealed", "sms.text", "business_id"),
     Sealed("sms_callbacks", "secret_sealed", "sms.callback", "business_id", "business_id"),
+    Sealed("import_blocks", "content_sealed", "import.rows", "import_id"),
     Sealed("reward_codes", "code_sealed", "benefits.reward_code", "business_id"),
 )
 

@@ -77,7 +77,8 @@ async def sell(db: Database, who: Principal, request: SaleRequest, key: Key | No
             await rotation.check_presented(tx, who, card, seen.program, now)
         if request.expect_to_pay is not None and request.expect_to_pay != judged.to_pay:
             raise rules.QuoteChanged(seen.quote(judged))
-        if card.status == "provisional":
+        # An imported card's owner was a customer before: they may come as often as they like until they follow their invitation.
+        if card.status == "provisional" and card.source != "import":
             await _check_provisional(tx, who, seen, now)
         return await record(tx, who, request, seen, judged, codes, now)
 

@@ -17,8 +17,8 @@ from app.segments.store import Member, Moment, Reader
 from app.text import N_
 from app.web.principal import Principal
 
-__all__ = ["Filter", "Member", "Segment", "close", "count", "create", "get", "keys_of", "list_segments", "members", "parse", "tag",
-           "tags_of", "untag"]
+__all__ = ["Filter", "Member", "Segment", "add_tags", "close", "count", "create", "get", "keys_of", "list_segments", "members", "parse",
+           "tag", "tags_of", "untag"]
 
 NAME_MOST = 100
 TAGS_MOST = 50
@@ -167,6 +167,14 @@ async def tag(db: Database, who: Principal, customer_id: int, text: str, now: da
     if cleaned is None:
         raise Invalid(fields=[FieldError("tag", "tag", N_("A tag is a word or two of up to 40 letters and digits."))])
     return await _retag(db, who, customer_id, cleaned, True, now)
+
+
+async def add_tags(tx: Transaction, business_id: int, customer_id: int, tags: Sequence[str]) -> None:
+    """Give tags that are clean already; beyond TAGS_MOST they are left out. For lists of many: what they did is audited as a whole."""
+    had = _parsed(await store.lock_tags(tx, business_id, customer_id))
+    has = sorted(list(dict.fromkeys([*had, *tags]))[:TAGS_MOST])
+    if has != had:
+        await store.set_tags(tx, business_id, customer_id, msgspec.json.encode(has).decode())
 
 
 async def untag(db: Database, who: Principal, customer_id: int, text: str, now: datetime) -> list[str]:

@@ -40,7 +40,7 @@ from app.web.principal import Principal, system
 
 __all__ = ["CampaignUsedUp", "Favourite", "LevelRow", "Next", "Offer", "Product", "Standing", "after", "choose_favourite", "count_uses",
            "favourite_of", "forget_lines", "history", "level_at", "level_now", "list_products", "next_level", "offers_of", "remember_lines",
-           "renew_offers", "review_due", "set_by_hand", "set_product", "standing_of", "take_back_uses"]
+           "renew_offers", "review_due", "set_by_hand", "set_imported", "set_product", "standing_of", "take_back_uses"]
 
 TIER_CHANGED = "tier.changed"
 REASON_MOST = 500
@@ -203,6 +203,14 @@ async def set_by_hand(db: Database, who: Principal, card_id: int, level: str | N
         await audit.record(tx, who, "card.level_set", "card", card.id, {"level": level}, now=now)
 
     await write_transaction(db, act)
+
+
+async def set_imported(tx: Transaction, who: Principal, program: programs.Program, account_id: int, level: str, until: datetime,
+                       now: datetime) -> None:
+    """The level that somebody had in another system, on an account that the caller has locked; from `until` on what is spent counts."""
+    assert levels.find(program.rules.levels, level) is not None
+    held = await store.newest_level(tx, program.business_id, account_id)
+    await _write(tx, who, program.rules, account_id, held, Change(level, BY_HAND, to_ms(until)), now)
 
 
 def _wrong_by_hand(rules: ProgramRules, level: str | None, reason: str, until: datetime | None, now: datetime) -> Sequence[FieldError]:
