@@ -96,15 +96,17 @@ def all_routes() -> list[BaseRoute]:
     from app.images import api as images_api
     from app.ledger import pages as ledger_pages
     from app.passes import pages as pass_pages
+    from app.posters import pages as poster_pages
     from app.registrations import api as registrations_api
     from app.sales import pages as sales_pages
+    from app.sms import api as sms_api
     from app.till import api as till_api
     from app.till import pages as till_pages
     from app.web import front, status
 
     # Tried in this order, for every request: what tills and phones call comes first.
     rooms = (till_api, registrations_api, assets, images_api, front, status, enrolment_pages, card_pages, coupon_pages, receipts,
-             ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, till_pages, console_pages)
+             ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, sms_api, till_pages, poster_pages, console_pages)
     return [route for room in rooms for route in room.routes]
 
 
@@ -117,12 +119,14 @@ async def _hang_up(here: Context) -> None:
 
 
 async def _measure(here: Context) -> list[Gauge]:
-    """For /metrics: how long pass certificates still live, and which versions of passes were kept."""
+    """For /metrics: how long pass certificates still live, which versions of passes were kept, and how messages do."""
     from app.certificates import watching
     from app.passes import keeping
+    from app.sms import measures
 
     kept = keeping.counts(here)
-    return [Gauge("tessera_pass_certificate_seconds_left", "Until the last certificate of a pass type ends", "pass_type",
+    return [*await measures.gauges(here),
+            Gauge("tessera_pass_certificate_seconds_left", "Until the last certificate of a pass type ends", "pass_type",
                   await watching.seconds_left(here, here.clock.now())),
             Gauge("tessera_passes_kept", "Fetched versions of passes since the start, kept and too large to be kept", "outcome",
                   {"kept": kept.kept, "too_large": kept.too_large})]

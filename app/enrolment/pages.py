@@ -3,6 +3,7 @@ import re
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -11,7 +12,7 @@ from app.clock import from_ms
 from app.customers import phones
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
-from app.enrolment import activation, lost, rules, strangers
+from app.enrolment import activation, lost, rules, strangers, visits
 from app.enrolment.activation import Form, Invitation
 from app.enrolment.service import Wish
 from app.limits import service as limits
@@ -53,7 +54,8 @@ async def _program(request: Request) -> Program:
 
 def _address(request: Request) -> str:
     """The page's own path with the poster's name and the invitation kept."""
-    kept = {name: text for name in ("from", "friend") if (text := rules.poster_of(request.query_params.get(name, "")))}
+    names = {"from": rules.link_name(request.query_params), "friend": rules.poster_of(request.query_params.get("friend", ""))}
+    kept = {name: text for name, text in names.items() if text}
     return request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
 
@@ -73,8 +75,12 @@ def _why_closed(request: Request, program: Program, invitation_id: int | None) -
 
 
 async def show(request: Request) -> Response:
-    """GET /e/{business}[/{program}]"""
-    return await _enrol_page(request, await _program(request))
+    """GET /e/{business}[/{program}]: counted by the name of the link, after it is answered."""
+    here, program = context(request), await _program(request)
+    answer = await _enrol_page(request, program)
+    if request.method == "GET" and visits.is_person(request.headers.get("user-agent", "")):
+        answer.background = BackgroundTask(visits.note, here.db, program, rules.link_name(request.query_params), here.clock.now())
+    return answer
 
 
 async def _enrol_page(request: Request, program: Program, phone: str = "", error: str = "") -> Response:
@@ -86,6 +92,8 @@ async def _enrol_page(request: Request, program: Program, phone: str = "", error
     return templating.render(request, "enrolment/enrol.html", {
         "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,
         "action": _address(request), "phone": phone, "prefix": phones.prefix(program.country), "error": error,
+        "page_address": here.settings.address(request.url.path),
+        "share_picture": here.settings.address(shared) if (shared := view.strip_address or view.logo_address) else "",
         "lost_url": f"/e/{request.path_params['business']}/{program.slug}/lost",
         "closed": i18n.translate(language, closed) if closed else "", "zone": program.time_zone,
         "earns_until": from_ms(program.earns_until_at) if program.earns_until_at and not closed else None,
@@ -104,7 +112,7 @@ async def ask(request: Request) -> Response:
         e164 = phones.parse_phone(phone, program.country, {program.country, *here.settings.sms_countries})
     except errors.Invalid as wrong:
         return await _enrol_page(request, program, phone[:200], i18n.translate(language, wrong.fields[0].detail, **wrong.params))
-    wish = Wish(program.id, e164, "poster", language, poster=rules.poster_of(request.query_params.get("from", "")),
+    wish = Wish(program.id, e164, "poster", language, poster=rules.link_name(request.query_params),
                 address=client_address(request), invitation_id=invitation_id)
     await strangers.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
     view = await passes.sample_view(here.db, program, language)

@@ -87,6 +87,11 @@ def poster_of(text: str) -> str:
     return text if _POSTER.fullmatch(text) else ""
 
 
+def link_name(query: Mapping[str, str]) -> str:
+    """The name that a link or poster goes by: `from`, else what campaigns write, utm_campaign before utm_source; empty without one."""
+    return next((name for key in ("from", "utm_campaign", "utm_source") if (name := poster_of(query.get(key, "")))), "")
+
+
 def poster_subject(program_id: int, poster: str) -> str:
     """What limits count: a poster of a programme; the page without a name is one of them."""
     return f"{program_id}:{poster}"

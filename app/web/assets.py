@@ -41,6 +41,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "design": (*_CONSOLE, "segments", "pass", "design"),
     "brand": (*_CONSOLE, "segments", "pass", "brand"),
     "poster": (*_CONSOLE, "segments", "poster"),
+    "sheet": (*_FRAME, "sheet"),
     "demo": (*_FRAME, "field", "banner", "list", "empty", "pass", "demo"),
     "android": (*_FRAME, "demo", "android"),
     "docs": (*_FRAME, "table", "chip", "details", "docs"),

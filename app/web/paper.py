@@ -5,17 +5,23 @@ from pathlib import Path
 MM = 72 / 25.4
 INK = "#161614"
 REGULAR, BOLD = "PT Sans", "PT Sans Bold"
+_FILES = {REGULAR: "PT_Sans-Web-Regular.ttf", BOLD: "PT_Sans-Web-Bold.ttf"}
 
 
 @lru_cache(maxsize=1)
 def register_fonts() -> None:
-    import fontpkg_pt_sans
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 
-    folder = Path(fontpkg_pt_sans.__file__).parent / "files"
-    pdfmetrics.registerFont(TTFont(REGULAR, str(folder / "PT_Sans-Web-Regular.ttf")))
-    pdfmetrics.registerFont(TTFont(BOLD, str(folder / "PT_Sans-Web-Bold.ttf")))
+    for font in _FILES:
+        pdfmetrics.registerFont(TTFont(font, str(font_file(font))))
+
+
+def font_file(font: str) -> Path:
+    """Where the letters of REGULAR or BOLD are kept."""
+    import fontpkg_pt_sans
+
+    return Path(fontpkg_pt_sans.__file__).parent / "files" / _FILES[font]
 
 
 def width(text: str, font: str, size: float) -> float:
@@ -37,4 +43,18 @@ def wrapped(text: str, font: str, size: float, wide: float) -> list[str]:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
+    return lines
+
+
+def balanced(text: str, font: str, size: float, wide: float) -> list[str]:
+    """`wrapped` in the same number of lines, but of like length: no word stands alone on the last one."""
+    lines = wrapped(text, font, size, wide)
+    narrow, enough = 0.0, wide
+    for _ in range(8):
+        middle = (narrow + enough) / 2
+        tried = wrapped(text, font, size, middle)
+        if len(tried) == len(lines) and all(width(line, font, size) <= middle for line in tried):
+            lines, enough = tried, middle
+        else:
+            narrow = middle
     return lines

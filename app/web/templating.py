@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from app.web import assets, charts, formats, i18n
+from app.web import assets, charts, devices, formats, i18n
 from app.web.codes import code_svg, qr_svg
 from app.web.security import POLICY
 
@@ -62,6 +62,30 @@ def _language_url(context: Context, language: str) -> str:
     return f"?{urlencode([*others, ('lang', language)])}"
 
 
+def _own_address(request: Request) -> str:
+    """This page's full address, without its query: what a person carries to another browser or device."""
+    return str(request.scope["app"].state.context.settings.address(request.url.path))
+
+
+@pass_context
+def _app_around(context: Context) -> dict[str, Any] | None:
+    """The app whose own browser shows this page, and the ways out of it; None in a browser that stands alone."""
+    request: Request = context["request"]
+    user_agent = request.headers.get("user-agent", "")
+    name = devices.app_around(user_agent)
+    if not name:
+        return None
+    address, kind = _own_address(request), devices.device(user_agent)
+    return {"name": name, "address": address, "is_apple": kind != "android", "chrome": devices.chrome_link(address) if kind == "android" else ""}
+
+
+@pass_context
+def _handover(context: Context) -> str:
+    """This page's full address where it is shown at a desk, for the phone's camera; empty on a phone."""
+    request: Request = context["request"]
+    return _own_address(request) if devices.device(request.headers.get("user-agent", "")) == "desktop" else ""
+
+
 def _moment_filter(say: Any) -> Any:
     """A filter on a moment that takes the page's `zone` and `now` by itself; `ago` needs both."""
     @pass_context
@@ -90,7 +114,7 @@ def environment(language: str) -> Environment:
     made.globals.update(
         asset=assets.url, style=lambda kind: Markup(assets.style(kind)), icon=icon, qr_svg=qr_svg, brand_css=brand_css,  # noqa: S704
         code_svg=code_svg, line_chart=charts.line_chart,
-        csrf=_csrf, language_url=_language_url, currency_symbol=formats.currency_symbol, languages=i18n.LANGUAGES, language=language)
+        csrf=_csrf, app_around=_app_around, handover=_handover, language_url=_language_url, currency_symbol=formats.currency_symbol, languages=i18n.LANGUAGES, language=language)
     return made
 
 
