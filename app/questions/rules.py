@@ -23,7 +23,7 @@ OLDEST, FARTHEST = 1900, 2100                   # years of a date
 _INVISIBLE = {"Cc", "Cs", "Co", "Cn"}
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _NUMBER = re.compile(r"([+-]?)([0-9]{1,15})(?:[.,]([0-9]{1,6}))?")
-_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
+_ISO, _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 MISSING = N_("Please fill this in: the card needs it.")
 TOO_LONG = N_("This is longer than the field takes.")
 UNPRINTABLE = N_("This has signs in it that cannot be shown. Type it with letters.")
@@ -289,7 +289,7 @@ def _date(text: str) -> tuple[str, Mistake | None]:
     typed = _DAY.fullmatch(text)
     iso = f"{typed[3]}-{int(typed[2]):02}-{int(typed[1]):02}" if typed else text
     try:
-        day = date.fromisoformat(iso) if len(iso) == 10 else None
+        day = date.fromisoformat(iso) if _ISO.fullmatch(iso) else None
     except ValueError:
         day = None
     if day is None or not OLDEST <= day.year <= FARTHEST:
