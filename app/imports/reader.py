@@ -29,6 +29,10 @@ TOO_LONG = "\0too long\0"
 GUARDED = re.compile("'[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _BEGINS_PLAINLY = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>)?\s*<[A-Za-z]")
 
+# What openpyxl, expat and zipfile raise on a file that is torn or was never a workbook.
+BROKEN = (zipfile.BadZipFile, csv.Error, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OSError, SyntaxError,
+          struct.error)
+
 Row = tuple[int, list[str] | str]
 
 
@@ -66,9 +70,15 @@ def encoding_of(source: IO[bytes]) -> tuple[str, str]:
 
 def delimiter_of(lines: list[str]) -> str:
     """The sign that cuts the first lines into the most, and the same number of, cells."""
+    def width(line: str, sign: str) -> int:
+        try:
+            return len(next(csv.reader([line], delimiter=sign), ()))
+        except csv.Error:           # cut there, a cell would be longer than any is
+            return 0
+
     def score(sign: str) -> tuple[int, int]:
-        counts = [len(row) for row in csv.reader(lines, delimiter=sign) if row]
-        first = counts[0] if counts else 1
+        counts = [width(line, sign) for line in lines]
+        first = next((count for count in counts if count), 1)
         return sum(1 for count in counts if count == first and first > 1), first
 
     return max(DELIMITERS, key=score)
@@ -295,10 +305,10 @@ def main() -> None:
         say({"refused": str(refused)})
     except MemoryError:
         say({"refused": "bomb"})
-    except (zipfile.BadZipFile, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, OSError, SyntaxError, struct.error):
-        # What openpyxl and expat raise on a file that is torn or was never a workbook.
+    except BROKEN:
         say({"refused": "broken"})
     out.flush()
+    out.detach()
 
 
 if __name__ == "__main__":
