@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "look for what is wrong, and say what to do about it",
     "backup": "copy the database into a file while the server runs",
     "restore": "put a backup in place of the database",
+    "retention": "delete what is older than the retention table says; --dry-run: say what that would be",
     "rekey": "seal everything again with the first key of the ring",
 }
 

@@ -9,14 +9,10 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from app.context import Context
 from app.db import Leader
 from app.errors import Unavailable
-
-if TYPE_CHECKING:
-    from app.sms.gateways import Gateways
 
 log = logging.getLogger("tessera.jobs")
 
@@ -110,21 +106,28 @@ def timetable() -> Sequence[Job]:
     from app.limits import service as limits
     from app.mail import service as mail
     from app.passes import keeping
-    from app.privacy import erasing, wiping
+    from app.privacy import erasing, retention, wiping
     from app.programs import service as programs
     from app.push import service as push
     from app.referrals import service as referrals
     from app.registrations import service as registrations
     from app.reports import suspicions
     from app.sales import approvals, closing, occasions
+    from app.sms import alerts as sms_alerts
+    from app.sms import balances, polling
     from app.sms import delivery as sms
+    from app.sms.gateways import gateways_of
     from app.staff import service as staff
     from app.standing import service as standing
     from app.updates import service as updates
     from app.updates import spreads
 
     return (
-        Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, _gateways(here), here.clock), ("messages",)),
+        Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, gateways_of(here), here.clock), ("messages",)),
+        Job("ask what became of messages", 30 * SECOND, polling.poll_due, (polling.CHANNEL,)),
+        # Once an hour each; a minute after one had no money.
+        Job("ask gateways for their balance", MINUTE, balances.ask_due),
+        Job("tell of messages", MINUTE, sms_alerts.tell_due, (sms_alerts.CHANNEL,)),
         # Every second: a phone whose pushes are held back for a moment is not told later than that.
         Job("push updates", SECOND, push.push_due, ("updates", "pushes")),
         Job("spread changes", SECOND, spreads.go_on, (spreads.CHANNEL,)),
@@ -148,6 +151,7 @@ def timetable() -> Sequence[Job]:
         Job("close programmes", 10 * MINUTE, lambda here: closing.close_due(here.db, here.clock.now())),
         Job("expire approvals", HOUR, lambda here: approvals.expire_due(here.db, here.clock.now())),
         Job("expire enrolments", 10 * MINUTE, lambda here: enrolment.expire_due(here.db, here.ring, here.clock.now())),
+        Job("keep to the retention table", 24 * HOUR, retention.run),
         Job("follow erasures", HOUR, wiping.follow, (erasing.CHANNEL,)),
         Job("take lists in", 10 * SECOND, imports_at_work.go_on, (imports.CHANNEL,)),
         Job("forget lists", HOUR, lambda here: imports.forget_old(here.db, here.clock.now())),
@@ -156,6 +160,7 @@ def timetable() -> Sequence[Job]:
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
         Job("forget kept passes", 6 * HOUR, keeping.prune),
         Job("forget mail", 24 * HOUR, mail.forget_old),
+        Job("forget what was said of messages", HOUR, sms_alerts.forget_old),
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),
         Job("forget limits", HOUR, lambda here: limits.prune(here.db, here.clock.now())),
         Job("forget idempotency keys", HOUR, lambda here: idempotency.forget_old(here.db, here.clock.now())),
@@ -163,15 +168,6 @@ def timetable() -> Sequence[Job]:
         Job("forget updates", HOUR, lambda here: updates.forget_old(here.db, here.clock.now())),
         Job("forget device logs", HOUR, lambda here: registrations.prune_logs(here.db, here.clock.now())),
     )
-
-
-def _gateways(here: Context) -> "Gateways":
-    """The process's gateways: they remember which of them rests."""
-    from app.sms.gateways import open_gateways
-
-    if "gateways" not in here.extras:
-        here.extras["gateways"] = open_gateways(here.settings, here.db, here.clock)
-    return here.extras["gateways"]
 
 
 @contextlib.asynccontextmanager
