@@ -10,7 +10,7 @@ from app import errors
 from app.benefits import coupons, rules
 from app.benefits.coupons import Coupon
 from app.benefits.rules import Voucher
-from app.card_pages import service
+from app.card_pages import frame, service
 from app.cards import service as cards
 from app.cards.service import Card
 from app.db import Transaction, write_transaction
@@ -178,7 +178,7 @@ async def keep(request: Request) -> Response:
 async def card_page(request: Request) -> Response:
     """GET /c/{token}/coupon: where the holder of a card's link types a coupon's letters; a kept one stands there already."""
     here = context(request)
-    opened = await service.open_link(here.db, here.ring, request.path_params["token"])
+    opened = await frame.opened(request)
     kept = coupons.code_id_of(here.ring, here.ids, cookie(request, here.settings, KEPT))
     found = await coupons.find(here.db, kept, here.clock.now()) if kept is not None else None
     fits = found is not None and found.state == "open" and found.batch.program_id == opened.card.program_id
@@ -199,7 +199,7 @@ async def _card_page(request: Request, program: Program, *, code: str, error: st
 async def type_code(request: Request) -> Response:
     """POST /c/{token}/coupon: the card's link is enough, the coupon is the shopper's own gift."""
     here, now = context(request), context(request).clock.now()
-    opened = await service.open_link(here.db, here.ring, request.path_params["token"])
+    opened = await frame.opened(request)
     check_site(request)
     typed, tries = text_field(await read_form(request), "code", 200), _tries(request)
     await limits.check(here.db, tries, now)

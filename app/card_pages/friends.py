@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import secrets
-from app.card_pages import service
+from app.card_pages import frame, service
 from app.card_pages.service import Opened
 from app.errors import NotFound
 from app.programs import explain_parts
@@ -35,7 +35,7 @@ async def shown(request: Request, opened: Opened, language: str) -> dict[str, An
 async def invite(request: Request) -> Response:
     """POST /c/{token}/invite: makes the shopper's invitation; the page shows it from then on."""
     here, token = context(request), request.path_params["token"]
-    opened = await service.open_link(here.db, here.ring, token)
+    opened = await frame.opened(request)
     check_site(request)
     if opened.strength != "card":
         raise NotFound()

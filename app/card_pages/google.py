@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import errors
-from app.card_pages import service
+from app.card_pages import frame
 from app.context import Context
 from app.google import service as google
 from app.passes.pages import CodeNeeded
@@ -38,7 +38,7 @@ def let_lead(answer: Response, here: Context) -> Response:
 async def add(request: Request) -> Response:
     """POST /c/{token}/google: class and object are brought to Google, then the browser goes there with a link of its own."""
     here = context(request)
-    opened = await service.open_link(here.db, here.ring, request.path_params["token"])
+    opened = await frame.opened(request)
     check_site(request)
     if opened.strength != "card":
         raise CodeNeeded()

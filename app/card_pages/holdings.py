@@ -1,5 +1,5 @@
 """What a shopper has and can get: balances, level, membership, rewards to claim, offers, the favourite product."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,12 +9,13 @@ from starlette.responses import RedirectResponse, Response
 from app import errors
 from app.benefits import service as benefits
 from app.benefits.rules import Reward, Voucher, in_groups
-from app.card_pages import service
+from app.card_pages import frame, service
 from app.card_pages.service import Opened
 from app.clock import from_ms, to_ms
 from app.context import Context
 from app.ledger import service as ledger
 from app.ledger.service import Shown
+from app.money import floor_div
 from app.programs import words
 from app.programs.store import Program
 from app.standing import service as standings
@@ -23,7 +24,7 @@ from app.web.principal import shopper
 from app.web.requests import context
 from app.web.routing import link, route
 
-SOON = timedelta(days=30)
+SOON, EVER = timedelta(days=30), timedelta(days=36_500)
 LOADS = 20
 FIGURES = ("points", "money", "stamps", "visits", "donated")
 
@@ -32,17 +33,35 @@ async def shown(here: Context, opened: Opened, language: str, now: datetime) -> 
     """The parts of the page; `mine` holds what only the card link shows, None through the pass link."""
     card, program = opened.card, opened.program
     held = await ledger.shown(here.db, card.account_id, now)
-    soon = await ledger.next_end(here.db, card.account_id, now, program.rules.unit, within=SOON)
+    ending = await ledger.next_end(here.db, card.account_id, now, program.rules.unit, within=EVER)
     until = await ledger.member_until(here.db, card.account_id, now) if program.rules.membership else None
     return {
         "figures": _figures(program, held, language), "owes": any(amount < 0 for amount in held.available.values()),
         "pending": [words.amount(amount, unit, program.currency, language) for unit, amount in held.pending.items() if unit in FIGURES],
-        "expiring": {"text": words.amount(soon.amount, soon.unit, program.currency, language), "at": soon.at} if soon else None,
+        "expiring": {"text": words.amount(ending.amount, ending.unit, program.currency, language), "at": ending.at,
+                     "is_soon": ending.at - now <= SOON} if ending else None,
+        "worth": _worth(program, held, language), "stamps_missing": _stamps_missing(program, held, language),
         **_closing(program, now), "gift": await _gift(here, opened) if opened.strength == "card" and program.rules.gift else None,
         "member_ended": await ledger.member_ended(here.db, card.account_id, now) if program.rules.membership and until is None else None,
         "member_until": until, "is_membership": program.rules.membership is not None,
         "level": await _level(here, opened, language, now),
         "mine": await _mine(here, opened, held, language, now) if opened.strength == "card" and card.status == "active" else None}
+
+
+def _worth(program: Program, held: Shown, language: str) -> str:
+    """What the points take off a bill; "" where they take nothing off. Rounded down, as a sale rounds it."""
+    rules, points = program.rules, held.available.get("points", 0)
+    if rules.unit != "points" or points <= 0 or rules.largest_share_bp <= 0:
+        return ""
+    minor = floor_div(points * rules.worth_minor, rules.worth_points)
+    return words.money(minor, program.currency, language) if minor else ""
+
+
+def _stamps_missing(program: Program, held: Shown, language: str) -> str:
+    """How many stamps the card still waits for, in words; "" where there is no stamp card."""
+    stamps = program.rules.stamps
+    missing = stamps.card.size - held.available.get("stamps", 0) if stamps else 0
+    return words.stamps(missing, language) if missing > 0 else ""
 
 
 def _closing(program: Program, now: datetime) -> dict[str, Any]:
@@ -100,7 +119,7 @@ async def _mine(here: Context, opened: Opened, held: Shown, language: str, now: 
     offers = await standings.offers_of(here.db, card.account_id, now) if program.rules.offers else []
     return {
         "vouchers": [_voucher(each, rewards, pieces, language) for each in vouchers],
-        "catalogue": [_for_sale(each, program, held, language) for each in rewards.values() if each.unit and not each.is_closed],
+        **_catalogue([each for each in rewards.values() if each.unit and not each.is_closed], program, held, language),
         "offers": [{"name": offer.name or offer.sku, "share": words.percent(offer.discount_bp, language), "until": offer.ends_at}
                    for offer in offers],
         "favourite": await _favourite(here, opened, now)}
@@ -112,13 +131,20 @@ def _voucher(voucher: Voucher, rewards: Mapping[str, Reward], pieces: Mapping[in
             "piece": pieces.get(voucher.id, ""), "until": voucher.ends_at, "since": voucher.starts_at}
 
 
+def _catalogue(rewards: Sequence[Reward], program: Program, held: Shown, language: str) -> dict[str, Any]:
+    """catalogue: in reach first, then what is missing least; next: the nearest that is out of reach, with the share that is there."""
+    offered = sorted((_for_sale(each, program, held, language) for each in rewards), key=lambda each: (each["lacks"], each["is_out"]))
+    ahead = next((each for each in offered if each["lacks"] and not each["is_out"]), None)
+    return {"catalogue": offered, "next": ahead}
+
+
 def _for_sale(reward: Reward, program: Program, held: Shown, language: str) -> dict[str, Any]:
     """A reward of the catalogue, and what is missing to take it."""
     assert reward.unit is not None
     missing = max(0, reward.cost - held.available.get(reward.unit, 0))
     said = [words.amount(count, reward.unit, program.currency, language) for count in (reward.cost, missing)]
     return {"key": reward.key, "name": reward.names.in_(language), "cost": said[0], "missing": said[1] if missing else "",
-            "is_out": reward.stock == 0}
+            "is_out": reward.stock == 0, "lacks": missing, "done": reward.cost - missing, "of": reward.cost}
 
 
 async def _favourite(here: Context, opened: Opened, now: datetime) -> dict[str, Any] | None:
@@ -136,7 +162,7 @@ async def _favourite(here: Context, opened: Opened, now: datetime) -> dict[str, 
 async def choose(request: Request) -> Response:
     """POST /c/{token}/favourite: the shopper's favourite product from now on."""
     here, token = context(request), request.path_params["token"]
-    opened = await service.open_link(here.db, here.ring, token)
+    opened = await frame.opened(request)
     check_site(request)
     if opened.strength != "card":
         raise errors.NotFound()

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from app.card_pages import confirming, service
+from app.card_pages import confirming, frame
 from app.card_pages.service import Opened
 from app.cards import rotation
 from app.designs import service as designs
@@ -43,7 +43,7 @@ async def shown(request: Request, opened: Opened, view: PassView) -> dict[str, A
 async def code(request: Request) -> Response:
     """GET /c/{token}/code: the code of now, as a picture and as digits. Raises NotFound where the page shows none that changes."""
     here = context(request)
-    opened = await service.open_link(here.db, here.ring, request.path_params["token"])
+    opened = await frame.opened(request)
     if not is_live(opened):
         raise NotFound()
     design = await designs.content_of(here.db, opened.program)
@@ -55,7 +55,7 @@ async def code(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """POST /c/{token}/at-till: the owner confirms to the till; through the pass's link a code by SMS comes first."""
     here = context(request)
-    opened = await service.open_link(here.db, here.ring, request.path_params["token"])
+    opened = await frame.opened(request)
     check_site(request)
     path = f"/c/{request.path_params['token']}"
     if opened.strength != "card":

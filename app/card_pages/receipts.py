@@ -3,7 +3,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.card_pages import service
+from app.card_pages import frame
 from app.card_pages.service import Opened
 from app.errors import NotFound
 from app.ledger import day_seals, operations_store
@@ -18,7 +18,7 @@ from app.web.routing import link, route
 async def _receipt(request: Request) -> tuple[Opened, Operation]:
     """The operation behind a number, through the card link only: the pass link is shown around."""
     here = context(request)
-    opened = await service.open_link(here.db, here.ring, request.path_params["token"])
+    opened = await frame.opened(request)
     if opened.strength != "card":
         raise NotFound()
     card = opened.card

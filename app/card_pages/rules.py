@@ -8,8 +8,10 @@ CODE_LIFE = timedelta(minutes=10)
 CODE_TRIES = 5
 # seen: the browser that activated the card finds it again; confirmed: a code was typed, the stronger side is open.
 LIVES = {"seen": timedelta(hours=24), "confirmed": timedelta(minutes=30)}
+# What cannot be taken back asks for a code that was typed this lately.
+FRESH = timedelta(minutes=10)
 # Where a person goes on after the code: words only, so that no address can be put in.
-WAYS = ("details", "wallet", "till", "lost")
+WAYS = ("profile", "wallet", "till", "lost", "messages", "phone", "another", "leave", "export", "erase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,17 @@ def wallets_for(kind: str, available: Sequence[str]) -> list[str]:
     files, and what is added to Google's at a desk lies on the phone of the account."""
     first = {"apple": "apple", "android": "google"}.get(kind, "")
     return sorted([wallet for wallet in available if (kind, wallet) != ("apple", "google")], key=lambda wallet: wallet != first)
+
+
+_MAIL = {
+    "en": ("{brand}: code {code}",
+           "Your code: {code}\n\nIt opens your card's page for ten minutes. Did you not ask for it? Then there is nothing to do."),
+    "ru": ("{brand}: код {code}",
+           "Ваш код: {code}\n\nОн открывает страницу карты на десять минут. Вы его не просили? Тогда делать ничего не нужно."),
+}
+
+
+def code_mail(language: str, brand: str, code: str) -> tuple[str, str]:
+    """Subject and text of a mail with a code."""
+    subject, text = _MAIL.get(language, _MAIL["en"])
+    return subject.format(brand=brand, code=code), text.format(code=code)

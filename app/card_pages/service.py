@@ -7,13 +7,19 @@ from app.card_pages import rules, store
 from app.cards import service as cards
 from app.cards.rules import check_can_change
 from app.cards.service import Card
-from app.clock import to_ms
+from app.clock import from_ms, to_ms
+from app.customers import contacts
 from app.customers import service as customers
+from app.customers.contacts import Contact
 from app.db import Database, Transaction, write_transaction
 from app.errors import FieldError, Forbidden, Invalid, NotFound, Refused
 from app.ledger import operations_store
 from app.ledger.operations import Operation
 from app.ledger.operations_store import Filter
+from app.limits import service as limits
+from app.limits.rules import Limit
+from app.mail import service as mail
+from app.mail.service import Mail
 from app.programs import service as programs
 from app.programs.store import Program
 from app.referrals import service as referrals
@@ -25,10 +31,11 @@ from app.text import N_
 from app.web.principal import Principal, shopper
 
 KEPT = timedelta(days=1)
+MAIL_MOST, MAIL_WINDOW, MAIL_GAP_SECONDS = 10, timedelta(days=1), 60
 
 
 class NoPhone(Refused):
-    """The card's customer has no number that a code could go to."""
+    """The card's customer has neither a number nor an address that a code could go to."""
 
     code, detail = "no_phone", N_("This card has no phone number. Ask at the till, they can help.")
 
@@ -79,9 +86,10 @@ async def invite(db: Database, opened: Opened, code: str, now: datetime) -> None
     await write_transaction(db, lambda tx: referrals.invitation_of(tx, opened.program, opened.card.account_id, code, now))
 
 
-async def history(db: Database, opened: Opened, limit: int, *, kind: str | None = None) -> list[Operation]:
-    """What happened on the card's account, newest first. kind: of operations; None: all."""
-    return await operations_store.list_operations(db, Filter(opened.card.business_id, account_id=opened.card.account_id, kind=kind), limit)
+async def history(db: Database, opened: Opened, limit: int, *, kind: str | None = None, before: int | None = None) -> list[Operation]:
+    """What happened on the card's account, newest first. kind: of operations; before: the id of the last one seen; None: all."""
+    wanted = Filter(opened.card.business_id, account_id=opened.card.account_id, kind=kind, before=(0, before) if before else None)
+    return await operations_store.list_operations(db, wanted, limit)
 
 
 async def remember(tx: Transaction, ring: KeyRing, business_id: int, card_id: int, secret: str, strength: str, now: datetime) -> None:
@@ -96,11 +104,18 @@ def _session_hash(ring: KeyRing, secret: str) -> bytes:
 
 async def strength_of(db: Database, ring: KeyRing, card_id: int, secret: str, now: datetime) -> str | None:
     """`seen`, `confirmed` or None for the browser that sends `secret`."""
-    return await store.find_session(db, card_id, _session_hash(ring, secret), to_ms(now)) if secret else None
+    found = await store.find_session(db, card_id, _session_hash(ring, secret), to_ms(now)) if secret else None
+    return found[0] if found else None
+
+
+async def confirmed_at(db: Database, ring: KeyRing, card_id: int, secret: str, now: datetime) -> datetime | None:
+    """When the browser that sends `secret` typed the card's code; None where it is not believed (any more)."""
+    found = await store.find_session(db, card_id, _session_hash(ring, secret), to_ms(now)) if secret else None
+    return from_ms(found[1]) if found and found[0] == "confirmed" else None
 
 
 async def send_code(db: Database, ring: KeyRing, settings: Settings, opened: Opened, language: str, address: str, now: datetime) -> None:
-    """Texts six digits to the card's number; the code before stops working.
+    """Texts six digits to the card's number, or mails them where its person has an address only; the code before stops working.
 
     Raises NoPhone, Suppressed and the kinds of TooMany of sms.queue: then the old code still works.
     """
@@ -115,15 +130,30 @@ async def queue_code(tx: Transaction, ring: KeyRing, settings: Settings, who: Pr
     """purpose: code, typed on the card's page, or till_code, told to a cashier: the one never does what the other does. Raises as
     `send_code`."""
     card = opened.card
-    e164 = await customers.phone_of(tx, ring, card.business_id, card.customer_id) if card.customer_id else None
-    if e164 is None:
+    contact = await contacts.contact_of(tx, ring, card.business_id, card.customer_id)
+    brand = opened.program.business_name_in(language)
+    if contact.e164 is not None:
+        order = Order(card.business_id, contact.e164, purpose, brand, code, language, card_id=card.id, location_id=location_id,
+                      address=address)
+        await sms.queue(tx, ring, settings, who, order, now)
+    elif contact.email is not None and mail.is_set_up(settings):
+        await _mail_code(tx, ring, card, contact.email, brand, code, language, now)
+    else:
         raise NoPhone()
-    order = Order(card.business_id, e164, purpose, opened.program.business_name_in(language), code, language, card_id=card.id,
-                  location_id=location_id, address=address)
-    await sms.queue(tx, ring, settings, who, order, now)
     await store.close_codes(tx, card.id, to_ms(now))
     await store.append_code(tx, card.business_id, card.id, _code_hash(ring, purpose, card.id, code), to_ms(now),
                             to_ms(now + rules.CODE_LIFE))
+
+
+async def _mail_code(tx: Transaction, ring: KeyRing, card: Card, email: str, brand: str, code: str, language: str, now: datetime) -> None:
+    await limits.hit(tx, [Limit("page.mail", str(card.id), MAIL_WINDOW // timedelta(seconds=1), MAIL_MOST, MAIL_GAP_SECONDS)], now)
+    subject, text = rules.code_mail(language, brand, code)
+    await mail.queue(tx, ring, Mail(email, subject, text), kind="page_code", business_id=card.business_id, now=now)
+
+
+async def contact_of(reader: Database | Transaction, ring: KeyRing, card: Card) -> Contact:
+    """Where a code of this card would go."""
+    return await contacts.contact_of(reader, ring, card.business_id, card.customer_id)
 
 
 def _code_hash(ring: KeyRing, purpose: str, card_id: int, code: str) -> bytes:
@@ -183,17 +213,6 @@ async def set_marketing(db: Database, opened: Opened, granted: bool, language: s
         channel = "card_page" if opened.strength == "card" else "pass_back"
         await customers.record_consent(tx, shopper(card.business_id, card.customer_id), card.customer_id, "marketing", granted,
                                        texts["marketing"].id, channel, now)
-
-    await write_transaction(db, act)
-
-
-async def change_name(db: Database, ring: KeyRing, opened: Opened, name: str, now: datetime) -> None:
-    """The name as the pass will show it; empty takes it away. Raises Invalid (field `name`)."""
-    card, customer_id = opened.card, opened.card.customer_id
-    assert customer_id is not None
-
-    async def act(tx: Transaction) -> None:
-        await cards.rename_customer(tx, ring, shopper(card.business_id, customer_id), customer_id, name, now)
 
     await write_transaction(db, act)
 

@@ -35,10 +35,11 @@ async def append_session(tx: Transaction, business_id: int, card_id: int, token_
                       "expires_at": expires_at})
 
 
-async def find_session(db: Database, card_id: int, token_hash: bytes, now: int) -> str | None:
-    """The strength of a browser's live session for this card."""
-    return await db.fetch_val("SELECT strength FROM page_sessions WHERE token_hash = :token_hash AND card_id = :card_id "
+async def find_session(db: Database, card_id: int, token_hash: bytes, now: int) -> tuple[str, int] | None:
+    """The strength of a browser's live session for this card, and since when."""
+    row = await db.fetch_one("SELECT strength, created_at FROM page_sessions WHERE token_hash = :token_hash AND card_id = :card_id "
                               "AND expires_at > :now", {"token_hash": token_hash, "card_id": card_id, "now": now})
+    return row and (row["strength"], row["created_at"])
 
 
 async def end_sessions(tx: Transaction, card_id: int) -> None:

@@ -24,6 +24,7 @@ async def merge(tx: Transaction, business_id: int, keep_id: int, lose_id: int, n
         await store.set_phone(tx, business_id, keep_id, lost)
     await store.fill(tx, business_id, keep_id, lost)
     await store.move_consents(tx, business_id, keep_id, lose_id)
+    await store.move_wishes(tx, business_id, keep_id, lose_id)
     await store.set_merged(tx, business_id, keep_id, lose_id)
     await updates.emit(tx, business_id, "customer.merged", now, customer_id=keep_id, details={"from": lose_id, "at": to_ms(now)})
     return True

@@ -56,6 +56,14 @@ async def move_consents(tx: Transaction, business_id: int, keep_id: int, lose_id
         {"keep": keep_id, "lose": lose_id, "business_id": business_id})
 
 
+async def move_wishes(tx: Transaction, business_id: int, keep_id: int, lose_id: int) -> None:
+    """What the other wanted to hear and what not: it travels with the consent that it belongs to; the kept customer's own wishes stand."""
+    await tx.execute(
+        "UPDATE wishes SET customer_id = :keep WHERE customer_id = :lose AND business_id = :business_id AND NOT EXISTS "
+        "(SELECT 1 FROM wishes k WHERE k.customer_id = :keep AND k.topic_id = wishes.topic_id AND k.channel = wishes.channel)",
+        {"keep": keep_id, "lose": lose_id, "business_id": business_id})
+
+
 async def set_merged(tx: Transaction, business_id: int, keep_id: int, lose_id: int) -> None:
     """Whoever was merged into the lost one before is led on, so that one step is always enough."""
     await tx.execute("UPDATE customers SET merged_into = :keep WHERE (id = :lose OR merged_into = :lose) AND business_id = :business_id",

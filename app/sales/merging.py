@@ -4,7 +4,7 @@ from datetime import datetime
 from app.audit import service as audit
 from app.cards import merging as card_merging
 from app.cards import service as cards
-from app.cards.rules import Card, check_can_change
+from app.cards.rules import LIVE, Card, check_can_change
 from app.clock import to_ms
 from app.customers import merging as customer_merging
 from app.customers import merging_store as customers_store
@@ -15,6 +15,7 @@ from app.ledger import service as ledger
 from app.ledger.moves import move_account
 from app.ledger.operations import Operation
 from app.programs import service as programs
+from app.questions import service as questions
 from app.sales import acts, merging_store
 from app.sales.acts import Outcome
 from app.standing import levels
@@ -45,22 +46,28 @@ async def merge(db: Database, who: Principal, keep_card_id: int, lose_card_id: i
     if not who.may("manager") or who.business_id != who.acting_business_id:
         raise Forbidden()
 
-    async def act(tx: Transaction) -> Operation:
-        keep, lose = await _both(tx, who, keep_card_id, lose_card_id)
-        program = await programs.get_program(tx, who.business_id, keep.program_id)
-        lost_level = await levels_store.newest_level(tx, who.business_id, lose.account_id)
-        _, into = await move_account(tx, who, program, lose, keep, now)
-        await card_merging.retire_into(tx, keep, lose, now)
-        await merging_store.hand_on(tx, who.business_id, keep.account_id, lose.account_id, to_ms(now))
-        await _one_person(tx, keep, lose, now)
-        await _level(tx, who, program, keep.account_id, lost_level, into.id, now)
-        await audit.record(tx, who, "card.merge", "card", keep.id, {"lost": lose.id, "operation": into.id}, now=now)
-        return into
-
-    return await acts.once(db, who, key, act, now)
+    return await acts.once(db, who, key, lambda tx: into_one(tx, who, keep_card_id, lose_card_id, now), now)
 
 
-async def _both(tx: Transaction, who: Principal, keep_id: int, lose_id: int) -> tuple[Card, Card]:
+async def into_one(tx: Transaction, who: Principal, keep_card_id: int, lose_card_id: int, now: datetime, *,
+                   is_over: bool = False) -> Operation:
+    """The merge itself, inside the caller's transaction; whether `who` may is the caller's to say. Raises as `merge`.
+
+    is_over: cards that have ended are no obstacle: what is left on their accounts, and their past, come along.
+    """
+    keep, lose = await _both(tx, who, keep_card_id, lose_card_id, is_over)
+    program = await programs.get_program(tx, who.business_id, keep.program_id)
+    lost_level = await levels_store.newest_level(tx, who.business_id, lose.account_id)
+    _, into = await move_account(tx, who, program, lose, keep, now)
+    await card_merging.retire_into(tx, keep, lose, now)
+    await merging_store.hand_on(tx, who.business_id, keep.account_id, lose.account_id, to_ms(now))
+    await _one_person(tx, keep, lose, now)
+    await _level(tx, who, program, keep.account_id, lost_level, into.id, now)
+    await audit.record(tx, who, "card.merge", "card", keep.id, {"lost": lose.id, "operation": into.id}, now=now)
+    return into
+
+
+async def _both(tx: Transaction, who: Principal, keep_id: int, lose_id: int, is_over: bool) -> tuple[Card, Card]:
     """Both cards, their accounts locked from here on, after what can be refused."""
     keep, lose = [await cards.get_card(tx, who.business_id, each) for each in (keep_id, lose_id)]
     if await ledger.lock(tx, who.business_id, [keep.account_id, lose.account_id]):
@@ -70,7 +77,8 @@ async def _both(tx: Transaction, who: Principal, keep_id: int, lose_id: int) -> 
     if keep.program_id != lose.program_id:
         raise OtherProgram()
     for card in (keep, lose):
-        check_can_change(card, allow=("active",))
+        if not (is_over and card.status not in LIVE):
+            check_can_change(card, allow=("active",))
         await acts.check_not_own(tx, who, card)
     return keep, lose
 
@@ -82,6 +90,7 @@ async def _one_person(tx: Transaction, keep: Card, lose: Card, now: datetime) ->
         await customers_store.hand_account(tx, keep.business_id, lose.customer_id, keep.account_id, lose.account_id)
     else:
         await customer_merging.merge(tx, keep.business_id, keep.customer_id, lose.customer_id, now)
+        await questions.hand_on(tx, keep.business_id, keep.customer_id, lose.customer_id)
 
 
 async def _level(tx: Transaction, who: Principal, program: programs.Program, account_id: int, lost: Held | None, operation_id: int,

@@ -29,6 +29,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "activate": (*_SHOPPER, "field", "choice", "questions", "banner", "tesserae", "details", "activate"),
     "card": (*_SHOPPER, "field", "choice", "banner", "figure", "list", "state", "details", "pass", "card"),
     "receipt": (*_SHOPPER, "list", "activate"),
+    "profile": (*_SHOPPER, "field", "choice", "segments", "questions", "banner", "list", "details", "activate", "profile"),
     "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),
     "sign-in": (*_FRAME, "field", "banner", "sign-in"),
     "scan": (*_TILL, "scan"),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 LOCALE = Path(__file__).parents[1] / "locale"
 LANGUAGES = {"en": "English", "ru": "По-русски"}
 COOKIE = "lang"
+_PREFERRED = "tessera.language"
 
 
 @lru_cache
@@ -58,6 +59,12 @@ def chosen(request: Request) -> str | None:
     return None
 
 
+def prefer(request: Request, language: str | None) -> None:
+    """Answers this request in the language that the person behind it chose for good, unless the switch says another; None: no choice."""
+    if language in LANGUAGES:
+        request.scope[_PREFERRED] = language
+
+
 def language_of(request: Request, default: str = "en") -> str:
-    """The language to answer in: the switch, the browser's wish, else `default` (the business's own)."""
-    return chosen(request) or accepted(request.headers.get("accept-language", "")) or (default if default in LANGUAGES else "en")
+    """The language to answer in: the switch, the person's choice, the browser's wish, else `default` (the business's own)."""
+    return chosen(request) or request.scope.get(_PREFERRED) or accepted(request.headers.get("accept-language", "")) or (default if default in LANGUAGES else "en")

@@ -45,7 +45,7 @@ async def test_everything_of_the_old_card_dies_at_once(client, here, shop, joini
     await confirmed(client, joining, links["pass"])
     here.clock.advance(minutes=2)
     await replaced(client, joining, links["card"])
-    for path in (links["card"], links["pass"], links["card"] + "/details", links["card"] + "/code", links["pass"] + "/lost"):
+    for path in (links["card"], links["pass"], links["card"] + "/profile", links["card"] + "/code", links["pass"] + "/lost"):
         assert (await client.get(path)).status_code == 404, path
     for text in (card.code, card.number):
         [found] = (await cards.find(here.db, here.ring, shop.cashier, text, "RU", here.clock.now())).cards

@@ -64,7 +64,7 @@ async def test_the_pass_link_shows_history_without_places(client, joining, card,
 async def test_looking_changes_nothing(client, joining, links):
     before = await joining.counts()
     for page in links.values():
-        for rest in ("", "/confirm", "/details", "/manifest.webmanifest", "/sw.js"):
+        for rest in ("", "/confirm", "/profile", "/manifest.webmanifest", "/sw.js"):
             assert (await client.get(page + rest)).status_code in (200, 303)
             assert (await client.head(page + rest)).status_code in (200, 303)
     assert await joining.counts() == before
@@ -126,28 +126,6 @@ async def test_messages_are_stopped_by_one_press_through_either_link(client, joi
     assert row["channel"] == ("card_page" if strength == "card" else "pass_back")
 
 
-async def test_name_and_consent_need_the_code_first(client, joining, card, links):
-    page = links["card"]
-    assert (await client.get(f"{page}/details")).headers["location"] == f"{page}/confirm?to=details"
-    assert (await client.post(f"{page}/details", data={"name": "Eve", "marketing": "on"})).status_code == 403
-    await confirmed(client, joining, page)
-    assert 'value="Анна"' in (await client.get(f"{page}/details")).text
-    saved = await client.post(f"{page}/details", data={"name": "Аня", "marketing": "on"})
-    assert saved.headers["location"] == f"{page}/details?done=saved"
-    assert (await customers.get(joining.here.db, joining.here.ring, card.business_id, card.customer_id)).name == "Аня"
-    assert (await consent_now(joining, card))["marketing"] is True
-    joining.here.clock.advance(minutes=30)
-    assert (await client.post(f"{page}/details", data={"name": "Eve"})).status_code == 403
-
-
-async def test_a_name_that_cannot_be_shown_comes_back_with_its_sentence(client, joining, card, links):
-    page = links["card"]
-    await confirmed(client, joining, page)
-    answer = await client.post(f"{page}/details", data={"name": "a\u202eb"})
-    assert answer.status_code == 422 and 'role="alert"' in answer.text
-    assert (await customers.get(joining.here.db, joining.here.ring, card.business_id, card.customer_id)).name == "Анна"
-
-
 async def test_asking_for_a_code_page_sends_nothing_and_the_code_goes_to_the_cards_own_number(client, joining, links):
     page = links["card"]
     first = await client.get(f"{page}/confirm", headers=EN)
@@ -200,13 +178,13 @@ async def test_one_cards_cookie_opens_no_other_card(client, joining, links, here
     await confirmed(client, joining, links["card"])
     other = await make_card(here, shop, phone="+79035556677", name="Борис")
     token = await write_transaction(here.db, lambda tx: cards.page_link(tx, here.ring, other, "card", here.clock.now()))
-    assert (await client.get(f"/c/{token}/details")).status_code == 303
+    assert (await client.get(f"/c/{token}/profile")).status_code == 303
     for cookie in list(client.cookies.jar):
         client.cookies.set(cookie.name.rpartition("-")[0] + "-" + here.ids.encode("card", other.id), cookie.value, domain=cookie.domain)
-    assert (await client.post(f"/c/{token}/details", data={"name": "Eve"})).status_code == 403
+    assert (await client.post(f"/c/{token}/profile", data={"name": "Eve"})).status_code == 403
 
 
-@pytest.mark.parametrize("rest", ["/stop", "/code", "/confirm", "/details"])
+@pytest.mark.parametrize("rest", ["/stop", "/code", "/confirm", "/profile"])
 async def test_another_sites_form_is_refused_and_a_null_origin_is_not(client, joining, links, rest):
     before = await joining.counts()
     for headers in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}):
