@@ -41,6 +41,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "program": (*_CONSOLE, "segments", "stat", "program"),
     "design": (*_CONSOLE, "segments", "pass", "design"),
     "brand": (*_CONSOLE, "segments", "pass", "brand"),
+    "questions": (*_CONSOLE, "questions", "asking"),
     "poster": (*_CONSOLE, "segments", "poster"),
     "sheet": (*_FRAME, "sheet"),
     "demo": (*_FRAME, "field", "banner", "list", "empty", "pass", "demo"),
