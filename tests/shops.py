@@ -20,9 +20,9 @@ _hashes: list[str] = []
 
 
 async def make_shop(here: Context, slug: str = "coffee", name: str = "Coffee corner", rules: ProgramRules = RULES) -> Shop:
-    """A business, one location, a points programme, owner, manager, cashier (all with PASSWORD) and a key with all scopes.
+    """A business, one location, a points programme, owner, manager, cashier, agent (all with PASSWORD) and a key with all scopes.
 
-    E-mails: owner@, manager@ and cashier@<slug>.example.com.
+    E-mails: owner@, manager@, cashier@ and agent@<slug>.example.com.
     """
     if not _hashes:
         _hashes.append(await passwords.hash_password(PASSWORD))
@@ -32,7 +32,8 @@ async def make_shop(here: Context, slug: str = "coffee", name: str = "Coffee cor
         made = await found(tx, Wish(slug, name, "RU", "RUB", "Europe/Moscow", "en", rules=rules), now)
         location_id = await programs.create_location(tx, made.business_id, name="Pushkin Street", now=now)
         people = {role: await staff.create_staff(tx, here.ring, made.business_id, email=f"{role}@{slug}.example.com", name=role.title(),
-                                                 role=role, now=now, password_hash=_hashes[0]) for role in ("owner", "manager", "cashier")}
+                                                 role=role, now=now, password_hash=_hashes[0])
+                  for role in ("owner", "manager", "cashier", "agent")}
         return made.business_id, location_id, made.program_id, people
 
     business_id, location_id, program_id, people = await write_transaction(here.db, act)

@@ -68,7 +68,7 @@ class Allowed:
 
 def acting(who: Principal, coalition_id: int) -> Principal:
     """A member's staff or key at work on the coalition's cards: never more than a cashier, so that nothing but sales is open."""
-    return Principal(coalition_id, who.business_id, who.kind, who.id, who.name, None if who.role is None else "cashier",
+    return Principal(coalition_id, who.business_id, who.kind, who.id, who.name, who.role if who.role in (None, "agent") else "cashier",
                      frozenset(scope for scope in MEMBER_SCOPES if who.kind == "api_key" and who.has_scope(scope)), who.location_id,
                      who.session_id)
 

@@ -72,7 +72,7 @@ async def use_link(request: Request) -> Response:
                                           password if isinstance(password, str) else "", here.clock.now())
     except errors.Invalid as refused:
         return await _link(request, frame.said(request, refused.fields[0].detail), 422)
-    return _signed_in(request, token, "till" if who.role == "cashier" else frame.KIND)
+    return _signed_in(request, token, frame.KIND if who.may("manager") else "till")
 
 
 async def password_page(request: Request) -> Response:

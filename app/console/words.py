@@ -32,27 +32,42 @@ ACTIONS = {
     "card.favourite_chosen": N_("chose a favourite product"), "card.freeze": N_("froze visits"),
     "card.level_set": N_("set a level by hand"), "card.own_refused": N_("tried to credit their own card"),
     "customer.tagged": N_("tagged a shopper"), "product.set": N_("changed a product"),
+    "import.read": N_("sent a list of people"), "import.started": N_("began to take a list in"), "import.done": N_("a list is in"),
+    "import.undone": N_("began to take a list back"), "import.taken_back": N_("a list was taken back"),
+    "campaign.made": N_("made a campaign"), "campaign.started": N_("started a campaign"), "campaign.paused": N_("paused a campaign"),
+    "campaign.stopped": N_("stopped a campaign"),
     "segment.created": N_("made a group of shoppers"), "segment.closed": N_("closed a group of shoppers"),
     "sale.undo": N_("took a purchase back"), "sale.refund": N_("recorded a refund"),
     "enrolment.started": N_("sent a link to a shopper"), "enrolment.resent": N_("sent a link once more"),
     "enrolment.cancelled": N_("cancelled an enrolment"), "enrolment.refused": N_("said that the number is not theirs"),
     "enrolment.expired": N_("ended an enrolment that nobody answered"),
+    "enrolment.told": N_("activated a card by the code that was told"),
+    "card.handed_over": N_("handed a card over by the screen"), "program.ways": N_("changed the ways to a card"),
+    "plastic.made": N_("made plastic cards"), "plastic.closed": N_("closed a batch of plastic cards"),
     "sms.spend_alert": N_("warned: messages have cost most of what they may"), "sms.gateway_stopped": N_("stopped an SMS gateway"),
     "sms.refused": N_("stopped sending messages for a while"),
+    "sms.text_changed": N_("changed the text of a message"), "sms.sender_changed": N_("changed who messages are from"),
+    "sms.caps_changed": N_("changed what messages may cost"), "sms.pause_lifted": N_("let messages go on"),
+    "sms.gateway_woken": N_("had an SMS gateway asked again"),
+    "sms.stopped": N_("put a number on the list of those who want no messages"),
+    "sms.stop_lifted": N_("took a number off the list of those who want no messages"),
     "card.merge": N_("merged two cards"), "coalition.invited": N_("invited a business to the coalition"),
     "coalition.joined": N_("joined a coalition"), "coalition.left": N_("ended a part in a coalition"),
     "invitation.created": N_("made an invitation link"), "invitation.closed": N_("closed an invitation link"),
     "suspicion.settled": N_("settled a sign of fraud"),
 }
 ACTORS = {"shopper": N_("the shopper"), "system": N_("Tessera"), "device": N_("a phone")}
-ROLES = {"cashier": N_("cashier"), "manager": N_("manager"), "owner": N_("owner")}
+ROLES = {"agent": N_("agent"), "cashier": N_("cashier"), "manager": N_("manager"), "owner": N_("owner")}
 SESSIONS = {"till": N_("at the till"), "console": N_("in the console")}
 # Where a card or an enrolment came from.
 SOURCES = {"poster": N_("from the poster or link"), "link": N_("from the poster or link"), "till": N_("from the till"),
            "api": N_("from a program"), "console": N_("from the console"), "command": N_("from the command line"),
-           "demo": N_("from the demo"), "bearer": N_("without a name")}
+           "demo": N_("from the demo"), "bearer": N_("without a name"), "screen": N_("from the till’s screen"),
+           "plastic": N_("by a plastic card"), "agent": N_("from an agent"), "import": N_("from an import"),
+           "invitation": N_("by invitation"), "mail": N_("by mail")}
 SCOPES = {
     "cards:read": N_("find cards and read them"), "cards:write": N_("issue, block and replace cards"),
+    "enrolments:write": N_("only send links to new cards"),
     "sales:write": N_("record sales, refunds and undos"), "reports:read": N_("read operations"),
     "admin": N_("do all of this, and correct points"),
 }

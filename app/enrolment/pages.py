@@ -1,5 +1,6 @@
 """The enrolment page and what stands behind an activation link. A GET here never changes anything."""
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -11,17 +12,15 @@ from app import errors
 from app.clock import from_ms
 from app.customers import phones
 from app.customers import service as customers
-from app.db import Transaction, write_transaction
-from app.enrolment import activation, lost, rules, strangers, visits
+from app.enrolment import activation, asking, contacts, direct_pages, lost, plastic, rules, strangers, visits, ways
 from app.enrolment.activation import Form, Invitation
 from app.enrolment.service import Wish
 from app.limits import service as limits
-from app.limits.rules import Limit, LimitReached
+from app.limits.rules import LimitReached
 from app.passes import service as passes
 from app.programs import service as programs
 from app.programs.store import Program
 from app.referrals import service as referrals
-from app.sms import allowances
 from app.text import N_
 from app.web import i18n, templating
 from app.web.cookies import cookie, set_cookie
@@ -29,8 +28,6 @@ from app.web.forms import FORM_CAP, bound_token, check_site, read_form, text_fie
 from app.web.requests import client_address, context
 from app.web.routing import link, public, route
 
-AGAIN_SECONDS = 60
-GUESSES, GUESS_WINDOW = 60, timedelta(minutes=10)
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 # The page of a dead link is the same to the byte whatever link it was; nothing from outside stands on it, so its nonce may be known.
 GONE_NONCE = "gone"
@@ -83,44 +80,74 @@ async def show(request: Request) -> Response:
     return answer
 
 
-async def _enrol_page(request: Request, program: Program, phone: str = "", error: str = "") -> Response:
-    here = context(request)
+async def _enrol_page(request: Request, program: Program, typed: Mapping[str, str] | None = None, wrong: Mapping[str, str] | None = None,
+                      *, refused: str = "") -> Response:
+    """typed: phone and email as they were; wrong: sentences by field; refused: why a card without a number is not given now."""
+    here, poster = context(request), rules.link_name(request.query_params)
     language = i18n.language_of(request, program.language)
     view = await passes.sample_view(here.db, program, language)
     headline, sentences = rules.promise(program.rules, program.currency, language, await passes.reward_names(here.db, program))
     closed = _why_closed(request, program, await _invited(request, program))
     return templating.render(request, "enrolment/enrol.html", {
         "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,
-        "action": _address(request), "phone": phone, "prefix": phones.prefix(program.country), "error": error,
+        "action": _address(request), "phone": (typed or {}).get("phone", ""), "email": (typed or {}).get("email", ""),
+        "prefix": phones.prefix(program.country), "error": (wrong or {}).get("phone", ""), "email_error": (wrong or {}).get("email", ""),
+        "refused": refused, "ways": await ways.ways_of(here.db, program),
+        "work": await asking.challenge(request, await asking.soft_limits(request, program, poster)),
+        "has_plastic": await plastic.is_offered(here.db, program),
+        "plastic_url": f"/e/{request.path_params['business']}/{program.slug}/card",
         "page_address": here.settings.address(request.url.path),
         "share_picture": here.settings.address(shared) if (shared := view.strip_address or view.logo_address) else "",
         "lost_url": f"/e/{request.path_params['business']}/{program.slug}/lost",
         "closed": i18n.translate(language, closed) if closed else "", "zone": program.time_zone,
         "earns_until": from_ms(program.earns_until_at) if program.earns_until_at and not closed else None,
-    }, status=403 if closed else 422 if error else 200, default_language=program.language)
+    }, status=403 if closed else 422 if wrong or refused else 200, default_language=program.language)
 
 
 async def ask(request: Request) -> Response:
-    """POST /e/{business}[/{program}]: the same page for a new number, a member's, and one that cannot be texted now."""
+    """POST /e/{business}[/{program}]: the same page for a new number, a member's, and one that cannot be texted now. By mail where an
+    address was typed instead; with `without`, a card without either."""
     here, program = context(request), await _program(request)
     check_site(request)
-    language = i18n.language_of(request, program.language)
-    phone, invitation_id = text_field(await read_form(request), "phone"), await _invited(request, program)
+    language, form = i18n.language_of(request, program.language), await read_form(request)
+    typed, invitation_id = {name: text_field(form, name)[:300] for name in ("phone", "email")}, await _invited(request, program)
     if _why_closed(request, program, invitation_id):
         return await _enrol_page(request, program)
+    poster = rules.link_name(request.query_params)
+    if not await asking.is_answered(request, form, await asking.soft_limits(request, program, poster)):
+        return await _enrol_page(request, program, typed)
     try:
-        e164 = phones.parse_phone(phone, program.country, {program.country, *here.settings.sms_countries})
+        if form.get("without"):
+            return await direct_pages.without_number(request, program, poster, invitation_id)
+        wish = await _wish(request, program, typed, poster, invitation_id)
     except errors.Invalid as wrong:
-        return await _enrol_page(request, program, phone[:200], i18n.translate(language, wrong.fields[0].detail, **wrong.params))
-    wish = Wish(program.id, e164, "poster", language, poster=rules.link_name(request.query_params),
-                address=client_address(request), invitation_id=invitation_id)
+        said = {field: i18n.translate(language, detail, **wrong.params) for field, _, detail in wrong.fields}
+        return await _enrol_page(request, program, typed, said)
+    except (errors.Refused, errors.TooMany) as refused:
+        return await _enrol_page(request, program, typed, refused=i18n.translate(language, refused.detail))
     await strangers.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
-    view = await passes.sample_view(here.db, program, language)
-    return templating.render(request, "enrolment/sent.html", {
-        "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo, "last_four": e164[-4:],
-        "phone": phone, "action": _address(request), "again_url": _address(request), "seconds": AGAIN_SECONDS,
-        "inbox_url": "/demo/sms" if here.settings.demo else "",
-    }, default_language=program.language)
+    return await direct_pages.sent(request, program, typed["phone"] if wish.e164 else "", typed["email"], _address(request))
+
+
+async def _wish(request: Request, program: Program, typed: Mapping[str, str], poster: str, invitation_id: int | None) -> Wish:
+    """Raises Invalid (fields `phone`, `email`); an address that is typed where the programme takes none is passed over."""
+    here, e164, email = context(request), None, None
+    if typed["email"] and (await ways.ways_of(here.db, program)).mail:
+        email = contacts.parse_email(typed["email"])
+    else:
+        e164 = phones.parse_phone(typed["phone"], program.country, {program.country, *here.settings.sms_countries})
+    return Wish(program.id, e164, "poster", i18n.language_of(request, program.language), poster=poster, address=client_address(request),
+                invitation_id=invitation_id, email=email)
+
+
+async def plastic_page(request: Request) -> Response:
+    """GET /e/{business}/{program}/card"""
+    return await direct_pages.plastic_page(request, await _program(request))
+
+
+async def use_plastic(request: Request) -> Response:
+    """POST /e/{business}/{program}/card"""
+    return await direct_pages.use_plastic(request, await _program(request))
 
 
 async def lost_page(request: Request) -> Response:
@@ -135,24 +162,12 @@ async def ask_lost(request: Request) -> Response:
 
 async def _invitation(request: Request) -> Invitation | None:
     """The live invitation of the address; None for expired, used and unknown links alike, which count as guesses of the caller."""
-    here, guesses = context(request), _guesses(request)
+    here, guesses = context(request), asking.guesses(request)
     await limits.check(here.db, guesses, here.clock.now())
     found = await activation.find(here.db, here.ring, request.path_params["link"], here.clock.now())
-    if found is None and guesses:
-        async def act(tx: Transaction) -> None:
-            await limits.hit(tx, guesses, here.clock.now())
-
-        await write_transaction(here.db, act)
+    if found is None:
+        await asking.note(request, guesses)
     return found
-
-
-def _guesses(request: Request) -> list[Limit]:
-    """How many dead links an address may try. Whoever tries a demo on their own machine is not counted by address."""
-    here, address = context(request), client_address(request)
-    if here.settings.demo and allowances.is_loopback(address):
-        return []
-    return [Limit("link.address", here.ring.lookup_hash("address", allowances.networks_of(address)[0]).hex(),
-                  GUESS_WINDOW // timedelta(seconds=1), GUESSES)]
 
 
 async def _no_more(request: Request) -> Response:
@@ -256,6 +271,10 @@ routes = [
     route("/e/{business}/{program}", ask, who=public, name="enrolment:ask-program", methods=["POST"]),
     route("/e/{business}/{program}/lost", lost_page, who=public, name="enrolment:lost"),
     route("/e/{business}/{program}/lost", ask_lost, who=public, name="enrolment:ask-lost", methods=["POST"]),
+    route("/e/{business}/{program}/card", plastic_page, who=public, name="enrolment:plastic"),
+    route("/e/{business}/{program}/card", use_plastic, who=public, name="enrolment:use-plastic", methods=["POST"]),
+    route("/q/{link}", direct_pages.look, who=link, name="enrolment:screen"),
+    route("/q/{link}", direct_pages.take, who=link, name="enrolment:take", methods=["POST"]),
     route("/a/{link}", look, who=link, name="enrolment:look"),
     route("/a/{link}", finish, who=link, name="enrolment:finish", methods=["POST"]),
     route("/a/{link}/not-me", not_me, who=link, name="enrolment:not-me", methods=["POST"]),

@@ -8,7 +8,7 @@ from app.cards import rules as card_rules
 from app.cards.rules import Card, IssuedNumbers
 from app.clock import to_ms
 from app.db import Database, Transaction, write_transaction
-from app.enrolment import plastic_store
+from app.enrolment import plastic_store, service, store
 from app.enrolment.plastic_store import Batch, Plastic, Reader
 from app.enrolment.rules import Enrolment
 from app.errors import Expired, FieldError, Invalid, NotFound
@@ -20,7 +20,7 @@ from app.secrets import KeyRing
 from app.text import N_
 from app.web.principal import Principal
 
-__all__ = ["Batch", "activated", "batches", "close_batch", "find", "make_batch", "numbers_of"]
+__all__ = ["Batch", "activated", "batches", "close_batch", "find", "free", "is_offered", "make_batch", "numbers_of"]
 
 CODE_DIGITS = 6
 MOST_CARDS, MOST_NAME, SHOWN = 2000, 60, 200
@@ -76,6 +76,11 @@ async def batches(reader: Reader, business_id: int) -> list[Batch]:
     return await plastic_store.batches(reader, business_id, SHOWN)
 
 
+async def is_offered(reader: Reader, program: Program) -> bool:
+    """Whether plastic cards of the programme may be in somebody's hand."""
+    return await plastic_store.has_open(reader, program.business_id, program.id)
+
+
 async def close_batch(db: Database, who: Principal, batch_id: int, now: datetime) -> None:
     """A box was lost: what nobody has activated can be activated no more. Raises NotFound."""
     async def act(tx: Transaction) -> None:
@@ -102,6 +107,14 @@ async def find(db: Database, ring: KeyRing, program: Program, number: str, code:
         raise WrongPlastic()
     await write_transaction(db, lambda tx: limits.take_back(tx, guesses, now))
     return found
+
+
+async def free(tx: Transaction, ring: KeyRing, who: Principal, card: Plastic, now: datetime) -> None:
+    """Whoever began with this plastic before and did not finish begins anew."""
+    if (begun := await plastic_store.pending_of(tx, card.id)) is not None:
+        enrolment = await store.find(tx, card.business_id, begun)
+        assert enrolment is not None
+        await service.end(tx, ring, who, enrolment, "cancelled", now)
 
 
 async def numbers_of(tx: Transaction, enrolment: Enrolment, drawn: IssuedNumbers) -> IssuedNumbers:

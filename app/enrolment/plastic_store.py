@@ -60,6 +60,11 @@ async def batches(reader: Reader, business_id: int, most: int) -> list[Batch]:
     return [_batch(row) for row in rows]
 
 
+async def has_open(reader: Reader, business_id: int, program_id: int) -> bool:
+    return await reader.fetch_val("SELECT 1 FROM plastic_batches WHERE business_id = :business_id AND program_id = :program_id AND "
+                                  "closed_at IS NULL LIMIT 1", {"business_id": business_id, "program_id": program_id}) is not None
+
+
 async def find_batch(reader: Reader, business_id: int, batch_id: int) -> Batch | None:
     row = await reader.fetch_one(f"{_BATCH} AND b.id = :id", {"business_id": business_id, "id": batch_id})
     return row and _batch(row)

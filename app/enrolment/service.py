@@ -10,7 +10,7 @@ from app.clock import from_ms, to_ms
 from app.customers import phones
 from app.customers import service as customers
 from app.db import Database, Transaction, write_transaction
-from app.enrolment import contacts, rules, sending, store
+from app.enrolment import contacts, rules, sending, store, ways
 from app.enrolment.rules import Enrolment
 from app.enrolment.sending import send_link, token_hash
 from app.enrolment.store import Reader
@@ -35,7 +35,6 @@ __all__ = ["EnrolmentOver", "Told", "Wish", "cancel", "check_club", "count_by_po
 
 FORGOTTEN_AT_ONCE = 50
 TOLD_FOR = timedelta(hours=24)
-INVITATION = "invitation"
 
 
 class EnrolmentOver(Refused):
@@ -64,12 +63,14 @@ class _Drawn:
 
 
 async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal, wish: Wish, now: datetime,
-                key: Key | None = None) -> Told:
-    """A till or the API types a number: a provisional card that may be credited at once, and a message with the link.
+                key: Key | None = None, *, code: str = "") -> Told:
+    """A till or the API types a number or an address: a provisional card that may be credited at once, and a message with the link.
+
+    code: random digits (codes.draw) that the shopper will read out to the cashier; the message brings them instead of a link.
 
     A number that waits already gets the same enrolment, one that has a card is `already_member`; inside the SMS gap nothing is
-    sent. Raises NotFound (programme, location), ClubClosed, ClubNotReached, Suppressed, a kind of TooMany where any other counter
-    refuses: nothing was written then.
+    sent. Raises NotFound (programme, location), WayClosed (mail, code), ClubClosed, ClubNotReached, Suppressed, MailStopped,
+    NoMailServer, a kind of TooMany where any other counter refuses: nothing was written then.
     """
     drawn = await _draw(db, who.business_id, wish.program_id)
 
@@ -80,13 +81,17 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
         if member := await member_of(tx, ring, program, wish.e164, wish.email):
             await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": None, "card": member.id})
             return Told(None, "already_member", member.id, None)
+        await ways.check(tx, program, mail=wish.e164 is None, code=bool(code))
         await check_club(tx, ring, who, program, wish, now)
         if wish.location_id is not None:
             await programs.get_location(tx, who.business_id, wish.location_id)
         enrolment, is_new = await join_or_find(tx, ring, who, program, wish, now)
         if enrolment.card_id is None:
             enrolment = await _give_provisional(tx, ring, who, program, enrolment, wish, drawn, now)
-        await send_link(tx, ring, settings, who, program, enrolment, wish, drawn.token, now, quiet_gap=True)
+        if code:
+            await sending.send_code(tx, ring, settings, who, program, enrolment, wish, code, now)
+        else:
+            await send_link(tx, ring, settings, who, program, enrolment, wish, drawn.token, now, quiet_gap=True)
         if is_new:
             await audit.record(tx, who, "enrolment.started", "enrolment", enrolment.id, {"source": wish.source}, now=now)
         await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": enrolment.id, "card": enrolment.card_id})
@@ -159,8 +164,10 @@ async def join_or_find(tx: Transaction, ring: KeyRing, who: Principal, program: 
         "expires_at": to_ms(now + wish.life), "invitation_id": wish.invitation_id, "plastic_id": wish.plastic_id, "card_id": wish.card_id})
     if made is not None:
         return made, True
-    found = await store.find_waiting(tx, program.id, *person)
-    assert found is not None
+    found = await store.find_waiting(tx, program.id, *person) if any(person) else None
+    if found is None:
+        # Somebody else began with the same plastic card in this very moment.
+        raise EnrolmentOver()
     return found, False
 
 
@@ -255,7 +262,7 @@ async def invite(tx: Transaction, ring: KeyRing, settings: Settings, who: Princi
     if await member_of(tx, ring, program, wish.e164, wish.email):
         return None
     enrolment, _ = await join_or_find(tx, ring, who, program, wish, now)
-    await send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False, purpose=INVITATION)
+    await send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False, purpose=sending.INVITATION)
     return enrolment
 
 

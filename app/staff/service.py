@@ -13,7 +13,7 @@ from app.staff import passwords, rules, store, uses
 from app.staff.keys import create_key, list_keys, principal_of_key, revoke_key
 from app.staff.rules import Staff
 from app.text import N_
-from app.web.principal import Principal
+from app.web.principal import ROLES, Principal
 
 __all__ = ["AddressTaken", "LinkGone", "WrongPassword", "change_password", "change_staff", "choose_location", "create_key", "create_link",
            "create_staff", "customer_of", "disable", "enable", "forget_old_sessions", "get_staff", "list_keys", "list_staff", "peek_link",
@@ -170,7 +170,7 @@ async def use_link(db: Database, ring: KeyRing, token: str, password: str, now: 
         await store.revoke_sessions_of(tx, used["staff_id"], to_ms(now))
         row = await store.staff_of(tx, used["business_id"], used["staff_id"])
         assert row is not None
-        principal = await _begin(tx, ring, row, "till" if row["role"] == "cashier" else "console", session_token, now)
+        principal = await _begin(tx, ring, row, "till" if _is_at_till(row) else "console", session_token, now)
         await audit.record(tx, principal, "staff.password_set", "staff", row["id"], now=now)
         return principal
 
@@ -216,7 +216,7 @@ async def sign_in(db: Database, ring: KeyRing, email: str, password: str, kind: 
     alive = row is not None and row["disabled_at"] is None
     if not await passwords.fits(password, row["password_hash"] if row is not None and alive else None) or row is None:
         raise WrongPassword()
-    if kind == "console" and row["role"] == "cashier":
+    if kind == "console" and _is_at_till(row):
         raise Forbidden(N_("The console is for managers and owners. Cashiers sign in at the till."), code="till_only")
     token, known = secrets.new_secret(), row
 
@@ -227,6 +227,11 @@ async def sign_in(db: Database, ring: KeyRing, email: str, password: str, kind: 
         return principal
 
     return token, await write_transaction(db, act)
+
+
+def _is_at_till(row: Row) -> bool:
+    """Agents and cashiers have no business in the console."""
+    return ROLES.index(row["role"]) < ROLES.index("manager")
 
 
 async def _begin(tx: Transaction, ring: KeyRing, row: Row, kind: str, token: str, now: datetime) -> Principal:

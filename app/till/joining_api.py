@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from app.customers import phones
 from app.customers import rules as customer_rules
+from app.enrolment import contacts, ways
 from app.enrolment import service as enrolment
 from app.enrolment.service import Wish
 from app.errors import FieldError, Invalid
@@ -14,22 +15,25 @@ from app.till.calls import KEY, Call
 from app.web.requests import context, principal
 from app.web.routing import key
 
-NO_PHONE = N_("Send the shopper's mobile number: the message with the link goes there.")
-NO_EMAIL = N_("Invitations go by text message only. Leave the e-mail address out.")
+NO_PHONE = N_("Send the shopper's mobile number, or an e-mail address where the programme allows it: the link goes there.")
+NO_EMAIL = N_("This programme sends no links by mail. Leave the e-mail address out.")
 
 
 async def start(request: Request) -> Response:
     """POST /enrolments"""
     here, who, asked = context(request), principal(request), await asking.asked(request, shapes.EnrolmentBody)
     body, business = asked.body, await programs.get_business(here.db, who.business_id)
-    if body.phone is None:
+    if body.phone is None and body.email is None:
         raise Invalid(fields=[FieldError("phone", "required", NO_PHONE)])
-    if body.email is not None:
+    e164 = None if body.phone is None else phones.parse_phone(body.phone, business.country,
+                                                              {business.country, *here.settings.sms_countries})
+    program_id = asking.id_of(request, "program", body.program)
+    if body.email is not None and not (await ways.ways_of(here.db, await programs.get_program(here.db, who.business_id, program_id))).mail:
         raise Invalid(fields=[FieldError("email", "not_available", NO_EMAIL)])
     wish = Wish(
-        asking.id_of(request, "program", body.program),
-        phones.parse_phone(body.phone, business.country, {business.country, *here.settings.sms_countries}), "api",
-        body.language or business.language, customer_rules.clean_name(body.name), await asking.location_id(request, body.location))
+        program_id, e164, "api", body.language or business.language,
+        customer_rules.clean_name(body.name), await asking.location_id(request, body.location),
+        email=contacts.parse_email(body.email) if body.email is not None else None)
     told = await enrolment.start(here.db, here.ring, here.settings, who, wish, here.clock.now(), asked.key)
     return asking.answered(answers.enrolment(here, told), 202, asked.key)
 
@@ -52,17 +56,17 @@ async def cancel(request: Request) -> Response:
     return asking.answered(answers.enrolment(here, told), 200, asked.key)
 
 
-_WRITE = key("cards:write")
-_SMS = ("number_suppressed",)
+_WRITE = key("cards:write", "enrolments:write")
+_SENT = ("number_suppressed", "address_suppressed")
 
 CALLS = (
     Call("POST", "/enrolments", "api:start_enrolment", start, _WRITE, "Enrolments",
          "Sends a link to a phone; the card is provisional until the shopper finishes, and may be credited at once", shapes.Enrolment, 202,
-         shapes.EnrolmentBody, KEY, refusals=(*_SMS, "other_location"), may_text=True),
-    Call("GET", "/enrolments/{id}", "api:get_enrolment", get, key("cards:read", "cards:write"), "Enrolments",
+         shapes.EnrolmentBody, KEY, refusals=(*_SENT, "other_location"), may_text=True),
+    Call("GET", "/enrolments/{id}", "api:get_enrolment", get, key("cards:read", "cards:write", "enrolments:write"), "Enrolments",
          "How far an enrolment has come", shapes.Enrolment, kind="enrolment"),
     Call("POST", "/enrolments/{id}/resend", "api:resend_enrolment", resend, _WRITE, "Enrolments", "Another message with another link",
-         shapes.Enrolment, 202, shapes.Nothing, KEY, "enrolment", refusals=(*_SMS, "enrolment_over"), may_text=True),
+         shapes.Enrolment, 202, shapes.Nothing, KEY, "enrolment", refusals=(*_SENT, "enrolment_over"), may_text=True),
     Call("POST", "/enrolments/{id}/cancel", "api:cancel_enrolment", cancel, _WRITE, "Enrolments",
          "Ends it: its links die, its points go back", shapes.Enrolment, 200, shapes.Nothing, KEY, "enrolment",
          refusals=("enrolment_over",)),

@@ -20,7 +20,8 @@ from app.web.requests import language
 
 FIELDS = ("amount", "price", "points", "promo", "receipt", "tender", "visits", "load", "giver", "words")
 SHOWN_AT = {"amount": "amount", "points": "points", "redeem.points": "points", "phone": "phone", "promo_code": "promo",
-            "receipt": "receipt", "visits": "visits", "load": "load", "lines": "price", "name": "giver", "words": "words"}
+            "receipt": "receipt", "visits": "visits", "load": "load", "lines": "price", "name": "giver", "words": "words",
+            "email": "email", "code": "code", "terms": "terms"}
 DEARER = N_("The product cannot cost more than the receipt.")
 ONE_PRODUCT = N_("Choose the one product that this price is of, or leave the field empty.")
 ONE_EACH = N_("A voucher becomes one reward: choose one of them.")

@@ -1,8 +1,9 @@
 """Who is asking: what every service is told, so that every query can name its business."""
 from dataclasses import dataclass
 
-ROLES = ("cashier", "manager", "owner")
-SCOPES = ("cards:read", "cards:write", "sales:write", "reports:read", "admin")
+# An agent gives cards out, and sees neither sales nor customers.
+ROLES = ("agent", "cashier", "manager", "owner")
+SCOPES = ("cards:read", "cards:write", "enrolments:write", "sales:write", "reports:read", "admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Principal:
         if self.kind == "system":
             return True
         if self.kind == "api_key":
-            return role != "owner" and ("admin" in self.scopes or role == "cashier")
+            return role != "owner" and ("admin" in self.scopes or role in ("agent", "cashier"))
         return self.role is not None and ROLES.index(self.role) >= ROLES.index(role)
 
     def has_scope(self, *scopes: str) -> bool:

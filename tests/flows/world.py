@@ -16,6 +16,7 @@ from app.benefits.rules import RewardWish, Terms
 from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
+from app.enrolment import plastic, screen
 from app.programs.terms import Said
 from app.referrals import service as referrals
 from app.reports import suspicions_store
@@ -27,7 +28,7 @@ from app.segments.rules import Filter
 from app.staff import service as staff
 from app.staff import store as staff_store
 from app.standing import service as standings
-from app.web.principal import SCOPES
+from app.web.principal import ROLES, SCOPES
 from tests.conftest import Shop
 from tests.enrolment.joining import Joining
 from tests.shops import make_card
@@ -126,11 +127,14 @@ class World:
         found = {"card": card.id, "operation": sale.operation.id, "enrolment": told.id, "location": shop.location_id, "staff": spare_id,
                  "api_key": key_id, "program": shop.program_id, **await self._add_doubts(shop, card.id), **await self._add_keys(shop)}
         found |= await self._add_benefits(shop, name)
+        found["screen"] = await screen.offer(here.db, here.ring, shop.cashier, shop.program_id, now)
+        found["plastic_batch"], _ = await plastic.make_batch(here.db, here.ring, shop.who, shop.program_id, "Spring", 1, now)
+        shown = screen.token_of(here.ring, await screen.get(here.db, shop.business_id, found["screen"]))
         paper = await promo.get_batch(here.db, shop.business_id, shop.program_id, f"paper-{name}")
         [(coupon_id, *_)] = await promo.codes_of(here.db, paper)
         keys = {"reward_key": f"gift-{name}", "batch": f"paper-{name}", "segment": f"regulars-{name}"}
         self.sides[name] = Side(shop, {**{kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, **keys}, found,
-                                {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "console": sign_in_link,
+                                {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "q": shown, "console": sign_in_link,
                                  "k": coupons.token_of(here.ring, here.ids, coupon_id)})
 
     async def _add_benefits(self, shop: Shop, name: str) -> dict[str, int]:
@@ -199,7 +203,7 @@ class World:
         made = [Caller("anonymous", {}), Caller("key that never was", {"Authorization": "Bearer tsk_" + "x" * 43})]
         for side in ("a", "b"):
             for kind in ("till", "console"):
-                made += [await self.session(side, role, kind) for role in ("cashier", "manager", "owner")]
+                made += [await self.session(side, role, kind) for role in ROLES]
             made.append(await self.key(side, frozenset(SCOPES)))
         made += [await self.key("a", frozenset({scope})) for scope in SCOPES]
         made.append(await self.key("a", frozenset(SCOPES), is_revoked=True))
@@ -219,11 +223,12 @@ class World:
         ids, links = ids or self.a.ids, {**self.a.links, **(links or {})}
         kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "operation": "operation",
                  "approval": "approval", "batch": "batch", "segment": "segment", "id": self.id_kind(row),
-                 "issuer": "google_issuer", "certificate": "certificate",
+                 "issuer": "google_issuer", "certificate": "certificate", "screen": "screen", "enrolment": "enrolment",
+                 "plastic": "plastic_batch",
                  "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
         fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
                  "token": links["k" if row.path.startswith("/k/") else "c"], "short": "none", "device": "d" * 32,
-                 "link": links["console" if row.path.startswith("/console") else "a"],
+                 "link": links["console" if row.path.startswith("/console") else "q" if row.path.startswith("/q/") else "a"],
                  "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts", "name": "none",
                  "code": "none"}
         if row.path.startswith("/console/programs"):
@@ -240,7 +245,8 @@ class World:
 
     def has_id(self, row: Row) -> bool:
         """Whether the address names a thing of a business."""
-        named = r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment|issuer|certificate)\}|/console/programs/\{program\}"
+        named = (r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment|issuer|certificate|screen|enrolment|plastic)\}"
+                 r"|/console/programs/\{program\}")
         return row.kind in ("staff", "key") and bool(re.search(named, row.path))
 
     def body(self, row: Row, side: Side | None = None) -> dict[str, Any] | None:

@@ -34,6 +34,7 @@ CREATE TABLE screen_links(
   staff_id BIGINT REFERENCES staff(id),
   card_id BIGINT REFERENCES cards(id),    -- a card that exists is handed over; NULL: a new one
   token_hash $BLOB NOT NULL UNIQUE,
+  token_sealed $BLOB,                     -- the till draws it as often as its page is opened; emptied at the first use
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   consumed_at BIGINT,
