@@ -11,6 +11,7 @@ from app.console import (
     design,
     erasing,
     google,
+    imports,
     invitations,
     merging,
     operations,
@@ -35,6 +36,6 @@ from app.console import (
 )
 
 NOUNS = (session, today, suspicions, merging, bearers, erasing, customers, operations, programs, program, program_rules, program_try,
-         program_codes, program_closing, rewards, questions, promos, products, approvals, segments, reports, design, brand, poster, settings, people,
+         program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, reports, design, brand, poster, settings, people,
          coalition, invitations, brands, google, certificates, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

@@ -36,6 +36,8 @@ ACTIONS = {
     "import.undone": N_("began to take a list back"), "import.taken_back": N_("a list was taken back"),
     "campaign.made": N_("made a campaign"), "campaign.started": N_("started a campaign"), "campaign.paused": N_("paused a campaign"),
     "campaign.stopped": N_("stopped a campaign"),
+    "import.read": N_("sent a list of people"), "import.started": N_("began to take a list in"), "import.done": N_("a list is in"),
+    "import.undone": N_("began to take a list back"), "import.taken_back": N_("a list was taken back"),
     "segment.created": N_("made a group of shoppers"), "segment.closed": N_("closed a group of shoppers"),
     "sale.undo": N_("took a purchase back"), "sale.refund": N_("recorded a refund"),
     "enrolment.started": N_("sent a link to a shopper"), "enrolment.resent": N_("sent a link once more"),

@@ -7,7 +7,7 @@ address itself or a token bound to it authorises.
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
@@ -88,6 +88,32 @@ async def read_uploads(request: Request, names: Sequence[str], most_bytes: int) 
     found = [b"" if isinstance(each, str) or each is None else await each.read() for each in sent]
     await form.close()
     return form, found
+
+
+async def read_file(request: Request, name: str, most_bytes: int) -> tuple[FormData, UploadFile | None]:
+    """A form with one file that is too large for memory: it lies on disk, at its beginning; None where none was chosen.
+
+    Whoever calls closes the form. Raises Malformed or TooLarge (a body that is too large is read no further).
+    """
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await request.receive()
+        size += len(message.get("body", b""))
+        if size > most_bytes + FORM_CAP:
+            raise errors.TooLarge(N_("The body is over %(cap)s bytes. Send less at once."), params={"cap": most_bytes})
+        return message
+
+    try:
+        form = await Request(request.scope, counted).form(max_files=1, max_fields=MAX_FIELDS, max_part_size=FORM_CAP)
+    except HTTPException as exc:
+        raise errors.Malformed() from exc
+    sent = form.get(name)
+    if not isinstance(sent, UploadFile) or not sent.size:
+        return form, None
+    await sent.seek(0)
+    return form, sent
 
 
 def text_field(form: FormData, name: str, most: int = 2000) -> str:
