@@ -7,22 +7,6 @@ from app.db import Database, Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """A claimed message; moments in ms."""
-
-    id: int
-    business_id: int
-    phone_sealed: bytes
-    text_sealed: bytes
-    segments: int
-    reserved_minor: int
-    reason: str | None
-    tries: int
-    created_at: int
-    now_asked: bool
-
-
-@dataclass(frozen=True, slots=True)
 class DemoMessage:
     """What the simulated shopper got, or (`note`) why nothing came; `at` in ms."""
 
@@ -39,49 +23,6 @@ async def append(tx: Transaction, values: Mapping[str, Any]) -> int:
         "CAST(:card_id AS BIGINT), :purpose, :phone_sealed, :phone_server_hash, :phone_hint, :text_sealed, :language, :segments, "
         ":reserved_minor, :now_asked, 'queued', :now, :now) RETURNING id", values)
     return row["id"]
-
-
-# What the index of waiting messages says of itself: SQLite uses it only for a question that repeats it, and walks all messages else.
-_WAITS = "state IN ('queued', 'submitting')"
-
-
-async def claim(tx: Transaction, now: int, until: int) -> Message | None:
-    """Takes the message that has waited longest, until `until`; None when nothing is due. It counts as a try."""
-    row = await tx.fetch_one(
-        "UPDATE messages SET state = 'submitting', claimed_until = :until, tries = tries + 1 WHERE state = 'queued' AND id = "
-        f"(SELECT id FROM messages WHERE state = 'queued' AND {_WAITS} AND due_at <= :now ORDER BY due_at, id LIMIT 1) "
-        "RETURNING id, business_id, phone_sealed, text_sealed, segments, reserved_minor, reason, tries, created_at, now_asked",
-        {"now": now, "until": until})
-    return row and Message(row["id"], row["business_id"], bytes(row["phone_sealed"]), bytes(row["text_sealed"]), row["segments"],
-                           row["reserved_minor"], row["reason"], row["tries"], row["created_at"], bool(row["now_asked"]))
-
-
-async def give_back_lost(tx: Transaction, now: int) -> int:
-    """Messages whose sender died before it wrote the answer: may have been sent, so once more at most. Returns how many."""
-    rows = await tx.fetch_all(
-        "UPDATE messages SET state = CASE WHEN reason = 'unknown' THEN 'unknown' ELSE 'queued' END, "
-        "phone_sealed = CASE WHEN reason = 'unknown' THEN NULL ELSE phone_sealed END, "
-        "text_sealed = CASE WHEN reason = 'unknown' THEN NULL ELSE text_sealed END, "
-        "final_at = CASE WHEN reason = 'unknown' THEN :now ELSE NULL END, reason = 'unknown', claimed_until = NULL, due_at = :now "
-        f"WHERE state = 'submitting' AND {_WAITS} AND claimed_until < :now RETURNING id", {"now": now})
-    return len(rows)
-
-
-async def record_try(tx: Transaction, message_id: int, values: Mapping[str, Any], *, wipe: bool) -> bool:
-    """Writes what became of a claimed message; with `wipe` its phone and text go. False: another worker has it by now."""
-    wiped = "phone_sealed = NULL, text_sealed = NULL, " if wipe else ""
-    row = await tx.fetch_one(
-        f"UPDATE messages SET {wiped}state = :state, reason = CAST(:reason AS TEXT), due_at = :due_at, gateway = CAST(:gateway AS TEXT), "
-        "provider_id = CAST(:provider_id AS TEXT), sent_at = CAST(:sent_at AS BIGINT), final_at = CAST(:final_at AS BIGINT), "
-        "segments = :segments, reserved_minor = :reserved_minor, claimed_until = NULL WHERE id = :id AND state = 'submitting' RETURNING id",
-        {"id": message_id, **values})
-    return row is not None
-
-
-async def put_off(tx: Transaction, message_id: int, due_at: int) -> None:
-    """Gives a claimed message back until `due_at`; the try does not count."""
-    await tx.execute("UPDATE messages SET state = 'queued', due_at = :due_at, claimed_until = NULL, tries = tries - 1 "
-                     "WHERE id = :id AND state = 'submitting'", {"id": message_id, "due_at": due_at})
 
 
 async def cancel_of_enrolment(tx: Transaction, enrolment_id: int, now: int) -> None:

@@ -11,7 +11,7 @@ from app.db import Database, write_transaction
 from app.errors import Invalid
 from app.limits.rules import LimitReached
 from app.programs import service as programs
-from app.sms import delivery, service, store
+from app.sms import delivery, delivery_store, service
 from app.sms.console import Console
 from app.sms.gateways import Gateways, Result
 from app.sms.service import Order
@@ -263,10 +263,10 @@ async def test_a_message_that_may_have_gone_out_is_sent_once_more_and_never_agai
 async def test_a_sender_that_died_may_have_sent_so_its_message_goes_once_more_at_most(post):
     message_id = await post.queue()
     for expected in ("queued", "unknown"):
-        await write_transaction(post.db, lambda tx: store.claim(tx, service.to_ms(post.clock.now()),
-                                                                        service.to_ms(post.clock.now()) + 1000))
+        await write_transaction(post.db, lambda tx: delivery_store.claim(tx, service.to_ms(post.clock.now()),
+                                                                        service.to_ms(post.clock.now()) + 1000, "carrier"))
         post.clock.advance(seconds=2)
-        await write_transaction(post.db, lambda tx: store.give_back_lost(tx, service.to_ms(post.clock.now())))
+        await write_transaction(post.db, lambda tx: delivery_store.give_back_lost(tx, service.to_ms(post.clock.now())))
         assert await post.db.fetch_val("SELECT state FROM messages WHERE id = :id", {"id": message_id}) == expected
     assert (await post.rows())[0]["text_sealed"] is None
 
@@ -352,7 +352,7 @@ async def test_an_alarm_is_recorded_once_an_hour(post):
 
 
 async def test_the_sender_reads_the_messages_that_wait_and_not_all_that_were_ever_sent(sqlite_db: Database) -> None:
-    for ask in (lambda tx: store.claim(tx, 5, 6), lambda tx: store.give_back_lost(tx, 5)):
+    for ask in (lambda tx: delivery_store.claim(tx, 5, 6, None), lambda tx: delivery_store.give_back_lost(tx, 5)):
         steps = await steps_of(sqlite_db, ask)
         assert any("USING INDEX messages_due" in step for step in steps), steps
         assert "SCAN messages" not in steps, steps
