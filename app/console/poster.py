@@ -55,11 +55,15 @@ async def _studio(request: Request, program: Program, refused: TesseraError | No
         "form": FORMATS[shown["size"]], "is_both": shown["poster_language"] == rules.BOTH, "own_colour": poster.colours.brand,
         "places": [("", frame.said(request, NOWHERE)), *[(each.slug, each.name) for each in places]],
         "downloads": [] if set(wrong) & set(CHOICES) else [(kind.upper(), f"{POSTER}/poster.{kind}?{query}") for kind in KINDS],
-        "print_url": f"{POSTER}/print?{query}", "reads": reads, "contrast": rules.judged(poster.colours),
+        "print_url": f"{POSTER}/print?{query}", "reads": reads, "contrast": [_ratio(each, language(request)) for each in rules.judged(poster.colours)],
         "corrections": [frame.said(request, each.sentence, **each.params) for each in poster.colours.corrections],
         "shops": [("", frame.said(request, N_("Outside of the shops")))] + await _shops(request), "place": place, "shop": shop,
         "place_action": f"{POSTER}/places?{query}", "brought": await _brought(request)},
         wrong=wrong, status=frame.status_for(refused) if refused else 422 if wrong else 200)
+
+
+def _ratio(number: float, said: str) -> str:
+    return f"{number:.1f}".replace(".", "," if said == "ru" else ".")
 
 
 async def _brought(request: Request) -> list[dict[str, Any]]:

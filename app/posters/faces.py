@@ -11,6 +11,7 @@ SOFT = "#5c5c57"                # 6.8 : 1 on white
 QUIET = 4                       # white modules around a code (ISO/IEC 18004)
 ART_HIGH, MARGIN, CODE_SIDE = 104.0, 18.0, 74.0
 LOGO_RIM = 5.0
+HARD = "\u00a0"
 SECOND = 0.62                   # how large the other language is beside the first
 
 
@@ -136,17 +137,22 @@ def headlines(inks: Sequence[Ink], left: float, top: float, wide: float, high: f
     for at, (text, font, colour) in enumerate(inks):
         each = size * SECOND if at else size
         y += each * 0.35 if at else 0.0
-        for line in balanced(text, font, each, wide):
+        for line in balanced(bound(text), font, each, wide):
             shapes.append(Words(left, y + each * 0.78, line, font, each, colour, anchor))
             y += each * 1.06
     return shapes, y
+
+
+def bound(text: str) -> str:
+    """A number and its sign stay on one line, and a dash begins none."""
+    return text.replace(" ₽", HARD + "₽").replace(" — ", f"{HARD}— ").replace(" %", HARD + "%")
 
 
 def _fits(inks: Sequence[Ink], size: float, wide: float, high: float) -> bool:
     tall = 0.0
     for at, (text, font, _) in enumerate(inks):
         each = size * SECOND if at else size
-        lines = wrapped(text, font, each, wide)
+        lines = wrapped(bound(text), font, each, wide)
         if any(width(line, font, each) > wide for line in lines):
             return False
         tall += each * 1.06 * len(lines) + (each * 0.35 if at else 0.0)

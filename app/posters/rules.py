@@ -115,12 +115,12 @@ def languages_of(choice: str, own: str) -> tuple[str, ...]:
 
 
 def wrong_choices(values: Mapping[str, str]) -> list[FieldError]:
-    """values: size, poster_language, headline and second (the headline in the other language), colour ("" or #rrggbb)."""
+    """values: size, poster_language, headline and second (the one in the other language, of a sheet in both), colour ("" or #rrggbb)."""
     wrong = []
     for name, offered in (("size", tuple(FORMATS)), ("poster_language", (*LANGUAGES, BOTH))):
         if values[name] not in offered:
             wrong.append(FieldError(name, "choice", N_("Choose one of the sizes and languages that are offered.")))
-    for name in ("headline", "second"):
+    for name in ("headline", "second") if values["poster_language"] == BOTH else ("headline",):
         if len(values[name]) > HEADLINE_MOST or not values[name].isprintable():
             wrong.append(FieldError(name, "too_long", N_("A headline has at most 80 letters.")))
     if values["colour"] and not is_colour(values["colour"]):

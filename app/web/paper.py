@@ -36,9 +36,9 @@ def fitting(text: str, font: str, size: float, wide: float) -> float:
 
 
 def wrapped(text: str, font: str, size: float, wide: float) -> list[str]:
-    """The words of `text` in lines no wider than `wide`; a single longer word stays whole."""
+    """The words of `text` in lines no wider than `wide`; a single longer word stays whole, and so do two with a hard space between."""
     lines: list[str] = []
-    for word in text.split():
+    for word in filter(None, text.split(" ")):
         if lines and width(f"{lines[-1]} {word}", font, size) <= wide:
             lines[-1] += f" {word}"
         else:
