@@ -58,7 +58,11 @@ TABLE = (
 )
 FILES = ("TESSERA_APPLE_CERTIFICATE", "TESSERA_APPLE_KEY", "TESSERA_APPLE_WWDR", "TESSERA_APNS_CA", "TESSERA_GOOGLE_ACCOUNT")
 # Begins of the gateways that app/sms knows; the rest of the URL is the gateway's own.
-GATEWAYS: tuple[str, ...] = ("webhook+https://",)
+GATEWAYS: tuple[str, ...] = ("twilio://", "vonage://", "smsc://", "smsru://", "smsaero://", "webhook+https://")
+# What the user, the password and an option of each are; app/sms reads them.
+GATEWAY_PARTS = {"twilio": ("account SID", "token", ("from", "service")), "vonage": ("key", "secret", ("from",)),
+                 "smsc": ("login", "", ()), "smsru": ("api_id", "", ()), "smsaero": ("mail address", "key", ())}
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 KNOWN = {name for name, _, _ in TABLE} | {name + "_PEM" for name in FILES}
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -120,7 +124,7 @@ class Settings:
 
     @property
     def is_loopback(self) -> bool:
-        return self.host in ("127.0.0.1", "::1", "localhost")
+        return self.host in LOOPBACK
 
     def address(self, path: str) -> str:
         """A public address, never made from the Host header."""
@@ -259,7 +263,7 @@ class _Reader:
         made: dict[str, Any] = {"google_issuer": issuer, "google_account": account}
         for name in ("api", "token", "save", "keys"):
             text = self.text(f"TESSERA_GOOGLE_{name.upper()}")
-            if text and urlsplit(text).scheme != "https" and not (demo or urlsplit(text).hostname in ("127.0.0.1", "::1", "localhost")):
+            if text and urlsplit(text).scheme != "https" and not (demo or urlsplit(text).hostname in LOOPBACK):
                 self.mistakes.append(f"TESSERA_GOOGLE_{name.upper()} must begin with https://.")
             made[f"google_{name}"] = text if name == "save" else text.rstrip("/")
         return made
@@ -275,12 +279,31 @@ class _Reader:
         return {"smtp": smtp, "mail_from": sender, "operator": operator}
 
     def gateways(self) -> tuple[str, ...]:
+        """Addresses that app/sms can open. A mistake names the kind and never the address: its secrets would stand in the terminal."""
         found = self.listed("TESSERA_SMS")
         for gateway in found:
-            if gateway != "console:" and not gateway.startswith(GATEWAYS):
-                kind = gateway.partition(":")[0]
+            kind = gateway.partition(":")[0]
+            if gateway == "console:" or (gateway.startswith("webhook+http://") and urlsplit(gateway).hostname in LOOPBACK):
+                continue
+            if not gateway.startswith(GATEWAYS):
                 self.mistakes.append(f"TESSERA_SMS: there is no gateway “{kind}:”. Known: console:, {', '.join(GATEWAYS)}…")
+            elif kind in GATEWAY_PARTS:
+                self.gateway_parts(kind, gateway)
         return found
+
+    def gateway_parts(self, kind: str, gateway: str) -> None:
+        user, password, options = GATEWAY_PARTS[kind]
+        parts = urlsplit(gateway)
+        userinfo, given = parts.netloc.rpartition("@")[0], dict(part.partition("=")[::2] for part in parts.query.split("&"))
+        name, _, secret = userinfo.partition(":")
+        if not name or (password and not secret):
+            form = f"{kind}://{user}:{password}@…" if password else f"{kind}://{user}@…"
+            self.mistakes.append(f"TESSERA_SMS: {kind}: needs its {user}{f' and {password}' if password else ''}, as in {form} "
+                                 "(a comma, a colon, / ? # or % in one of them is written as %2C, %3A, %2F, %3F, %23, %25).")
+        if options and not any(given.get(option) for option in options):
+            self.mistakes.append(f"TESSERA_SMS: {kind}: needs {' or '.join(options)}, as in {kind}://…?{options[0]}=…")
+        if (api := given.get("api")) and urlsplit(api).hostname not in LOOPBACK:
+            self.mistakes.append(f"TESSERA_SMS: {kind}: api= is for a fake on this machine alone; another host stands behind the @.")
 
     def check_together(self, settings: dict[str, Any]) -> None:
         """What single values cannot show."""

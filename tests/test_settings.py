@@ -31,6 +31,12 @@ def test_a_demo_needs_nothing_at_all() -> None:
     ({**GOOD, "DATABASE_URL": "postgres://h/d"}, "TESSERA_SECRET_KEY is missing"),
     ({**GOOD, "TESSERA_PROXIES": "proxy.local"}, "proxy.local"),
     ({**GOOD, "TESSERA_SMS": "pigeon:"}, "pigeon"),
+    ({**GOOD, "TESSERA_SMS": "twilio://AC1@api.twilio.com?from=+15005550006"}, "needs its account SID and token"),
+    ({**GOOD, "TESSERA_SMS": "twilio://AC1:t@api.twilio.com"}, "needs from or service"),
+    ({**GOOD, "TESSERA_SMS": "vonage://k:s@"}, "needs from"),
+    ({**GOOD, "TESSERA_SMS": "smsru://sms.ru"}, "needs its api_id"),
+    ({**GOOD, "TESSERA_SMS": "webhook+http://sms.example.com/"}, "there is no gateway"),
+    ({**GOOD, "TESSERA_SMS": "smsc://l:p@?api=http://smsc.example.com"}, "fake on this machine"),
     ({**GOOD, "TESSERA_APPLE_CERTIFICATE_PEM": "x"}, "all three"),
     ({**GOOD, "TESSERA_APPLE_KEY": "/no/such/file"}, "cannot be read"),
     ({**GOOD, "TESSERA_UPL": "x"}, "TESSERA_UPL is not a setting"),
@@ -66,3 +72,18 @@ def test_the_push_servers_address_may_be_a_bare_host_and_port(text, address):
 def test_a_push_server_without_tls_is_refused():
     with pytest.raises(SettingsError, match="TESSERA_APNS"):
         load({"TESSERA_APNS": "http://127.0.0.1:2197"}, demo=True)
+
+
+@pytest.mark.parametrize("text", [
+    "twilio://AC1:t@api.twilio.com?from=+15005550006", "twilio://SK1:s@?service=MG1&account=AC1&token=t", "vonage://k:s@?from=Coffee",
+    "smsc://login:p%2Cw@smsc.kz", "smsc://apikey@", "smsru://id@?api=http://127.0.0.1:1", "smsaero://me@example.com:key@gate.smsaero.ru",
+    "webhook+https://u:s@sms.example.com/send", "webhook+http://u:s@127.0.0.1:9/send"])
+def test_every_gateway_that_is_documented_is_accepted(text):
+    assert load({**GOOD, "TESSERA_SMS": f"console:,{text}"}).sms == ("console:", text)
+
+
+@pytest.mark.goal("A7")
+def test_a_mistake_in_a_gateways_address_is_told_without_its_secrets():
+    with pytest.raises(SettingsError) as told:
+        load({**GOOD, "TESSERA_SMS": "twilio://AC-canary:token-canary@,pigeon://canary:canary@x,smsc://:canary@?api=https://canary"})
+    assert "canary" not in str(told.value)
