@@ -92,9 +92,11 @@ def timetable() -> Sequence[Job]:
     """Every job. Rooms are imported here and not above: a command that runs no jobs does not pay for them."""
     from app.benefits import coupons
     from app.benefits import service as benefits
+    from app.campaigns import sending as campaigns
     from app.card_pages import service as card_pages
     from app.certificates import watching
     from app.certificates.service import CHANNEL as CERTIFICATES
+    from app.enrolment import screen
     from app.enrolment import service as enrolment
     from app.google import callbacks_service as google_callbacks
     from app.google import service as google
@@ -107,6 +109,7 @@ def timetable() -> Sequence[Job]:
     from app.mail import service as mail
     from app.passes import keeping
     from app.privacy import erasing, retention, wiping
+    from app.profiles import numbers as profile_numbers
     from app.programs import service as programs
     from app.push import service as push
     from app.referrals import service as referrals
@@ -154,11 +157,15 @@ def timetable() -> Sequence[Job]:
         Job("keep to the retention table", 24 * HOUR, retention.run),
         Job("follow erasures", HOUR, wiping.follow, (erasing.CHANNEL,)),
         Job("take lists in", 10 * SECOND, imports_at_work.go_on, (imports.CHANNEL,)),
+        Job("send invitations", 10 * SECOND, campaigns.go_on, (campaigns.CHANNEL,)),
         Job("forget lists", HOUR, lambda here: imports.forget_old(here.db, here.clock.now())),
         Job("reward friends", 10 * MINUTE, lambda here: referrals.settle_due(here.db, here.clock.now())),
         Job("look for signs of fraud", MINUTE, lambda here: suspicions.review_due(here.db, here.clock.now())),
         Job("forget codes of card pages", HOUR, lambda here: card_pages.forget_old(here.db, here.clock.now())),
+        Job("tell lost numbers", MINUTE, lambda here: profile_numbers.tell_due(here, here.clock.now())),
+        Job("forget numbers that changed", HOUR, lambda here: profile_numbers.forget_old(here, here.clock.now())),
         Job("forget kept passes", 6 * HOUR, keeping.prune),
+        Job("forget codes of tills", 6 * HOUR, lambda here: screen.forget_old(here.db, here.clock.now())),
         Job("forget mail", 24 * HOUR, mail.forget_old),
         Job("forget what was said of messages", HOUR, sms_alerts.forget_old),
         Job("forget sessions", HOUR, lambda here: staff.forget_old_sessions(here.db, here.clock.now())),

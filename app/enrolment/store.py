@@ -2,7 +2,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.db import Database, Transaction
+from app.db import Database, Row, Transaction
 from app.enrolment.rules import Enrolment, Link
 
 Reader = Database | Transaction
@@ -118,6 +118,18 @@ async def count_by_poster(reader: Reader, business_id: int) -> list[tuple[str, i
         "AND status = 'activated' GROUP BY COALESCE(poster, '') ORDER BY COUNT(*) DESC, COALESCE(poster, '') LIMIT 20",
         {"business_id": business_id})
     return [(row["name"], row["cards"]) for row in rows]
+
+
+async def count_issued(reader: Reader, business_id: int, since: int, until: int, most: int) -> list[Row]:
+    """Enrolments begun in since <= at < until (ms), by who began them, where and how."""
+    return await reader.fetch_all(
+        "SELECT actor_kind, actor_id, location_id, source, COALESCE(poster, '') AS poster, COUNT(*) AS begun, "
+        "SUM(CASE WHEN status = 'activated' THEN 1 ELSE 0 END) AS activated, "
+        "SUM(CASE WHEN status = 'refused' THEN 1 ELSE 0 END) AS refused FROM enrolments "
+        "WHERE business_id = :business_id AND created_at >= :since AND created_at < :until "
+        "GROUP BY actor_kind, actor_id, location_id, source, COALESCE(poster, '') "
+        "ORDER BY activated DESC, begun DESC, actor_kind, actor_id, location_id, source, COALESCE(poster, '') LIMIT :most",
+        {"business_id": business_id, "since": since, "until": until, "most": most})
 
 
 async def refused_since(reader: Reader, business_id: int, location_id: int | None, since: int) -> list[Enrolment]:

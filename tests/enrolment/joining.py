@@ -2,13 +2,22 @@
 import re
 from typing import Any
 
+import msgspec
+
+from app.benefits import service as benefits
+from app.benefits.rules import RewardWish
 from app.context import Context
 from app.enrolment import service
+from app.enrolment import ways as allowed
 from app.enrolment.service import Told, Wish
+from app.enrolment.ways import Ways
+from app.programs import service as programs
+from app.programs.terms import Conversion, Said, Stamps
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.sms import delivery
 from app.sms.gateways import Gateways, Result
+from tests.shops import RULES
 
 ANNA = "+79161231234"
 TERMS = {"terms": "on"}
@@ -40,6 +49,18 @@ class Joining:
 
     def __init__(self, here: Context, shop: Any) -> None:
         self.here, self.shop, self.inbox = here, shop, Inbox()
+
+    async def give_stamps(self) -> None:
+        """The programme gives stamps from now on."""
+        now = self.here.clock.now()
+        await benefits.create_reward(self.here.db, self.shop.who, self.shop.program_id,
+                                     RewardWish("coffee", "text", Said("Coffee", "Кофе")), now)
+        stamps = Stamps(Conversion(6, ("coffee",)))
+        await programs.change_rules(self.here.db, self.shop.who, self.shop.program_id, msgspec.structs.replace(RULES, stamps=stamps), now)
+
+    async def allow(self, **ways: bool) -> None:
+        """These ways and no others but what is open by itself."""
+        await allowed.set_ways(self.here.db, self.shop.who, self.shop.program_id, Ways(**ways), self.here.clock.now())
 
     async def deliver(self) -> None:
         await delivery.deliver_due(self.here.db, self.here.ring, Gateways([self.inbox], self.here.clock), self.here.clock)
