@@ -88,6 +88,7 @@ def all_routes() -> list[BaseRoute]:
     """Every route that all programs have, room by room."""
     from app.card_pages import coupons as coupon_pages
     from app.card_pages import pages as card_pages
+    from app.card_pages import questions as question_pages
     from app.card_pages import receipts
     from app.console import pages as console_pages
     from app.enrolment import pages as enrolment_pages
@@ -107,7 +108,8 @@ def all_routes() -> list[BaseRoute]:
 
     # Tried in this order, for every request: what tills and phones call comes first.
     rooms = (till_api, registrations_api, assets, images_api, front, status, enrolment_pages, card_pages, coupon_pages, receipts,
-             profile_pages, ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, sms_api, till_pages, poster_pages, console_pages)
+             profile_pages, ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, sms_api, till_pages, poster_pages,
+             question_pages, console_pages)
     return [route for room in rooms for route in room.routes]
 
 

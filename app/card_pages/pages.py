@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import secrets
 from app.benefits import promo
-from app.card_pages import codes, frame, friends, google, histories, holdings, live_codes, lost, others, rules, service
+from app.card_pages import codes, frame, friends, google, histories, holdings, live_codes, lost, others, questions, rules, service
 from app.card_pages.frame import Visit
 from app.certificates import service as certificates
 from app.customers import service as customers
@@ -44,6 +44,7 @@ async def show(request: Request) -> Response:
                                        await segments_known.places(here.db, program, program.rules)),
         "friends": await friends.shown(request, opened, language),
         "others": await others.shown(visit), "others_action": visit.path("/cards"),
+        "asked_later": await questions.shown(visit),
         "coupon_url": visit.path("/coupon") if await promo.has_coupons(here.db, card.business_id, card.program_id, now) else "",
         "stopped": request.query_params.get("done") == "stop", **await _consents(visit),
         **await _addresses(visit), "events_url": visit.path(f"/events?after={seen}"),

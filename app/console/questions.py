@@ -60,6 +60,7 @@ async def _page(request: Request, program: Program, chosen: Question | None, typ
     own = [each for each in every if not each.is_standard and not each.is_closed]
     needs = NEEDS | ({HIDDEN: NOT_ASKED} if chosen and chosen.is_standard else {})
     unit = rules.unit_of(program.rules)
+    spoken = dict(sorted(i18n.LANGUAGES.items(), key=lambda each: each[0] != said))       # the manager's own first
     return await frame.page(request, "questions", {
         "program_name": program.name_in(said), "other_programs": await switch_of(request, program, QUESTIONS),
         "standard": [_row(request, program, each, 0) for each in every if each.is_standard],
@@ -71,14 +72,14 @@ async def _page(request: Request, program: Program, chosen: Question | None, typ
         "action": address(request, program, *([chosen.key] if chosen else [])), "list_url": address(request, program),
         "kinds": [(key, frame.said(request, word)) for key, word in KINDS.items()],
         "needs": [(key, frame.said(request, word)) for key, word in needs.items()],
-        "bonus_label": frame.said(request, UNITS[unit]) if unit else "", "languages": i18n.LANGUAGES,
-        "previews": [(code, name, preview(program, every, code)) for code, name in i18n.LANGUAGES.items()],
+        "bonus_label": frame.said(request, UNITS[unit]) if unit else "", "languages": spoken,
+        "previews": [(code, name, preview(program, every, code)) for code, name in spoken.items()],
         "values": typed or _values(chosen, program)}, done=done, wrong=wrong, status=status)
 
 
 def _row(request: Request, program: Program, question: Question, answered: int, at: int = 0, count: int = 0) -> dict[str, Any]:
     steps = {"up": at > 0, "down": at < count - 1}
-    return {"key": question.key, "label": question.label_in(language(request)), "kind": frame.said(request, KINDS[question.kind]),
+    return {"key": question.key, "label": question.label_in(language(request)), "kind": "" if question.is_standard else frame.said(request, KINDS[question.kind]),
             "need": question.need, "state": frame.said(request, STATES[question.need]), "answered": answered,
             "choices": [choice.label_in(language(request)) for choice in question.choices],
             "bonus": _bonus(question, program, language(request)), "edit_url": address(request, program, question.key),

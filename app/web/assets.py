@@ -27,7 +27,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "plain": (*_FRAME, "plain"),
     "enrol": (*_SHOPPER, "field", "banner", "pass", "enrol"),
     "activate": (*_SHOPPER, "field", "choice", "questions", "banner", "tesserae", "details", "activate"),
-    "card": (*_SHOPPER, "field", "choice", "banner", "figure", "list", "state", "details", "pass", "card"),
+    "card": (*_SHOPPER, "field", "choice", "questions", "banner", "figure", "list", "state", "details", "pass", "card"),
     "receipt": (*_SHOPPER, "list", "activate"),
     "profile": (*_SHOPPER, "field", "choice", "segments", "questions", "banner", "list", "details", "activate", "profile"),
     "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),
