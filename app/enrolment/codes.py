@@ -3,6 +3,7 @@ from datetime import datetime
 
 from app import secrets
 from app.audit import service as audit
+from app.cards import service as cards
 from app.cards.rules import Card, IssuedNumbers
 from app.clock import to_ms
 from app.db import Database, Transaction, write_transaction
@@ -80,7 +81,7 @@ async def redeem(db: Database, ring: KeyRing, who: Principal, enrolment_id: int,
         except Expired as exc:
             raise EnrolmentOver() from exc
         await audit.record(tx, who, "enrolment.told", "enrolment", enrolment.id, now=now)
-        return card
+        return await cards.get_card(tx, who.business_id, card.id)
 
     return await write_transaction(db, act)
 

@@ -125,14 +125,16 @@ async def use_plastic(request: Request, program: Program) -> Response:
     """POST /e/{business}/{program}/card: one answer for an unknown number, a wrong code and a card that somebody has."""
     here, now = context(request), context(request).clock.now()
     check_site(request)
-    form, language = await read_form(request), i18n.language_of(request, program.language)
+    allowed, form, language = await ways.ways_of(here.db, program), await read_form(request), i18n.language_of(request, program.language)
+    if not allowed.plastic:
+        raise errors.NotFound()
     if not await asking.is_answered(request, form, asking.plastic_limits(request, asking.PLASTIC_SOFT)):
         return await plastic_page(request, program, form=form)
     try:
         await write_transaction(here.db, lambda tx: limits.hit(tx, asking.plastic_limits(request, asking.PLASTIC_TRIES), now))
         phone = text_field(form, "phone", 300)
         e164 = _number(request, program, phone)
-        if e164 is None and not (await ways.ways_of(here.db, program)).anonymous:
+        if e164 is None and not allowed.anonymous:
             raise errors.Invalid(fields=[errors.FieldError("phone", "required", screen.NO_NUMBER)])
         card = await plastic.find(here.db, here.ring, program, text_field(form, "number", 100), text_field(form, "code", 100), now)
         return await _begin_plastic(request, program, card, e164, phone)
