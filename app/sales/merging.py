@@ -88,8 +88,7 @@ async def _one_person(tx: Transaction, keep: Card, lose: Card, now: datetime) ->
         return
     if keep.customer_id is None:
         await customers_store.hand_account(tx, keep.business_id, lose.customer_id, keep.account_id, lose.account_id)
-    else:
-        await customer_merging.merge(tx, keep.business_id, keep.customer_id, lose.customer_id, now)
+    elif await customer_merging.merge(tx, keep.business_id, keep.customer_id, lose.customer_id, now):
         await questions.hand_on(tx, keep.business_id, keep.customer_id, lose.customer_id)
 
 
