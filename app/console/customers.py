@@ -43,6 +43,7 @@ DONE = {"block": N_("The card is blocked. Its pass is void until you unblock it.
         "reissue": N_("The card has a new code. The old one stopped working at once."), "adjust": N_("The balance is corrected."),
         "asked": N_("It waits for a second pair of eyes: another manager agrees under Operations."),
         "merge": N_("The cards are one now. The other number leads here."),
+        "number": N_("The card has the new number. The old one is told in an hour."),
         "replace": N_("This is the new card. The old one is void; the points came along."),
         "resend": N_("A new link is on its way to the number."),
         "erase": N_("This person is forgotten. What they held has ended; the operations stay and point to nobody."), **levels.DONE}
@@ -162,7 +163,8 @@ def _link_of(request: Request, card: Card) -> dict[str, str]:
 def _actions(request: Request, card: Card) -> dict[str, str]:
     """What the card's state allows, each with the address that does it."""
     own = address(request, card)
-    allowed = {"provisional": ("resend", "block", "reissue"), "active": ("adjust", "block", "reissue", "replace", "link", "merge"),
+    allowed = {"provisional": ("resend", "block", "reissue"),
+               "active": ("adjust", "block", "reissue", "replace", "link", "merge", "number"),
                "blocked": ("unblock", "reissue", "replace")}.get(card.status, ())
     forgets = ("erase",) if principal(request).may("owner") and card.customer_id is not None and card.status != "erased" else ()
     return {act: f"{own}/{act}" for act in (*allowed, *forgets)}

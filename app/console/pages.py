@@ -14,6 +14,7 @@ from app.console import (
     imports,
     invitations,
     merging,
+    numbers,
     operations,
     people,
     poster,
@@ -35,7 +36,7 @@ from app.console import (
     today,
 )
 
-NOUNS = (session, today, suspicions, merging, bearers, erasing, customers, operations, programs, program, program_rules, program_try,
-         program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, reports, design, brand, poster, settings, people,
-         coalition, invitations, brands, google, certificates, audit_log)
+NOUNS = (session, today, suspicions, merging, numbers, bearers, erasing, customers, operations, programs, program, program_rules,
+         program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, reports, design,
+         brand, poster, settings, people, coalition, invitations, brands, google, certificates, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

@@ -18,6 +18,7 @@ DEFAULTS = {
     "invitation": {"ru": "{brand}: карта ждёт {link}", "en": "{brand}: get a card {link}"},
     "code": {"ru": "{brand}: код {link}", "en": "{brand}: code {link}"},
     "till_code": {"ru": "{brand}: код для кассира {link}", "en": "{brand}: code for the cashier {link}"},
+    "number_notice": {"ru": "{brand}: у карты теперь номер {link}", "en": "{brand}: your card has the number {link}"},
 }
 PURPOSES = tuple(DEFAULTS)
 _SHORT = "{brand}: {link}"
