@@ -5,6 +5,7 @@ from app.console import (
     bearers,
     brand,
     brands,
+    campaigns,
     certificates,
     coalition,
     customers,
@@ -37,6 +38,6 @@ from app.console import (
 )
 
 NOUNS = (session, today, suspicions, merging, numbers, bearers, erasing, customers, operations, programs, program, program_rules,
-         program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, reports, design,
+         program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, campaigns, reports, design,
          brand, poster, settings, people, coalition, invitations, brands, google, certificates, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]
