@@ -98,6 +98,7 @@ def all_routes() -> list[BaseRoute]:
     from app.ledger import pages as ledger_pages
     from app.passes import pages as pass_pages
     from app.posters import pages as poster_pages
+    from app.privacy import pages as privacy_pages
     from app.profiles import pages as profile_pages
     from app.registrations import api as registrations_api
     from app.sales import pages as sales_pages
@@ -109,7 +110,7 @@ def all_routes() -> list[BaseRoute]:
     # Tried in this order, for every request: what tills and phones call comes first.
     rooms = (till_api, registrations_api, assets, images_api, front, status, enrolment_pages, card_pages, coupon_pages, receipts,
              profile_pages, ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, sms_api, till_pages, poster_pages,
-             question_pages, console_pages)
+             question_pages, privacy_pages, console_pages)
     return [route for room in rooms for route in room.routes]
 
 

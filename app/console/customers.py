@@ -14,6 +14,7 @@ from app.cards import service as cards
 from app.cards.service import Card
 from app.console import frame, levels, words
 from app.console.today import rows_of
+from app.customers import documents
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
 from app.enrolment import service as enrolment
@@ -122,11 +123,24 @@ async def shown_card(request: Request, card: Card, *, done: str = "", page_link:
                  **await _balances(request, card, program, held)},
         "expiring": {"text": program_words.amount(soon.amount, soon.unit, program.currency, language(request)), "at": soon.at}
         if soon else None, "page_link": page_link,
-        "consents": await customers.consents_of(here.db, card.business_id, card.customer_id) if card.customer_id else [],
+        **await _agreed(request, card),
         "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
         "reports": await _reports(request, card), "actions": _actions(request, card), "key": key or secrets.new_token(22),
         "typed": dict.fromkeys(FIELDS, "") | (typed or {}), "own": address(request, card),
         **await levels.held(request, card, program, held)}, done=done, wrong=wrong, status=status)
+
+
+async def _agreed(request: Request, card: Card) -> dict[str, Any]:
+    """consents: {name, granted} by purpose; ask_again: names of purposes with new words since; consents_url."""
+    here, said = context(request), language(request)
+    if card.customer_id is None:
+        return {"consents": [], "ask_again": [], "consents_url": ""}
+    names = {each.key: each.name_in(said) for each in await documents.purposes_of(here.db, card.business_id)}
+    return {"consents": [{"purpose": each.purpose, "name": names.get(each.purpose, each.purpose), "granted": each.granted}
+                         for each in await customers.consents_of(here.db, card.business_id, card.customer_id)],
+            "ask_again": [names.get(purpose, purpose)
+                          for purpose in await documents.to_ask_again(here.db, card.business_id, card.customer_id)],
+            "consents_url": address(request, card) + "/consents"}
 
 
 async def _reports(request: Request, card: Card) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from app.console import (
     operations,
     people,
     poster,
+    privacy,
+    privacy_documents,
     products,
     program,
     program_closing,
@@ -39,5 +41,6 @@ from app.console import (
 
 NOUNS = (session, today, suspicions, merging, numbers, bearers, erasing, customers, operations, programs, program, program_rules,
          program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, campaigns, reports, design,
-         brand, poster, settings, people, coalition, invitations, brands, google, certificates, audit_log)
+         brand, poster, settings, people, coalition, invitations, brands, google, certificates, privacy_documents,
+         privacy, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

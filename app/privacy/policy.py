@@ -26,7 +26,7 @@ DOES = {DELETE: N_("deleted"), EMPTY: N_("emptied"), FORGET: N_("the person is e
 class Row:
     """One kind of thing.
 
-    key; what; since: from when the days count; days: None where nothing happens unless a business says so; does; table and where: which
+    key; what; since: after what the days count; days: None where nothing happens unless a business says so; does; table and where: which
     rows are over, told by `:before` (epoch ms); keys: the columns that name a row; changes: column → value, of EMPTY; room: the function
     that the room runs itself ('' for this room's); least, most: what a business may choose, None: the same for everybody.
     """
@@ -65,48 +65,48 @@ _HAS_JOINED = ("SELECT a.customer_id FROM cards k JOIN accounts a ON a.id = k.ac
                "AND a.customer_id IS NOT NULL")
 
 TABLE = (
-    Row("enrolments", N_("Cards that somebody asked for and never activated"), N_("asked for"), _days(enrolment.LIFE), END, "enrolments",
+    Row("enrolments", N_("Cards that somebody asked for and never activated"), N_("the request"), _days(enrolment.LIFE), END, "enrolments",
         # An enrolment knows its own end: minutes at a till's screen, thirty days by a message, years in a list.
         "status = 'pending' AND expires_at <= :now", room="enrolment"),
-    Row("message_texts", N_("Texts and numbers of messages that arrived or failed"), N_("final"), 0, EMPTY, "messages",
+    Row("message_texts", N_("Texts and numbers of messages that arrived or failed"), N_("the last state"), 0, EMPTY, "messages",
         "final_at < :before AND (phone_sealed IS NOT NULL OR text_sealed IS NOT NULL)",
         changes={"phone_sealed": "NULL", "text_sealed": "NULL"}),
-    Row("messages", N_("Traces of a number at a message: its hash and last digits"), N_("final"), 90, EMPTY, "messages",
+    Row("messages", N_("Traces of a number at a message: its hash and last digits"), N_("the last state"), 90, EMPTY, "messages",
         "final_at < :before AND phone_hint <> ''", changes={"phone_hint": "''", "phone_server_hash": ":nothing"}, least=7, most=400),
-    Row("shopper_mails", N_("Mails to shoppers"), N_("sent or given up"), 7, DELETE, "mails",
+    Row("shopper_mails", N_("Mails to shoppers"), N_("it was sent or given up"), 7, DELETE, "mails",
         "kind IN ('enrolment', 'page_code') AND created_at < :before AND (sent_at IS NOT NULL OR failed_at IS NOT NULL)",
         least=1, most=90),
-    Row("mails", N_("Mails to staff"), N_("sent or given up"), _days(mail.KEPT), DELETE, "mails",
+    Row("mails", N_("Mails to staff"), N_("it was sent or given up"), _days(mail.KEPT), DELETE, "mails",
         "kind NOT IN ('enrolment', 'page_code') AND created_at < :before AND (sent_at IS NOT NULL OR failed_at IS NOT NULL)", room="mail"),
-    Row("lists", N_("The rows of a list that was taken in, as they stood in the file"), N_("taken in"), _days(imports.KEPT_FOR), DELETE,
+    Row("lists", N_("The rows of a list that was taken in, as they stood in the file"), N_("it was taken in"), _days(imports.KEPT_FOR), DELETE,
         "import_blocks", "import_id IN (SELECT id FROM imports WHERE forgotten_at IS NULL AND changed_at < :before "
         "AND state IN ('done', 'undone', 'mapping', 'checked'))", ("import_id", "number"), room="imports"),
-    Row("page_links", N_("Addresses of card pages that were withdrawn"), N_("withdrawn"), 30, DELETE, "page_links",
+    Row("page_links", N_("Addresses of card pages that were withdrawn"), N_("the withdrawal"), 30, DELETE, "page_links",
         "revoked_at < :before"),
-    Row("page_sessions", N_("Browsers and codes of card pages"), N_("ended"), _days(card_pages.KEPT), DELETE, "page_sessions",
+    Row("page_sessions", N_("Browsers and codes of card pages"), N_("the end"), _days(card_pages.KEPT), DELETE, "page_sessions",
         "expires_at < :before", room="card_pages"),
-    Row("devices", N_("Phones that hold an erased card"), N_("erased"), 30, DELETE, "registrations",
+    Row("devices", N_("Phones that hold an erased card"), N_("the erasure"), 30, DELETE, "registrations",
         "pass_id IN (SELECT p.id FROM passes p JOIN cards k ON k.id = p.card_id JOIN accounts a ON a.id = k.account_id "
         "JOIN customers u ON u.id = a.customer_id WHERE u.erased_at < :before)"),
-    Row("device_logs", N_("What phones report of their passes"), N_("received"), _days(registrations.LOGS_KEPT), DELETE, "device_logs",
+    Row("device_logs", N_("What phones report of their passes"), N_("receipt"), _days(registrations.LOGS_KEPT), DELETE, "device_logs",
         "received_at < :before", room="registrations"),
-    Row("sessions", N_("Sign-ins of staff"), N_("ended"), 30, DELETE, "sessions", "expires_at < :before", room="staff"),
-    Row("sign_in_links", N_("One-time links of staff"), N_("ended"), 30, DELETE, "sign_in_links", "expires_at < :before"),
-    Row("limits", N_("Counters against guessing and fraud: keyed hashes of numbers and addresses"), N_("counted"),
+    Row("sessions", N_("Sign-ins of staff"), N_("the end"), 30, DELETE, "sessions", "expires_at < :before", room="staff"),
+    Row("sign_in_links", N_("One-time links of staff"), N_("the end"), 30, DELETE, "sign_in_links", "expires_at < :before"),
+    Row("limits", N_("Counters against guessing and fraud: keyed hashes of numbers and addresses"), N_("the count"),
         _days(limits.KEPT_FOR), DELETE, "limit_hits", "at < :before", room="limits"),
-    Row("idempotency", N_("Answers to tills that may ask again"), N_("answered"), _days(idempotency.KEPT), DELETE, "idempotency_keys",
+    Row("idempotency", N_("Answers to tills that may ask again"), N_("the answer"), _days(idempotency.KEPT), DELETE, "idempotency_keys",
         "created_at < :before", ("business_id", "key"), room="idempotency"),
-    Row("updates", N_("The numbered list of which pass changed"), N_("numbered"), _days(updates.KEPT_FOR), DELETE, "updates",
+    Row("updates", N_("The numbered list of which pass changed"), N_("the numbering"), _days(updates.KEPT_FOR), DELETE, "updates",
         "at < :before", ("number",), room="updates"),
-    Row("events", N_("What happened, for the business's own systems: ids alone"), N_("happened"), 90, DELETE, "events", "at < :before",
+    Row("events", N_("What happened, for the business's own systems: ids alone"), N_("the event"), 90, DELETE, "events", "at < :before",
         least=1, most=400),
-    Row("reads", N_("Who of the staff and which key looked at whose card"), N_("looked at"), 400, DELETE, "card_reads",
+    Row("reads", N_("Who of the staff and which key looked at whose card"), N_("the look"), 400, DELETE, "card_reads",
         "hour_at < :before", ("business_id", "actor_kind", "actor_id", "hour_at", "card_id"), least=90, most=1825),
-    Row("demo", N_("The simulated phone's messages of a demo"), N_("received"), 30, DELETE, "demo_messages", "at < :before"),
+    Row("demo", N_("The simulated phone's messages of a demo"), N_("receipt"), 30, DELETE, "demo_messages", "at < :before"),
     # Last: an erasure takes much of what the rows above speak of along.
-    Row("imported", N_("People of a list who never activated their card"), N_("taken in"), 730, FORGET, "customers",
+    Row("imported", N_("People of a list who never activated their card"), N_("it was taken in"), 730, FORGET, "customers",
         f"erased_at IS NULL AND id IN ({_LISTED}) AND id NOT IN ({_HAS_JOINED}) AND id NOT IN ({_MOVED})", least=30, most=1825),
-    Row("inactive", N_("Shoppers whose card was not used"), N_("last used"), None, FORGET, "customers",
+    Row("inactive", N_("Shoppers whose card was not used"), N_("the last visit"), None, FORGET, "customers",
         f"erased_at IS NULL AND merged_into IS NULL AND id IN ({_HAS_JOINED}) AND id NOT IN ({_MOVED}) "
         f"AND id NOT IN ({_JOINED})", least=180, most=3650),
 )

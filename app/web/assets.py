@@ -42,6 +42,8 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "design": (*_CONSOLE, "segments", "pass", "design"),
     "brand": (*_CONSOLE, "segments", "pass", "brand"),
     "questions": (*_CONSOLE, "questions", "asking"),
+    "privacy": (*_CONSOLE, "document", "privacy"),
+    "document": (*_SHOPPER, "banner", "document"),
     "poster": (*_CONSOLE, "segments", "poster"),
     "sheet": (*_FRAME, "sheet"),
     "demo": (*_FRAME, "field", "banner", "list", "empty", "pass", "demo"),
