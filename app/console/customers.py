@@ -12,7 +12,7 @@ from app.audit import service as audit
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
-from app.console import frame, levels, words
+from app.console import answers, frame, levels, words
 from app.console.today import rows_of
 from app.customers import documents
 from app.customers import service as customers
@@ -123,7 +123,7 @@ async def shown_card(request: Request, card: Card, *, done: str = "", page_link:
                  **await _balances(request, card, program, held)},
         "expiring": {"text": program_words.amount(soon.amount, soon.unit, program.currency, language(request)), "at": soon.at}
         if soon else None, "page_link": page_link,
-        **await _agreed(request, card),
+        **await _agreed(request, card), "told": await answers.told(request, card),
         "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
         "reports": await _reports(request, card), "actions": _actions(request, card), "key": key or secrets.new_token(22),
         "typed": dict.fromkeys(FIELDS, "") | (typed or {}), "own": address(request, card),

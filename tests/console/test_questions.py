@@ -1,15 +1,17 @@
 """The questionnaire in the console: added, changed, ordered, closed, seen as shoppers see it; wrong fields come back with a sentence."""
 import pytest
 
+from app.db import write_transaction
 from app.programs import service as programs
 from app.programs.kinds import get_kind
 from app.questions import service
 from app.questions.rules import Question
 from tests.console.visiting import audited, rows, value_of, words_of
+from tests.shops import make_card
 
 QUESTIONS = "/console/questions"
-DRINK = {"label_en": "Your drink?", "label_ru": "Ваш напиток?", "kind": "choice", "choices_en": "Tea\r\nCoffee\r\n", "choices_ru": "Чай\r\nКофе",
-         "need": "later", "bonus": "50", "version": "0"}
+DRINK = {"label_en": "Your drink?", "label_ru": "Ваш напиток?", "kind": "choice", "choices_en": "Tea\r\nCoffee\r\n",
+         "choices_ru": "Чай\r\nКофе", "need": "later", "bonus": "50", "version": "0"}
 
 
 async def asked(here, shop, key="your-drink") -> Question:
@@ -35,7 +37,8 @@ async def test_a_question_is_added_and_seen_in_both_languages(here, shop, manage
 
 
 @pytest.mark.parametrize(("field", "changes"), [
-    ("label_en", {"label_en": "", "label_ru": " "}), ("label_en", {"label_ru": "ж" * 101}), ("choices_en", {"choices_en": "Tea", "choices_ru": ""}),
+    ("label_en", {"label_en": "", "label_ru": " "}), ("label_en", {"label_ru": "ж" * 101}),
+    ("choices_en", {"choices_en": "Tea", "choices_ru": ""}),
     ("choices_en", {"choices_en": "Tea\nCoffee\nCocoa"}), ("choices_en", {"choices_en": "\n".join(f"Number {at}" for at in range(31))}),
     ("kind", {"kind": "photo"}), ("need", {"need": "hidden"}), ("bonus", {"bonus": "many"}), ("bonus", {"bonus": "100001"})])
 async def test_a_wrong_question_comes_back_with_a_sentence_beside_its_field_and_what_was_typed(here, manager, field, changes):
@@ -93,3 +96,17 @@ async def test_another_business_s_programme_has_no_questionnaire_here(here, mana
     program = here.ids.encode("program", other_shop.program_id)
     assert (await manager.get(f"{QUESTIONS}?program={program}")).status_code == 404
     assert (await manager.post(f"{QUESTIONS}?program={program}", DRINK)).status_code == 404
+
+
+async def test_the_card_s_page_shows_what_the_person_told_in_words(here, shop, manager):
+    await manager.post(QUESTIONS, DRINK)
+    await manager.post(QUESTIONS, {**DRINK, "label_en": "Since when?", "label_ru": "С каких пор?", "kind": "date"})
+    card, program = await make_card(here, shop), await programs.get_program(here.db, shop.business_id, shop.program_id)
+    named = {each.key: each.id for each in await service.questions_of(here.db, shop.program_id)}
+    await write_transaction(here.db, lambda tx: service.answer(
+        tx, here.ring, shop.who, program, card.customer_id, {named["your-drink"]: "coffee", named["since-when"]: "2020-02-29"},
+        here.clock.now()))
+    await manager.post(f"{QUESTIONS}/your-drink/close")
+    address = f"/console/cards/{here.ids.encode('card', card.id)}"
+    assert "Your drink? Coffee Since when? 29 February 2020" in await manager.page(address)
+    assert "Ваш напиток? Кофе" in await manager.page(address, "ru")
