@@ -11,6 +11,7 @@ from app.commands.examining.address import public_address
 from app.commands.examining.apple import apple
 from app.commands.examining.google import google
 from app.commands.examining.line import Line
+from app.commands.examining.sms import addresses, sms
 from app.context import Context
 from app.db import library
 from app.errors import SettingsError, TesseraError
@@ -21,11 +22,16 @@ CLOCK_SLACK = timedelta(minutes=2)
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--new-key", action="store_true", help="print a fresh key for TESSERA_SECRET_KEY, and nothing else")
+    parser.add_argument("--sms-addresses", action="store_true",
+                        help="print the secret addresses that SMS gateways are told in their cabinets, and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.new_key:
         print(secrets.new_key())
+        return 0
+    if args.sms_addresses:
+        print("\n".join(asyncio.run(sms_addresses())))
         return 0
     lines = asyncio.run(examine())
     for line in lines:
@@ -51,10 +57,17 @@ async def examine() -> list[Line]:
             lines += [line async for line in numbers(context)]
             lines += [line async for line in apple(context)]
             lines += [line async for line in google(context)]
+            lines += [line async for line in sms(context)]
             lines += [line async for line in mails(context)]
     except (SettingsError, TesseraError) as exc:
         lines.append(Line("fail", str(exc)))
-    return [*lines, *gateways(here), *[line async for line in public_address(here)]]
+    return [*lines, *[line async for line in public_address(here)]]
+
+
+async def sms_addresses() -> list[str]:
+    """Where gateways report to; raises SettingsError. A business has its address from its first message, or a minute after the start."""
+    async with start.opened(await shared.load_fitting(), readonly=True) as context:
+        return [line async for line in addresses(context)]
 
 
 def _place(here: Settings) -> str:
@@ -108,17 +121,3 @@ async def mails(context: Context) -> AsyncIterator[Line]:
     if why := await mail.trouble(context, context.clock.now()):
         yield Line("warn", f"A mail could not be sent: {why}.", "It is tried for three days. Is TESSERA_SMTP right, and does this machine "
                    "trust the mail server's certificate?")
-
-
-def gateways(here: Settings) -> Iterator[Line]:
-    carriers = [gateway.partition(":")[0] for gateway in here.sms if gateway != "console:"]
-    if carriers:
-        yield Line("ok", f"SMS go out through {', then '.join(carriers)}.")
-        if not here.sms_price_minor:
-            yield Line("warn", "An SMS costs nothing, says TESSERA_SMS_PRICE, so no cap on spending can hold.",
-                       "Set what one part costs, in minor units.")
-    elif not here.demo:
-        yield Line("warn", "No SMS leaves this server: TESSERA_SMS is console:.",
-                   "Name a gateway, or nobody can activate a card by phone.")
-    else:
-        yield Line("ok", "SMS land in the demo's inbox.")

@@ -91,6 +91,11 @@ async def business_name(db: Database, business_id: int) -> str:
     return str(await db.fetch_val("SELECT name FROM businesses WHERE id = :id", {"id": business_id}))
 
 
+async def businesses(db: Database) -> list[tuple[int, str]]:
+    """(id, name) of every business."""
+    return [(row["id"], row["name"]) for row in await db.fetch_all("SELECT id, name FROM businesses ORDER BY id")]
+
+
 async def issued_types(db: Database) -> list[IssuedType]:
     """Pass types that passes were issued under."""
     rows = await db.fetch_all("SELECT t.id, t.pass_type_identifier, t.team_identifier, COUNT(*) AS passes FROM pass_types t "

@@ -9,8 +9,9 @@ from app.audit import service as audit
 from app.clock import from_ms, to_ms
 from app.context import Context
 from app.db import Database, Transaction, write_transaction
+from app.sms import callbacks
 from app.sms import gateways_store as store
-from app.sms.gateways import Balance, Followed, gateways_of
+from app.sms.gateways import Balance, Followed, Reporting, gateways_of
 from app.sms.gateways_store import GatewayRow
 from app.web.principal import system
 
@@ -56,8 +57,10 @@ def _state(row: GatewayRow, now: datetime) -> GatewayState:
 
 
 async def ask_due(here: Context) -> None:
-    """Asks the gateways whose hour is over, or that had no money at the last try."""
+    """Asks the gateways whose hour is over, or that had no money at the last try; gives new businesses an address for reports."""
     gateways, now = gateways_of(here), here.clock.now()
+    if any(isinstance(gateways.by_name(name), Reporting) for name in gateways.names):
+        await callbacks.make_missing(here.db, here.ring, now)
     await write_transaction(here.db, lambda tx: store.know(tx, gateways.names))
     for name in gateways.names:
         gateway = gateways.by_name(name)

@@ -30,6 +30,18 @@ async def secret_of(db: Database, ring: KeyRing, business_id: int, now: datetime
     return ring.open_text("sms.callback", sealed, str(business_id).encode())
 
 
+async def find_secret(db: Database, ring: KeyRing, business_id: int) -> str | None:
+    """The business's secret where it has one; for those who only read."""
+    sealed = await store.sealed_secret(db, business_id)
+    return None if sealed is None else ring.open_text("sms.callback", sealed, str(business_id).encode())
+
+
+async def make_missing(db: Database, ring: KeyRing, now: datetime) -> None:
+    """A secret for every business: an address can be typed into a cabinet before the first message goes out."""
+    for business_id in await store.without_secret(db):
+        await secret_of(db, ring, business_id, now)
+
+
 async def business_of(db: Database, ring: KeyRing, secret: str) -> int | None:
     """Whose address it is; the format is looked at first, so that nonsense never gets to the database."""
     if not secrets.is_token(secret, SECRET_LENGTH):

@@ -105,6 +105,13 @@ async def sealed_secret(reader: Reader, business_id: int) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+async def without_secret(reader: Reader) -> list[int]:
+    """Businesses that no report could come to."""
+    rows = await reader.fetch_all("SELECT b.id FROM businesses b LEFT JOIN sms_callbacks c ON c.business_id = b.id "
+                                  "WHERE c.business_id IS NULL ORDER BY b.id")
+    return [row["id"] for row in rows]
+
+
 async def insert_secret(tx: Transaction, business_id: int, sealed: bytes, secret_hash: bytes, now: int) -> None:
     await tx.execute("INSERT INTO sms_callbacks(business_id, secret_sealed, secret_hash, created_at) VALUES (:id, :sealed, :hash, :now) "
                      "ON CONFLICT DO NOTHING", {"id": business_id, "sealed": sealed, "hash": secret_hash, "now": now})
