@@ -18,6 +18,7 @@ COMMANDS = {
     "migrate": "bring the database to this program's revision",
     "owner": "make a business and print a one-time link for its owner",
     "issue": "write the pass of an active card into a file",
+    "import": "try a list of another system's people, and take it in",
     "phone": "a simulated phone: install a pass from an address and check it as a phone would",
     "verify": "recompute every balance, lot and hash, or check one receipt",
     "head": "print the newest link of the chain and the seals of the last days",
