@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from app import errors
 from app.certificates import watching
 from app.programs import service as programs
+from app.sms import alerts
 from app.web import i18n, routing, templating
 from app.web.forms import MAX_FIELDS, check_forgery, csrf_token, read_form
 from app.web.problems import status_of
@@ -39,7 +40,8 @@ async def page(request: Request, name: str, values: Mapping[str, Any], *, done: 
         "business_name": business.name_in(language(request)), "staff_name": who.name, "is_owner": who.may("owner"),
         "csrf_token": csrf_token(request, KIND), "done": done, "error": (wrong or {}).get("", ""), "errors": dict(wrong or {}),
         "zone": business.time_zone, "currency": business.currency, "now": now,
-        "banners": await watching.banners(here, business.id, who.role or "", language(request), now), **values}, status=status)
+        "banners": [*await watching.banners(here, business.id, who.role or "", language(request), now),
+                    *await alerts.banners(here, business.id, who.role or "", language(request), now)], **values}, status=status)
 
 
 async def form_of(request: Request, most_fields: int = MAX_FIELDS) -> FormData:

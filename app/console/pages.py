@@ -15,6 +15,8 @@ from app.console import (
     imports,
     invitations,
     merging,
+    message_texts,
+    messages,
     numbers,
     operations,
     people,
@@ -40,7 +42,7 @@ from app.console import (
 )
 
 NOUNS = (session, today, suspicions, merging, numbers, bearers, erasing, customers, operations, programs, program, program_rules,
-         program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, campaigns, reports, design,
-         brand, poster, settings, people, coalition, invitations, brands, google, certificates, privacy_documents,
-         privacy, audit_log)
+         program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, campaigns,
+         reports, design, brand, poster, settings, people, coalition, invitations, brands, messages, message_texts, google, certificates,
+         privacy_documents, privacy, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

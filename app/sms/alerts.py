@@ -15,7 +15,7 @@ from app.sms.watch_store import Alert
 from app.staff import service as staff
 
 log = logging.getLogger("tessera.sms")
-CHANNEL = "sms-alerts"
+CHANNEL = "sms_alerts"
 PAGE = "/console/messages"
 AT_ONCE = 20
 KEPT = timedelta(days=400)

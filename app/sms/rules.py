@@ -15,7 +15,7 @@ GSM_ONE, GSM_PART = 160, 153
 UCS_ONE, UCS_PART = 70, 67
 
 # Characters that a word processor puts in and that would turn 160 characters a message into 70.
-_PLAIN = str.maketrans({
+PLAIN = str.maketrans({
     **dict.fromkeys("\u00a0\u202f\u2007\u2009\u200a\u2002\u2003", " "), **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032`", "'"), **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
     **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", None), "\u2026": "...",
@@ -58,7 +58,7 @@ def _split(widths: Sequence[int], room: int) -> tuple[int, int]:
 
 def plain(text: str) -> str:
     """The text with typographic spaces, dashes and quotes made ASCII, composed, on one line."""
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text.translate(_PLAIN))).strip()
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text.translate(PLAIN))).strip()
 
 
 # A report moves a message only forward; late, doubled and swapped reports change nothing.

@@ -8,7 +8,7 @@ from app.audit import service as audit
 from app.clock import local_day, to_ms
 from app.customers import phones
 from app.db import Database, Transaction, write_transaction
-from app.errors import TesseraError
+from app.errors import NotFound, TesseraError
 from app.limits import service as limits
 from app.limits.rules import Limit, LimitReached
 from app.programs import service as programs
@@ -26,7 +26,7 @@ from app.web.principal import Principal, system
 
 __all__ = ["REFUSALS", "CapReached", "Delivery", "DemoMessage", "Order", "Paused", "Suppressed", "cancel_of_enrolment", "delivery_of",
            "demo_messages", "is_start_word", "is_stop_word", "lift", "note_refusal", "note_used", "queue", "refusals_today",
-           "state_of_enrolment", "stop", "suppress", "suppressions", "text_of"]
+           "state_of_enrolment", "stop", "suppress", "suppressions", "text_of", "wake_gateway"]
 
 log = logging.getLogger("tessera.sms")
 CHANNEL = "messages"
@@ -194,6 +194,17 @@ async def _note_pause(tx: Transaction, business_id: int, refusal: Paused, now: d
     if made is not None:
         name = refusal.hint.partition(":")[2] if refusal.kind == "poster" else refusal.hint
         await alerts.warn(tx, business_id, "paused", str(made), {"kind": refusal.kind, "name": name}, now)
+
+
+async def wake_gateway(db: Database, who: Principal, name: str, now: datetime) -> None:
+    """Somebody topped up or mended a gateway and will not wait for its rest to end. Raises NotFound."""
+    async def act(tx: Transaction) -> None:
+        if not await watch_store.wake_gateway(tx, who.business_id, name, to_ms(now)):
+            raise NotFound()
+        await audit.record(tx, who, "sms.gateway_woken", details={"gateway": name}, now=now)
+        tx.notify(CHANNEL)
+
+    await write_transaction(db, act)
 
 
 async def refusals_today(reader: Database | Transaction, business: Business, now: datetime) -> list[tuple[str, int]]:

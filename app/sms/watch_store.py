@@ -106,6 +106,17 @@ async def spent(reader: Reader, scope: str, period: str) -> int:
                                   {"scope": scope, "period": period}) or 0
 
 
+async def wake_gateway(tx: Transaction, business_id: int, name: str, now: int) -> bool:
+    """A gateway that rests is asked again, for the business's messages that wait for one as well; False where there is no such one."""
+    row = await tx.fetch_one("UPDATE sms_gateways SET resting_until = NULL, asked_at = NULL WHERE name = :name RETURNING name",
+                             {"name": name})
+    if row is not None:
+        await tx.execute("UPDATE messages SET due_at = :now WHERE business_id = :business_id AND state = 'queued' AND due_at > :now "
+                         "AND reason IN ('config', 'no_funds', 'temporary', 'throttled')",
+                         {"business_id": business_id, "now": now})
+    return row is not None
+
+
 async def forget_before(tx: Transaction, day: str, before: int, most: int) -> int:
     """Deletes up to `most` rows each of refusals of earlier days and of alerts that were told before; returns how many."""
     refused = await tx.fetch_all("DELETE FROM sms_refusals WHERE day < :day RETURNING count", {"day": day})

@@ -37,6 +37,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "console": _CONSOLE,
     "today": (*_CONSOLE, "stat", "chart", "today"),
     "customers": (*_CONSOLE, "figure", "customers"),
+    "messages": (*_CONSOLE, "segments", "messages"),
     "programs": (*_CONSOLE, "program", "programs"),
     "program": (*_CONSOLE, "segments", "stat", "program"),
     "design": (*_CONSOLE, "segments", "pass", "design"),

@@ -43,6 +43,7 @@ async def world(here, shop, other_shop):
                                  [f"CODE{side}"], here.clock.now())
         await segments.create(here.db, place.who, f"segment-{place.business_id}", f"Group {side}", Filter(sales_from=1), here.clock.now())
         await add_keys(here, place.business_id)
+        await add_stops(here, place.business_id)
     return cards
 
 
@@ -55,13 +56,25 @@ async def add_keys(here, business_id):
                           "VALUES (:id, :id, '3388000000099999999', 'cards@example.com', :sealed, :now, 'Owner')", values)
 
 
+async def add_stops(here, business_id):
+    """A place that is paused and a number that wants no messages, whose ids are the business's."""
+    values = {"id": business_id, "hash": b"hash", "now": 1, "until": 4_000_000_000_000}
+    await here.db.execute("INSERT INTO sms_pauses(id, business_id, kind, subject, hint, paused_at, until_at) "
+                          "VALUES (:id, :id, 'poster', '1:door', '1:door', :now, :until)",
+                          {key: values[key] for key in ("id", "now", "until")})
+    await here.db.execute("INSERT INTO suppressions(id, business_id, phone_server_hash, phone_hint, reason, created_at) "
+                          "VALUES (:id, :id, :hash, '21', 'stop', :now)", {key: values[key] for key in ("id", "hash", "now")})
+
+
 def filled(path, here, shop, card):
     """The path of a route with this business's own things in it."""
     known = {"card": ("card", card.id), "location": ("location", shop.location_id), "staff": ("staff", shop.cashier.id),
              "key": ("api_key", shop.key_principal.id), "program": ("program", shop.program_id), "approval": ("approval", 1),
-             "certificate": ("certificate", shop.business_id), "issuer": ("google_issuer", shop.business_id)}
+             "certificate": ("certificate", shop.business_id), "issuer": ("google_issuer", shop.business_id),
+             "pause": ("pause", shop.business_id), "suppression": ("suppression", shop.business_id)}
     path = path.replace("/brand/{kind}", "/brand/logo")
     path = path.replace("{act}", "block").replace("{kind}", "points").replace("{rule}", "new").replace("{report}", "gifts")
+    path = path.replace("{purpose}", "none").replace("{language}", "en").replace("{gateway}", "none")
     path = path.replace("{segment}", f"segment-{shop.business_id}")
     path = path.replace("{reward}", f"reward-{shop.business_id}").replace("{batch}", f"batch-{shop.business_id}")
     return re.sub(r"\{(\w+)\}", lambda found: here.ids.encode(*known[found[1]]), path)
@@ -106,7 +119,7 @@ async def test_a_page_is_private_and_shows_nothing_of_another_business(here, sho
 async def test_pages_are_offered_to_those_whom_they_open_for(owner, manager):
     links = set(re.findall(r'href="(/console[a-z/-]*)"', (await manager.get("/console/locations")).text))
     assert links == {"/console", "/console/customers", "/console/operations", "/console/programs", "/console/poster", "/console/locations",
-                     "/console/audit", "/console/password", "/console/brands",
+                     "/console/audit", "/console/password", "/console/brands", "/console/messages",
                      } | {link for link in links if link.startswith("/console/locations/")}
     offered = set(re.findall(r'href="([^"]+)"', (await owner.get("/console/settings")).text))
     assert {"/console/settings", "/console/staff", "/console/keys"} <= offered
