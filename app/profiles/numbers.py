@@ -29,7 +29,7 @@ from app.updates import service as updates
 from app.web.principal import Principal, shopper, system
 
 log = logging.getLogger("tessera.profiles")
-PHONE = "profile.phone"
+PHONE, LOST_PHONE = "number_changes.phone", "number_notices.phone"
 CHANGED, TAKEN = "changed", "taken"
 DAY_SECONDS = 86_400
 
@@ -76,7 +76,7 @@ async def begin(here: Context, opened: Opened, e164: str, language: str, now: da
 
 
 def _bound(card: Card) -> bytes:
-    return f"{card.business_id}:{card.id}".encode()
+    return str(card.business_id).encode()
 
 
 def _hash(here: Context, card: Card, code: str) -> bytes:
@@ -168,7 +168,7 @@ async def _set(tx: Transaction, here: Context, opened: Opened, e164: str, langua
     await audit.record(tx, who, "customer.number_changed", "customer", customer_id, now=now)
     if voucher is not None and old.e164 is not None and old.e164 != e164:
         await store.append_notice(tx, {
-            "business_id": card.business_id, "card_id": card.id, "phone_sealed": here.ring.seal_text(PHONE, old.e164, _bound(card)),
+            "business_id": card.business_id, "card_id": card.id, "phone_sealed": here.ring.seal_text(LOST_PHONE, old.e164, _bound(card)),
             "language": language, "due_at": to_ms(now + rules.NOTICE_AFTER), "now": to_ms(now)})
 
 
@@ -198,7 +198,7 @@ async def _tell(here: Context, notice: store.Notice, now: datetime) -> bool:
     card = await cards.get_card(here.db, notice.business_id, notice.card_id)
     program = await programs.get_program(here.db, card.business_id, card.program_id)
     now_at = await contacts.contact_of(here.db, here.ring, card.business_id, card.customer_id)
-    order = Order(card.business_id, here.ring.open_text(PHONE, notice.phone_sealed, _bound(card)), "number_notice",
+    order = Order(card.business_id, here.ring.open_text(LOST_PHONE, notice.phone_sealed, _bound(card)), "number_notice",
                   program.business_name_in(notice.language), f"*{now_at.hint}", notice.language, card_id=card.id, now_asked=False)
 
     async def act(tx: Transaction) -> bool:

@@ -19,11 +19,12 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
           "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 # A secret stands in the path: three characters are enough to tell lines apart, and too few to use.
 # A link typed by hand may have a slash or a capital too many: it opens nothing, and its secret is in it all the same.
-_SECRET_PATH = re.compile(r"^/+(a|c|k)/+([^/]{0,3})[^/]*", re.IGNORECASE)
+_SECRET_PATH = re.compile(r"^/+(a|c|d|k|q)/+([^/]{0,3})[^/]*", re.IGNORECASE)
 _ONE_TIME_PATH = re.compile(r"^(/+console/+link/+|/+sms/+[^/]+/+|/+demo/+google/+save/+)[^/]+", re.IGNORECASE)
 # No address of ours holds these, and a proxy before us may read them otherwise than we do.
 _ODD_PATH = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
-_PRIVATE = ("/a/", "/c/", "/k/", "/console", "/till", "/api/", "/demo", "/e/")
+_LINKS = ("/a/", "/c/", "/d/", "/k/", "/q/")
+_PRIVATE = (*_LINKS, "/console", "/till", "/api/", "/demo", "/e/")
 
 
 def masked_path(path: str) -> str:
@@ -73,7 +74,7 @@ class SecurityMiddleware:
 
     def _headers_for(self, path: str) -> tuple[tuple[bytes, bytes], ...]:
         """What an answer at `path` carries unless the page chose otherwise."""
-        return _headers(self.https, path.startswith(("/a/", "/c/", "/k/")), path.startswith(_PRIVATE))
+        return _headers(self.https, path.startswith(_LINKS), path.startswith(_PRIVATE))
 
 
 @lru_cache
