@@ -9,21 +9,29 @@ from app.cards.rules import Card
 from app.clock import local_day, to_ms
 from app.customers import fields
 from app.customers import service as customers
-from app.db import Transaction
-from app.errors import FieldError, Invalid
+from app.db import Database, Transaction, write_transaction
+from app.errors import FieldError, Invalid, Refused
 from app.ledger import service as ledger
 from app.ledger.operations import Draft, Operation
+from app.programs import service as programs
 from app.programs.store import Program
 from app.questions import rules, store
 from app.questions.rules import BIRTHDAY, EMAIL, HIDDEN, LATER, NAME, STANDARD, Answer, Choice, Question, bonus_of, parse, unit_of
 from app.questions.store import Reader
 from app.secrets import KeyRing
+from app.text import N_
 from app.web.principal import Principal
 
-__all__ = ["Answer", "Choice", "Question", "answer", "answers_of", "bonus_of", "erase", "hand_on", "known_of", "later_of", "parse",
-           "questions_of", "today_of", "unit_of"]
+__all__ = ["Answer", "Choice", "NobodysCard", "Question", "answer", "answers_of", "bonus_of", "erase", "hand_on", "known_of", "later_of",
+           "parse", "put", "questions_of", "today_of", "unit_of"]
 
 ANSWER = "question.answer"
+
+
+class NobodysCard(Refused):
+    """It belongs to whoever holds it."""
+
+    code, detail = "nobodys_card", N_("This card belongs to whoever holds it, so nobody can be asked anything.")
 
 
 async def questions_of(reader: Reader, program_id: int, need: Collection[str] | None = None) -> list[Question]:
@@ -61,6 +69,27 @@ async def answer(tx: Transaction, ring: KeyRing, who: Principal, program: Progra
         if value and with_bonus and bonus_of(question, program.rules):
             given += await _thank(tx, who, program, customer_id, question, now)
     return given
+
+
+async def put(db: Database, ring: KeyRing, who: Principal, card_id: int, values: Mapping[str, str], language: str, now: datetime) -> int:
+    """What a program of the business knows of a card's person, by the questions' keys; "" takes an answer back. Gives the bonus.
+
+    Nothing is required here. Raises Invalid (fields `answers.<key>`), NotFound, NobodysCard.
+    """
+    card = await cards.get_card(db, who.business_id, card_id)
+    if card.customer_id is None:
+        raise NobodysCard()
+    program, customer_id = await programs.get_program(db, who.business_id, card.program_id), card.customer_id
+    asked = {each.key: replace(each, need=LATER) for each in await questions_of(db, program.id)}
+    wrong = [FieldError(f"answers.{key}", "unknown", N_("The programme asks nothing by this key.")) for key in values if key not in asked]
+    typed = {asked[key].field: value for key, value in values.items() if key in asked}
+    try:
+        answers = parse(asked.values(), typed, language, today=today_of(program, now), emptied=True)
+    except Invalid as refused:
+        wrong += [each._replace(field=f"answers.{each.field.removeprefix('q_')}") for each in refused.fields]
+    if wrong:
+        raise Invalid(fields=wrong)
+    return await write_transaction(db, lambda tx: answer(tx, ring, who, program, customer_id, answers, now))
 
 
 async def _keep(tx: Transaction, ring: KeyRing, who: Principal, program: Program, customer_id: int, question: Question, value: str,

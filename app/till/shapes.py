@@ -73,6 +73,14 @@ class ConfirmationBody(Request):
     code: Annotated[str, Meta(max_length=40)] | None = None
 
 
+class AnswersBody(Request):
+    """Answers by the keys of GET /programs/{id}/questions; name, birthday and email too, where the programme asks for them.
+
+    A choice by its key, a number as 12.5, a date as YYYY-MM-DD; "" takes an answer back. What is left out stays as it is."""
+
+    answers: Annotated[dict[str, str], Meta(max_length=40)]
+
+
 # Answers.
 class Business(Answer):
     id: str
@@ -229,6 +237,37 @@ class Enrolment(Answer):
     status: Annotated[str, Meta(description="queued, sent, delivered, failed, activated, expired, cancelled or already_member")]
     card: str | None
     expires_at: str | None
+
+
+class Choice(Answer):
+    key: str
+    label: str
+
+
+class Question(Answer):
+    """need: required or optional (asked before the card is there) or later (on the card's page); bonus: for an answer to a later one."""
+
+    key: str
+    kind: Annotated[str, Meta(description="text, number, date or choice")]
+    label: str
+    choices: list[Choice]
+    need: str
+    bonus: int
+
+
+class QuestionList(Answer):
+    """All of them. unit: what a bonus is given in (money in minor units); null: the programme counts nothing."""
+
+    items: list[Question]
+    unit: str | None
+    next_cursor: str | None
+
+
+class Answers(Answer):
+    """answers: to the programme's own questions; bonus: what this call brought, in the programme's unit."""
+
+    answers: dict[str, str]
+    bonus: int
 
 
 class WrongField(Answer):
