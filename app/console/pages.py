@@ -14,6 +14,7 @@ from app.console import (
     google,
     imports,
     invitations,
+    issued,
     merging,
     message_texts,
     messages,
@@ -39,10 +40,11 @@ from app.console import (
     settings,
     suspicions,
     today,
+    ways,
 )
 
 NOUNS = (session, today, suspicions, merging, numbers, bearers, erasing, customers, operations, programs, program, program_rules,
          program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, campaigns,
-         reports, design, brand, poster, settings, people, coalition, invitations, brands, messages, message_texts, google, certificates,
-         privacy_documents, privacy, audit_log)
+         reports, design, brand, poster, ways, issued, settings, people, coalition, invitations, brands, messages, message_texts, google,
+         certificates, privacy_documents, privacy, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]
