@@ -1,5 +1,7 @@
 """What tests of every room share: databases on both engines, a clock that stands still, a shop made through the services."""
 import collections
+import ipaddress
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,17 @@ settings.load_profile("tessera")
 # The library also draws constants that it finds in loaded modules: which these are depends on what a process ran before, and then what
 # is drawn from a fixed seed would not be fixed.
 providers._get_local_constants = Constants
+
+
+def _only_this_machine(event: str, arguments: tuple[object, ...]) -> None:
+    """Goal N6: whatever a test does, nothing leaves this machine."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0]).partition("%")[0]
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            raise AssertionError(f"a test reaches for {host}: tests stay on this machine")
+
+
+sys.addaudithook(_only_this_machine)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from app import errors
 from app.cards import service as cards
+from app.clock import rfc3339
 from app.console import customers as customer_pages
 from app.console import frame
 from app.customers import documents, topics
@@ -157,7 +158,7 @@ async def erasure_page(request: Request) -> Response:
         raise errors.NotFound()
     return await frame.page(request, "privacy_erasure", {
         "erasure": {"number": here.ids.encode("erasure", found.id), "customer": here.ids.encode("customer", found.customer_id),
-                    "at": found.at, "since": found.since, "cards": found.cards,
+                    "at": found.at, "exactly": rfc3339(found.at), "since": found.since, "cards": found.cards,
                     "who": await _who(request, found.actor_kind, found.actor_id),
                     "removed": sorted(found.removed.items())}, "list_url": ERASURES})
 
@@ -186,7 +187,7 @@ async def consents_page(request: Request) -> Response:
         "person": {"name": person.name or "", "phone": person.phone_masked or "", "id": here.ids.encode("customer", person.id)},
         "card_url": customer_pages.address(request, card), "number": card.number,
         "again": [names.get(purpose, purpose) for purpose in again],
-        "given": [{"purpose": names.get(each.document.purpose, each.document.purpose), "granted": each.granted, "at": each.at,
+        "given": [{"purpose": names.get(each.document.purpose, each.document.purpose), "granted": each.granted, "at": each.at, "exactly": rfc3339(each.at),
                    "channel": frame.said(request, CHANNELS[each.channel]) if each.channel in CHANNELS else each.channel,
                    "who": await _who(request, each.actor_kind, each.actor_id), "document": each.document,
                    "is_elsewhere": each.document.language not in LANGUAGES, "sha256": each.document.sha256.hex()} for each in given]})

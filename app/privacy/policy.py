@@ -78,8 +78,8 @@ TABLE = (
         least=1, most=90),
     Row("mails", N_("Mails to staff"), N_("it was sent or given up"), _days(mail.KEPT), DELETE, "mails",
         "kind NOT IN ('enrolment', 'page_code') AND created_at < :before AND (sent_at IS NOT NULL OR failed_at IS NOT NULL)", room="mail"),
-    Row("lists", N_("The rows of a list that was taken in, as they stood in the file"), N_("it was taken in"), _days(imports.KEPT_FOR), DELETE,
-        "import_blocks", "import_id IN (SELECT id FROM imports WHERE forgotten_at IS NULL AND changed_at < :before "
+    Row("lists", N_("The rows of a list that was taken in, as they stood in the file"), N_("it was taken in"), _days(imports.KEPT_FOR),
+        DELETE, "import_blocks", "import_id IN (SELECT id FROM imports WHERE forgotten_at IS NULL AND changed_at < :before "
         "AND state IN ('done', 'undone', 'mapping', 'checked'))", ("import_id", "number"), room="imports"),
     Row("page_links", N_("Addresses of card pages that were withdrawn"), N_("the withdrawal"), 30, DELETE, "page_links",
         "revoked_at < :before"),
