@@ -121,7 +121,7 @@ async def _fill(tx: Transaction, case: Case, person: Person, customer: Customer)
     if person.birthday and customer.birthday_on is None:
         await customer_fields.set_birthday(tx, business_id, customer.id, person.birthday)
     if person.email and not customer.has_email:
-        await customer_fields.set_email(tx, case.ring, business_id, customer.id, person.email)
+        await customer_fields.set_email(tx, case.ring, business_id, customer.id, person.email, is_known=True)
     return notes
 
 

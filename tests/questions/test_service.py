@@ -41,10 +41,24 @@ async def test_standard_fields_go_to_the_customer_and_the_others_to_sealed_answe
                                drink.id: "Раф с корицей", pet.id: "dogs"})
     person = await customers.get(asking.here.db, asking.here.ring, asking.shop.business_id, card.customer_id)
     assert (person.name, person.birthday_on.isoformat(), person.has_email) == ("Зоя", "1990-12-31", True)
-    assert await customers.find_by_email(asking.here.db, asking.here.ring, asking.shop.business_id, "ZOYA@example.com") == person
     assert await asking.answers(card) == {"drink": "Раф с корицей", "pet": "dogs"}
     stored = b"".join([bytes(row["value_sealed"]) for row in await asking.here.db.fetch_all("SELECT value_sealed FROM answers")])
     assert "Раф".encode() not in stored and b"dogs" not in stored
+
+
+async def test_an_address_that_somebody_typed_is_nobody_s_proof_and_one_that_was_proven_stays_so(asking):
+    here, shop = asking.here, asking.shop
+    email, card = await asking.change(STANDARD["email"], need="optional"), await make_card(here, shop)
+    await asking.answer(card, {email.id: "victim@example.com"})
+    assert await customers.find_by_email(here.db, here.ring, shop.business_id, "victim@example.com") is None
+    proven = await write_transaction(here.db, lambda tx: customers.create(
+        tx, here.ring, shop.business_id, email="zoya@example.com", language="en", now=here.clock.now()))
+    program = await asking.program()
+    for address, found in (("Zoya@example.com", True), ("other@example.com", False)):
+        await write_transaction(here.db, lambda tx, address=address: service.answer(
+            tx, here.ring, shop.who, program, proven, {email.id: address}, here.clock.now()))
+        person = await customers.find_by_email(here.db, here.ring, shop.business_id, address)
+        assert (person is not None and person.id == proven) is found
 
 
 async def test_a_new_answer_takes_the_place_of_the_old_one_and_an_empty_one_takes_it_back(asking):
