@@ -38,6 +38,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "today": (*_CONSOLE, "stat", "chart", "today"),
     "customers": (*_CONSOLE, "figure", "customers"),
     "messages": (*_CONSOLE, "segments", "messages"),
+    "imports": (*_CONSOLE, "segments", "imports"),
     "programs": (*_CONSOLE, "program", "programs"),
     "program": (*_CONSOLE, "segments", "stat", "program"),
     "design": (*_CONSOLE, "segments", "pass", "design"),
@@ -51,6 +52,10 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "android": (*_FRAME, "demo", "android"),
     "docs": (*_FRAME, "table", "chip", "details", "docs"),
 }
+
+
+_ASKED = re.compile(r"var\((--[\w-]+)")
+_NAMED = re.compile(r"(?<=[{;])(--[\w-]+):[^;{}]*(?:;|(?=}))")
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,24 @@ def compact(css: str) -> str:
     return re.sub(r": ", ":", css).replace(";}", "}").strip()
 
 
+def used(css: str) -> str:
+    """The same without values that are named and never asked for: a bundle shows some of the components and needs some of the tokens.
+
+    A business's own colours (`--brand…`) stay: drawings inside a page ask for them.
+    """
+    asked = set(_ASKED.findall(css))
+    left = _NAMED.sub(lambda named: named[0] if named[1] in asked or "brand" in named[1] else "", css)
+    # What only a value asked for that is gone now is not asked for any more.
+    return css if left == css else used(left)
+
+
 @lru_cache
 def every() -> dict[str, Asset]:
     """All assets by name: css/<kind>.css (bundles), js/…, images/…; read once."""
     found = {}
     for kind, parts in BUNDLES.items():
         joined = "".join((ROOT / "css" / f"{part}.css").read_text("utf-8") for part in parts)
-        found[f"css/{kind}.css"] = Asset(compact(joined).encode(), "text/css")
+        found[f"css/{kind}.css"] = Asset(used(compact(joined)).encode(), "text/css")
     for folder in ("js", "images"):
         for file in sorted((ROOT / folder).iterdir()):
             media_type = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file.name)[0] or "application/octet-stream"

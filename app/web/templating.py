@@ -76,7 +76,8 @@ def _app_around(context: Context) -> dict[str, Any] | None:
     if not name:
         return None
     address, kind = _own_address(request), devices.device(user_agent)
-    return {"name": name, "address": address, "is_apple": kind != "android", "chrome": devices.chrome_link(address) if kind == "android" else ""}
+    return {"name": name, "address": address, "is_apple": kind != "android",
+            "chrome": devices.chrome_link(address) if kind == "android" else ""}
 
 
 @pass_context
@@ -114,7 +115,8 @@ def environment(language: str) -> Environment:
     made.globals.update(
         asset=assets.url, style=lambda kind: Markup(assets.style(kind)), icon=icon, qr_svg=qr_svg, brand_css=brand_css,  # noqa: S704
         code_svg=code_svg, line_chart=charts.line_chart,
-        csrf=_csrf, app_around=_app_around, handover=_handover, language_url=_language_url, currency_symbol=formats.currency_symbol, languages=i18n.LANGUAGES, language=language)
+        csrf=_csrf, app_around=_app_around, handover=_handover, language_url=_language_url, currency_symbol=formats.currency_symbol,
+        languages=i18n.LANGUAGES, language=language)
     return made
 
 

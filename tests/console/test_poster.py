@@ -167,7 +167,8 @@ async def test_a_programme_that_gives_nothing_has_its_business_on_the_poster(her
 
 @pytest.mark.parametrize(("query", "said"), [
     ({"headline": "x" * 81}, "at most 80 letters"), ({"headline": "a\x07b"}, "at most 80 letters"),
-    ({"place": "nowhere"}, "not on your list"), ({"colour": "red"}, "six digits"), ({"second": "x" * 81, "poster_language": "both"}, "at most 80 letters"),
+    ({"place": "nowhere"}, "not on your list"), ({"colour": "red"}, "six digits"),
+    ({"second": "x" * 81, "poster_language": "both"}, "at most 80 letters"),
     ({"size": "a3"}, "sizes and languages that are offered"), ({"poster_language": "de"}, "sizes and languages that are offered")])
 async def test_a_wrong_choice_is_told_beside_what_was_typed_and_prints_nothing(here, manager, query, said):
     before = await rows(here)

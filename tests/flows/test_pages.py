@@ -1,18 +1,10 @@
 """Every page of the demo in a real browser: it answers, fits, is quiet, and axe finds nothing, in both languages and both schemes."""
-import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
 from tests.images import made
 
@@ -27,30 +19,6 @@ CONSOLE = ["/console", *(f"/console/{name}" for name in (
     "customers", "customers?q=zzz", "operations", "operations?kind=refund", "design", "brand", "program", "poster", "settings", "locations",
     "staff", "keys", "audit"))]
 PAGES = [("", path) for path in OPEN] + [("till", path) for path in TILL] + [("console", path) for path in CONSOLE]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The demo as `make run` starts it, on a folder and a port of its own; its demo.json."""
-    data = tmp_path_factory.mktemp("demo")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    surroundings = {**os.environ, "TESSERA_DATA": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen([sys.executable, "-m", "app", "run", "--demo"], cwd=Path(__file__).parents[2], env=surroundings, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
-        assert running.stdout is not None
-        assert any("SMS inbox" in line for line in running.stdout)      # the last of the addresses: it answers now
-        yield json.loads((data / "demo.json").read_text())
-        running.terminate()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

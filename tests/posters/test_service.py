@@ -56,4 +56,5 @@ async def test_what_a_place_brought_names_its_shop_and_comes_before_what_brought
 
     await write_transaction(here.db, joined)
     found = await service.brought(here.db, shop.business_id, "en")
-    assert [(each.name, each.location, each.visits, each.cards) for each in found] == [("Door", "Pushkin Street", 0, 1), ("Window", "", 1, 0)]
+    told = [(each.name, each.location, each.visits, each.cards) for each in found]
+    assert told == [("Door", "Pushkin Street", 0, 1), ("Window", "", 1, 0)]

@@ -65,3 +65,8 @@ def test_styles_hold_no_address_of_another_site_and_scripts_import_only_their_ne
         text = asset.body.decode()
         assert not re.findall(r"https?://(?!www\.w3\.org/)", text), name
         assert not re.findall(r"@import|url\(", text) or not name.startswith("css/"), name
+
+
+def test_a_bundle_names_no_value_that_nothing_in_it_asks_for():
+    begin, end = ":root{--a:1;--b:var(--a);", "--brand:#123456;color-scheme:light dark}p{margin:var(--b)}@media print{:root{--b:0}}"
+    assert assets.used(f"{begin}--c:var(--d);--d:2;{end}") == begin + end
