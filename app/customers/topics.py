@@ -14,8 +14,8 @@ from app.errors import NotFound
 from app.updates import service as updates
 from app.web.principal import Principal
 
-__all__ = ["CHANNELS", "Topic", "Wish", "add_topic", "close_topic", "erase", "has_consented", "may_send", "rename_topic", "set_wish",
-           "topics_of", "wishes_of"]
+__all__ = ["CHANNELS", "Topic", "Wish", "add_topic", "close_topic", "erase", "has_consented", "has_withdrawn", "may_send", "rename_topic",
+           "set_wish", "topics_of", "wishes_of"]
 
 CHANNELS = ("sms", "mail", "wallet")
 WHOLE = 0                       # in place of a topic: the channel as a whole
@@ -101,6 +101,17 @@ async def may_send(reader: Reader, business_id: int, customer_id: int, channel: 
     if topic_id and topic_id not in {each.id for each in await store.topics(reader, business_id)}:
         return False
     return _wanted(await store.said(reader, business_id, customer_id), topic_id, channel)
+
+
+async def has_withdrawn(reader: Reader, business_id: int, customer_id: int, channel: str) -> bool:
+    """Whether the person said no to news, or to the whole channel, or is erased: then nothing that nobody asked for goes out.
+
+    Somebody who was never asked has not: an invitation from a list that says that they agreed may go.
+    """
+    assert channel in CHANNELS
+    if not (await store.said(reader, business_id, customer_id)).get((WHOLE, channel), True):
+        return True
+    return await store.has_refused(reader, business_id, customer_id)
 
 
 async def erase(tx: Transaction, business_id: int, customer_id: int) -> None:

@@ -73,6 +73,15 @@ async def has_consented(reader: Reader, business_id: int, customer_id: int) -> b
         {"customer_id": customer_id, "business_id": business_id}))
 
 
+async def has_refused(reader: Reader, business_id: int, customer_id: int) -> bool:
+    """Erased, or the newest answer to marketing is a no."""
+    row = await reader.fetch_one(
+        "SELECT p.erased_at, (SELECT c.granted FROM consents c WHERE c.customer_id = p.id AND c.purpose = 'marketing' ORDER BY c.id DESC "
+        "LIMIT 1) AS granted FROM customers p WHERE p.id = :customer_id AND p.business_id = :business_id",
+        {"customer_id": customer_id, "business_id": business_id})
+    return row is not None and (row["erased_at"] is not None or row["granted"] == 0)
+
+
 async def erase(tx: Transaction, business_id: int, customer_id: int) -> None:
     await tx.execute(
         "DELETE FROM wishes WHERE business_id = :business_id AND (customer_id = :customer_id OR customer_id IN "

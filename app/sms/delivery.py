@@ -9,6 +9,7 @@ from typing import Any
 
 from app.audit import service as audit
 from app.clock import Clock, from_ms, to_ms
+from app.customers import topics
 from app.db import Database, Transaction, write_transaction
 from app.programs import service as programs
 from app.programs.store import Business
@@ -109,6 +110,9 @@ async def _carry(post: Post, message: Message, chance: float) -> None:
     if (goes_at := rules.may_go_at(now, asked_at if message.now_asked else None, business.time_zone)) > now:
         await write_transaction(post.db, lambda tx: delivery_store.put_off(tx, message.id, to_ms(goes_at)))
         return
+    if not message.now_asked and await _is_withdrawn(post, message):
+        await _settle(post, business, message, rules.Step("cancelled", None, "withdrawn"), [], now)
+        return
     if now - asked_at > rules.USELESS_AFTER:
         await _settle(post, business, message, rules.Step("expired", None, "too_late"), [], now)
         return
@@ -129,6 +133,12 @@ async def _carry(post: Post, message: Message, chance: float) -> None:
     step = rules.after_try(result.kind, result.raw_code, message.tries, may_be_out, now, chance)
     log.info("message %s to %s: %s %s", message.id, rules.for_log(phone), result.kind, step.state)
     await _settle(post, business, message, step, tries, now, phone if result.wants_none else None)
+
+
+async def _is_withdrawn(post: Post, message: Message) -> bool:
+    """Whether the person said no to news since it was queued: it holds for what nobody asked for, up to the moment of sending."""
+    customer_id = await delivery_store.customer_of(post.db, message.id)
+    return customer_id is not None and await topics.has_withdrawn(post.db, message.business_id, customer_id, "sms")
 
 
 def _meant(result: Result, may_be_out: bool) -> Result:
@@ -195,7 +205,7 @@ def _outcome(business: Business, message: Message, step: rules.Step, last: Try |
     result = last.result if last else Result(rules.PERMANENT)
     is_followed = last is not None and step.state == "accepted" and isinstance(last.gateway, Followed)
     cost_minor = message.reserved_minor
-    if step.state in ("rejected", "undelivered", "expired"):
+    if step.state in ("rejected", "undelivered", "expired", "cancelled"):
         cost_minor = 0
     elif result.cost_minor is not None and result.currency in ("", business.currency):
         cost_minor = result.cost_minor
@@ -204,7 +214,8 @@ def _outcome(business: Business, message: Message, step: rules.Step, last: Try |
         "state": step.state, "reason": step.reason, "due_at": to_ms(step.due_at or now), "gateway": last.gateway.name if last else None,
         "provider_id": result.provider_id, "sent_at": to_ms(now) if step.state == "accepted" else None,
         "segments": result.segments or message.segments, "poll_at": poll and to_ms(poll), "reserved_minor": cost_minor,
-        "final_at": to_ms(now) if step.state in rules.FINAL or step.state == "unknown" else None,
+        # Of a gateway that cannot be asked nothing more is awaited.
+        "final_at": to_ms(now) if step.state in rules.SENT_OR_OVER and not is_followed else None,
         # A gateway that could take nobody's message says nothing about this one.
         "uncounted": int(step.state == "queued" and result.kind in STOPPED)}
     if step.state not in rules.SENT_OR_OVER:

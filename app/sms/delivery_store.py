@@ -211,3 +211,10 @@ async def counts_since(reader: Database, since: int) -> dict[str, int]:
     """State → how many messages made since then are in it."""
     rows = await reader.fetch_all("SELECT state, COUNT(*) AS n FROM messages WHERE created_at >= :since GROUP BY state", {"since": since})
     return {row["state"]: int(row["n"]) for row in rows}
+
+
+async def customer_of(db: Database, message_id: int) -> int | None:
+    """Whose card a message is about, or the enrolment that it is for; None for one that is about none yet."""
+    return await db.fetch_val(
+        "SELECT a.customer_id FROM messages m LEFT JOIN enrolments e ON e.id = m.enrolment_id JOIN cards c "
+        "ON c.id = COALESCE(m.card_id, e.card_id) JOIN accounts a ON a.id = c.account_id WHERE m.id = :id", {"id": message_id})
