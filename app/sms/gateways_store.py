@@ -98,6 +98,13 @@ async def users_of(reader: Reader, name: str, since: int) -> list[int]:
     return [row["business_id"] for row in rows]
 
 
+async def writers_to(reader: Reader, name: str, phone_server_hash: bytes, since: int) -> list[int]:
+    """Businesses that wrote to this number through this gateway since then."""
+    rows = await reader.fetch_all("SELECT DISTINCT business_id FROM messages WHERE created_at >= :since AND phone_server_hash = :hash "
+                                  "AND gateway = :name ORDER BY business_id", {"since": since, "hash": phone_server_hash, "name": name})
+    return [row["business_id"] for row in rows]
+
+
 # Where a business's reports come to
 
 async def sealed_secret(reader: Reader, business_id: int) -> bytes | None:

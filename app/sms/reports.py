@@ -10,11 +10,12 @@ import msgspec
 
 from app.clock import to_ms
 from app.context import Context
+from app.customers import phones
 from app.db import Transaction, write_transaction
 from app.errors import FieldError, Forbidden, Invalid, NotFound
 from app.programs import service as programs
 from app.programs.store import Business
-from app.sms import callbacks, delivery_store, moving, suppression
+from app.sms import callbacks, delivery_store, gateways_store, moving, suppression
 from app.sms.delivery_store import Early, Sent
 from app.sms.gateways import Forged, Gateway, Incoming, Listening, Report, Reporting, gateways_of
 from app.text import N_
@@ -26,6 +27,7 @@ HEARD_FOR = timedelta(days=7)
 # An answer to a send takes seconds. More than these wait for none.
 EARLY_FOR, MOST_EARLY = timedelta(hours=1), 100
 POKED_AGAIN = timedelta(seconds=30)
+ANSWERED_FOR = timedelta(days=30)
 CHANNEL = "sms_polls"
 UNREADABLE = N_("This is not a report that this address knows.")
 
@@ -73,13 +75,21 @@ async def hear(here: Context, name: str, secret: str, incoming: Incoming) -> Non
         raise _unreadable(here, name) from exc
     if said is None:
         return
-    now = here.clock.now()
-    if suppression.is_stop_word(said.text):
-        counts(here)["stop"] += 1
-        await write_transaction(here.db, lambda tx: suppression.stop(tx, here.ring, business.id, said.from_e164, "stop", now))
-    elif suppression.is_start_word(said.text):
-        counts(here)["start"] += 1
-        await write_transaction(here.db, lambda tx: suppression.lift(tx, here.ring, business.id, said.from_e164, now))
+    now, stops = here.clock.now(), suppression.is_stop_word(said.text)
+    if not stops and not suppression.is_start_word(said.text):
+        return
+    # A number that several businesses write from: whoever answers it answers all of them.
+    writers = await gateways_store.writers_to(here.db, name, phones.server_hash(here.ring, said.from_e164), to_ms(now - ANSWERED_FOR))
+
+    async def act(tx: Transaction) -> None:
+        for business_id in {business.id, *writers}:
+            if stops:
+                await suppression.stop(tx, here.ring, business_id, said.from_e164, "stop", now)
+            else:
+                await suppression.lift(tx, here.ring, business_id, said.from_e164, now)
+
+    counts(here)["stop" if stops else "start"] += 1
+    await write_transaction(here.db, act)
 
 
 async def _addressed(here: Context, name: str, secret: str) -> tuple[Business, Gateway]:

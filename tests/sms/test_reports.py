@@ -290,6 +290,19 @@ async def test_who_answers_stop_is_not_written_to_until_they_say_start(world: Wo
     assert await _write(world, "СТОП") == 200 and await is_stopped()
 
 
+@twilio
+async def test_a_word_to_a_number_that_businesses_share_is_said_to_all_that_wrote_from_it(world: World) -> None:
+    other, third = [await make_shop(world.here, slug=slug, name=slug.title()) for slug in ("leaf", "bean")]
+    outbox = Outbox(world.here.db, world.here.ring, world.outbox.settings, world.here.clock, other.business_id)
+    outbox.gateways = world.outbox.gateways
+    await outbox.queue()
+    await outbox.deliver()
+    await _write(world, "STOP")
+    stopped = [await suppression.is_suppressed(world.here.db, world.here.ring, business_id, PHONE)
+               for business_id in (world.outbox.business_id, other.business_id, third.business_id)]
+    assert stopped == [True, True, False]
+
+
 @pytest.mark.parametrize("world", ["smsc"], indirect=True)
 async def test_nobody_can_write_to_a_gateway_without_numbers(world: World) -> None:
     assert (await world.client.post(await world.path("inbound"), data={"From": PHONE, "Body": "STOP"})).status_code == 404
