@@ -49,7 +49,7 @@ def new_secret() -> str:
 
 
 def new_digits(count: int) -> str:
-    return "".join(random.choice("0123456789") for _ in range(count))
+    return f"{random.randbelow(10**count):0{count}d}"
 
 
 def new_bytes(count: int) -> bytes:

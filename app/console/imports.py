@@ -161,7 +161,7 @@ async def _kinds(request: Request, program: Program) -> list[tuple[str, str]]:
 
 
 def _told(request: Request, found: Import, each: Noted) -> dict[str, Any]:
-    return {"row": each.row, "is_wrong": each.kind == "mistake", "column": _column_of(found, each.field),
+    return {"row": each.row, "is_wrong": each.kind == "mistake", "stays": each.phase == "undo", "column": _column_of(found, each.field),
             "says": frame.said(request, words.sentence(each.code), **each.params)}
 
 
