@@ -9,6 +9,7 @@ from app.cards import service as cards
 from app.cards.rules import CardBlocked
 from app.cards.service import Card, IssuedNumbers
 from app.clock import from_ms, to_ms
+from app.customers import documents
 from app.customers import service as customers
 from app.db import Database, Transaction, write_transaction
 from app.enrolment import contacts, plastic, rules, sending, service, store
@@ -40,13 +41,14 @@ class Invitation:
 @dataclass(frozen=True, slots=True)
 class Form:
     """What the shopper sent: name may be empty; language: the one whose consent texts they read; fields: what they typed besides, by
-    `Question.field`."""
+    `Question.field`; agreed: answers to the business's own purposes that were asked for."""
 
     name: str
     terms: bool
     marketing: bool
     language: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    agreed: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def typed(self) -> dict[str, str]:
@@ -183,11 +185,9 @@ async def _finish(tx: Transaction, ring: KeyRing, program: Program, enrolment: E
 
 
 async def _agree(tx: Transaction, program: Program, customer_id: int, form: Form, channel: str, now: datetime) -> None:
-    """Remembers both answers with the very texts that were read, also the "no"."""
-    texts = await customers.current_texts(tx, program.business_id, form.language)
-    who = shopper(program.business_id, customer_id)
-    for purpose, granted in (("terms", form.terms), ("marketing", form.marketing)):
-        await customers.record_consent(tx, who, customer_id, purpose, granted, texts[purpose].id, channel, now)
+    """Remembers every answer with the very texts that were read, also a "no"."""
+    answers = {**form.agreed, "terms": form.terms, "marketing": form.marketing}
+    await documents.answer(tx, shopper(program.business_id, customer_id), customer_id, answers, form.language, channel, now)
 
 
 async def not_me(db: Database, ring: KeyRing, token: str, now: datetime) -> None:
@@ -201,9 +201,11 @@ async def not_me(db: Database, ring: KeyRing, token: str, now: datetime) -> None
 
     async def act(tx: Transaction) -> None:
         enrolment = invitation.enrolment
-        if (e164 := contacts.phone_of(ring, enrolment)) is not None:
+        e164, email = contacts.phone_of(ring, enrolment), contacts.email_of(ring, enrolment)
+        # Whoever typed a number before a till's screen has not shown that it is theirs, and cannot have it silenced.
+        if enrolment.way == "phone" and e164 is not None:
             await sms.suppress(tx, ring, enrolment.business_id, e164, "not_me", now)
-        elif (email := contacts.email_of(ring, enrolment)) is not None:
+        elif enrolment.way == "mail" and email is not None:
             await contacts.stop_mail(tx, ring, enrolment.business_id, email, to_ms(now))
         try:
             await service.end(tx, ring, shopper(enrolment.business_id), enrolment, "refused", now)

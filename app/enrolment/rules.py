@@ -60,8 +60,15 @@ class Enrolment:
     plastic_id: int | None = None
 
     @property
+    def is_direct(self) -> bool:
+        """Whether its link was in the person's hand from the start: what they typed besides is proven by nothing."""
+        return self.expires_at - self.created_at <= DIRECT_LIFE // timedelta(milliseconds=1)
+
+    @property
     def way(self) -> str:
         """How the link reaches the person: phone, mail, or by hand (an empty string)."""
+        if self.is_direct:
+            return ""
         return "phone" if self.phone_sealed is not None else "mail" if self.email_sealed is not None else ""
 
 

@@ -25,7 +25,7 @@ _TILL = (*_FRAME, "field", "band", "banner", "chip", "figure", "list", "empty", 
 _CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs", "details", "empty", "choice", "console")
 BUNDLES: dict[str, tuple[str, ...]] = {
     "plain": (*_FRAME, "plain"),
-    "enrol": (*_SHOPPER, "field", "banner", "pass", "enrol"),
+    "enrol": (*_SHOPPER, "field", "banner", "details", "pass", "enrol"),
     "activate": (*_SHOPPER, "field", "choice", "questions", "banner", "tesserae", "details", "activate"),
     "card": (*_SHOPPER, "field", "choice", "questions", "banner", "figure", "list", "state", "details", "pass", "card"),
     "receipt": (*_SHOPPER, "list", "activate"),
@@ -33,7 +33,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),
     "sign-in": (*_FRAME, "field", "banner", "sign-in"),
     "scan": (*_TILL, "scan"),
-    "sale": (*_TILL, "tinted", "tesserae", "keypad", "sale"),
+    "sale": (*_TILL, "choice", "tinted", "tesserae", "keypad", "sale"),
     "console": _CONSOLE,
     "today": (*_CONSOLE, "stat", "chart", "today"),
     "customers": (*_CONSOLE, "figure", "customers"),

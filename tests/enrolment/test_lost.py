@@ -31,7 +31,7 @@ async def test_a_members_number_brings_a_link_to_where_another_card_is_asked_for
     await joining.deliver()
     page = joining.inbox.path()
     assert page.endswith("/lost")
-    assert "First we text six digits" in (await client.get(page, headers=EN)).text
+    assert "First we send six digits" in (await client.get(page, headers=EN)).text
 
 
 async def test_a_strangers_number_gets_the_same_page_and_no_message(client, here, shop, joining, lost):

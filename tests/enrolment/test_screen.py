@@ -148,3 +148,13 @@ async def test_a_link_of_the_screen_dies_with_its_half_hour(client, joining, off
     assert (await client.get(taken.headers["location"])).status_code == 410
     assert await service.expire_due(joining.here.db, joining.here.ring, joining.here.clock.now()) == 1
     assert [row["phone_hash"] for row in await joining.all("enrolments")] == [None]
+
+
+async def test_a_number_typed_before_a_screen_cannot_be_silenced_by_whoever_typed_it(client, joining, offered):
+    taken = await client.post(offered[1], data={"phone": ANNA})
+    link = taken.headers["location"]
+    assert "/not-me" not in (await client.get(link)).text
+    assert (await client.post(f"{link}/not-me")).status_code == 200
+    assert await joining.all("suppressions") == [] and [row["status"] for row in await joining.all("enrolments")] == ["refused"]
+    await joining.start(ANNA)
+    assert len(joining.inbox.messages) == 1
