@@ -16,8 +16,8 @@ OPEN = ["/e/coffee", "/e/leaf", "/e/coffee/points/lost", "/demo/phone", "/demo/s
         "/a/abcdefghjkmnpq", "/nowhere"]
 TILL = ["/till", "/till/sales", "/till/enrol"]
 CONSOLE = ["/console", *(f"/console/{name}" for name in (
-    "customers", "customers?q=zzz", "operations", "operations?kind=refund", "design", "brand", "program", "poster", "settings", "locations",
-    "staff", "keys", "audit"))]
+    "customers", "customers?q=zzz", "operations", "operations?kind=refund", "design", "brand", "program", "poster", "settings", "questions",
+    "questions/birthday", "locations", "staff", "keys", "audit"))]
 PAGES = [("", path) for path in OPEN] + [("till", path) for path in TILL] + [("console", path) for path in CONSOLE]
 
 
