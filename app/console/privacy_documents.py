@@ -7,7 +7,7 @@ from app.console import frame, privacy
 from app.customers import documents
 from app.customers.document_rules import Draft, fingerprint
 from app.db import write_transaction
-from app.privacy.pages import address_of, parts_of
+from app.privacy.pages import parts_of
 from app.programs import service as programs
 from app.text import N_
 from app.web import routing
@@ -100,7 +100,7 @@ async def _editor(request: Request, draft: Draft, *, preview: Draft | None = Non
         "preview": {"text": preview.text, "title": preview.title, "parts": parts_of(preview.long_text),
                     "sha256": fingerprint(preview.title, preview.text, preview.long_text).hex()} if preview else None,
         "versions": [{"version": each.version, "text": each.text, "at": each.created_at if each.created_at.year > 1970 else None,
-                      "ask_again": each.ask_again, "sha256": each.sha256.hex(), "url": address_of(business.slug, each)}
+                      "ask_again": each.ask_again, "sha256": each.sha256.hex(), "url": documents.address_of(business.slug, each)}
                      for each in versions]},
         done=done, wrong=wrong, status=status)
 

@@ -3,7 +3,8 @@
 `terms` (the card itself) and `marketing` are there from the beginning; further purposes are a business's own. A version is a
 sentence for the box and, if the business wants one, a titled document at a public address; its SHA-256 covers all of it.
 """
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,10 +17,11 @@ from app.customers.document_rules import Document, Draft, Purpose, parse_key, pa
 from app.customers.store import Reader
 from app.db import Transaction
 from app.errors import NotFound
+from app.web.i18n import LANGUAGES
 from app.web.principal import Principal
 
-__all__ = ["Document", "Draft", "Given", "Purpose", "add_purpose", "answer", "close_purpose", "current", "current_of", "find",
-           "find_version", "given_by", "history", "purposes_of", "rename_purpose", "to_ask_again", "write"]
+__all__ = ["Document", "Draft", "Given", "Purpose", "add_purpose", "address_of", "answer", "close_purpose", "current", "current_of", "find",
+           "find_version", "given_by", "history", "mark_of", "purposes_of", "rename_purpose", "to_ask_again", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +139,14 @@ async def to_ask_again(reader: Reader, business_id: int, customer_id: int) -> li
     """Purposes whose answer is older than a version that everybody is to be asked about."""
     return await store.outdated(reader, business_id, customer_id)
 
+
+def address_of(business_slug: str, document: Document) -> str:
+    """The path where this very version is read; '' for a wording that somebody else keeps."""
+    if document.language not in LANGUAGES:
+        return ""
+    return f"/e/{business_slug}/terms/{document.purpose}/{document.language}/{document.version}"
+
+
+def mark_of(shown: Sequence[Document]) -> str:
+    """What a form carries of the documents that stood on it: other words on the server by the time it comes back are words nobody read."""
+    return hashlib.sha256(b"".join(each.sha256 for each in shown)).hexdigest()[:16]

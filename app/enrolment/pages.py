@@ -1,6 +1,7 @@
 """The enrolment page and what stands behind an activation link. A GET here never changes anything."""
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -10,8 +11,8 @@ from starlette.responses import RedirectResponse, Response
 
 from app import errors
 from app.clock import from_ms
-from app.customers import phones
-from app.customers import service as customers
+from app.customers import documents, phones
+from app.customers.rules import PURPOSES
 from app.enrolment import activation, asking, contacts, direct_pages, lost, plastic, rules, strangers, visits, ways
 from app.enrolment.activation import Form, Invitation
 from app.enrolment.service import Wish
@@ -31,6 +32,7 @@ from app.web.routing import link, public, route
 _SLUG = re.compile(r"[a-z0-9-]{1,64}")
 # The page of a dead link is the same to the byte whatever link it was; nothing from outside stands on it, so its nonce may be known.
 GONE_NONCE = "gone"
+NEW_WORDS = N_("The words below have changed while you read. Please look at them once more.")
 MORE = (
     N_("We keep your number, your name if you give one, and what you earn and spend with the card."),
     N_("We keep them as long as you have the card, and hand them to nobody."),
@@ -201,13 +203,16 @@ async def _activation_page(request: Request, invitation: Invitation, form: Form,
     here, program, enrolment = context(request), invitation.program, invitation.enrolment
     language = i18n.language_of(request, enrolment.language)
     view = await passes.sample_view(here.db, program, language)
-    texts = await customers.current_texts(here.db, program.business_id, language)
+    asked = await documents.current(here.db, program.business_id, language)
+    slug = (await programs.get_business(here.db, program.business_id)).slug
     return templating.render(request, "enrolment/activate.html", {
         "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo,
         "last_two": enrolment.phone_hint, "way": enrolment.way, "waiting": invitation.is_counted, "action": request.url.path,
         "not_me_action": f"{request.url.path}/not-me", "questions": invitation.questions, "typed": form.typed, "terms": form.terms,
         "marketing": form.marketing,
-        "errors": wrong, "terms_text": texts["terms"].text, "marketing_text": texts["marketing"].text,
+        "errors": wrong, "read": documents.mark_of(asked), "documents": {
+            each.purpose: {"text": each.text, "title": each.title, "url": documents.address_of(slug, each)
+                           if each.long_text else "", "ticked": form.agreed.get(each.purpose, False)} for each in asked},
         "terms_more": [i18n.translate(language, sentence) for sentence in MORE],
         "csrf_token": bound_token(request, request.path_params["link"]),
     }, status=422 if wrong else 200, default_language=enrolment.language)
@@ -224,8 +229,13 @@ async def finish(request: Request) -> Response:
     if invitation is None:
         return await _no_more(request)
     typed = {each.field: text_field(fields, each.field, FORM_CAP) for each in invitation.questions}
-    form = Form(typed.get("name", ""), bool(fields.get("terms")), bool(fields.get("marketing")),
-                i18n.language_of(request, invitation.enrolment.language), typed)
+    language = i18n.language_of(request, invitation.enrolment.language)
+    asked = await documents.current(here.db, invitation.program.business_id, language)
+    form = Form(typed.get("name", ""), bool(fields.get("terms")), bool(fields.get("marketing")), language, typed,
+                {each.purpose: bool(fields.get(f"agree-{each.purpose}")) for each in asked if each.purpose not in PURPOSES})
+    if text_field(fields, "read", FORM_CAP) not in ("", documents.mark_of(asked)):
+        return await _activation_page(request, invitation, replace(form, terms=False, marketing=False, agreed={}),
+                                      {"": i18n.translate(language, NEW_WORDS)})
     try:
         done = await activation.activate(here.db, here.ring, token, form, here.clock.now())
     except errors.Invalid as wrong:

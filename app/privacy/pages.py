@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from app import errors
 from app.customers import documents
-from app.customers.documents import Document
 from app.programs import service as programs
 from app.web import i18n, templating
 from app.web.requests import context
@@ -27,13 +26,6 @@ def parts_of(long_text: str) -> list[Part]:
     return [Part(block.startswith("# "), block.removeprefix("# ").strip()) for block in long_text.split("\n\n") if block.strip()]
 
 
-def address_of(business_slug: str, document: Document) -> str:
-    """Where this very version is read; '' for a wording that somebody else keeps."""
-    if document.language not in i18n.LANGUAGES:
-        return ""
-    return f"/e/{business_slug}/terms/{document.purpose}/{document.language}/{document.version}"
-
-
 async def document_page(request: Request) -> Response:
     """GET /e/{business}/terms/{purpose}/{language}/{version}: the same for everybody; an old version says that there is a newer one."""
     here, params = context(request), request.path_params
@@ -48,7 +40,8 @@ async def document_page(request: Request) -> Response:
     return templating.render(request, "privacy/document.html", {
         "business_name": business.name_in(found.language), "document": found, "parts": parts_of(found.long_text),
         "since": found.created_at if found.created_at.year > 1970 else None, "sha256": found.sha256.hex(), "zone": business.time_zone,
-        "now": here.clock.now(), "newer_url": address_of(business.slug, newest) if newest and newest.version > found.version else "",
+        "now": here.clock.now(),
+        "newer_url": documents.address_of(business.slug, newest) if newest and newest.version > found.version else "",
     }, default_language=found.language)
 
 
