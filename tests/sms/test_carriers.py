@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from app.demo.fakes.sms_gateways import APIS, PASSWORD, SIGNING, FakeSms
 from app.settings import load
-from app.sms import rules, wire
-from app.sms.gateways import Balance, Followed, Gateway, Gateways, open_gateways
+from app.sms import addresses, rules, wire
+from app.sms.gateways import Balance, Followed, Gateway, Gateways, Result, open_gateways
 from tests import engines
 from tests.sms.carrying import LINK, PHONE, Outbox
 
@@ -191,6 +192,28 @@ async def test_a_guard_against_repeats_means_that_the_first_one_went_through(fak
     outbox.clock.advance(seconds=90)
     await outbox.deliver()
     assert (len(fake.taken), (await outbox.row())["state"]) == (1, "accepted")
+
+
+@pytest.mark.goal("F5")
+async def test_an_answer_without_end_is_read_to_its_cap() -> None:
+    sent = []
+
+    class Endless(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while len(sent) < 100:
+                sent.append(1)
+                yield b"x" * 16_384
+
+    transport = httpx2.MockTransport(lambda _request: httpx2.Response(200, stream=Endless()))
+    result = await wire.Wire(transport).send(wire.Ask("https://sms.example.com/", form={}), lambda reply: Result("permanent", raw_code=str(
+        len(reply.body))))
+    assert (result.raw_code, len(sent)) == (str(wire.ANSWER_CAP), 4)
+
+
+def test_plain_http_goes_to_this_machine_alone() -> None:
+    allowed = [url for url in ("https://sms.ru", "http://sms.ru", "http://127.0.0.1:9", "http://127.0.0.1.example.com", "ftp://localhost")
+               if addresses.is_allowed(url)]
+    assert allowed == ["https://sms.ru", "http://127.0.0.1:9"]
 
 
 @pytest.mark.parametrize("fake", ["vonage"], indirect=True)
