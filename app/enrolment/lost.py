@@ -1,4 +1,5 @@
 """A phone was lost: its number typed again sends a link to the person's own card. Strangers learn nothing from it."""
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,5 +37,7 @@ async def ask(request: Request, program: Program) -> Response:
     except errors.Invalid as wrong:
         return await page(request, program, phone=phone[:200], error=i18n.translate(language, wrong.fields[0].detail, **wrong.params))
     wish = Wish(program.id, e164, "poster", language, address=client_address(request))
-    await strangers.find_again(here.db, here.ring, here.settings, program, wish, here.clock.now())
-    return await page(request, program, last_four=e164[-4:])
+    answer = await page(request, program, last_four=e164[-4:])
+    # After the answer: what a member's number costs more, the card and the message, must not be seen in the time that it takes.
+    answer.background = BackgroundTask(strangers.find_again, here.db, here.ring, here.settings, program, wish, here.clock.now())
+    return answer

@@ -3,6 +3,8 @@ import re
 
 import pytest
 
+from app.db import Database, Transaction
+from app.db.sqlite import SQLiteTransaction
 from tests.enrolment.joining import ANNA
 from tests.shops import make_card
 
@@ -69,3 +71,49 @@ async def test_another_site_asks_for_nothing(client, here, shop, joining, lost):
     assert refused.status_code == 403
     await joining.deliver()
     assert joining.inbox.messages == []
+
+
+class Wire:
+    """Sends a form to the application and counts what the database was asked, until the last byte of the answer and altogether."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.asked = self.before_answer = 0
+        for kind in (Database, Transaction, SQLiteTransaction):
+            for name in ("fetch_one", "fetch_all", "fetch_val", "execute"):
+                if name in vars(kind):
+                    monkeypatch.setattr(kind, name, self._counted(getattr(kind, name)))
+
+    def _counted(self, method):
+        async def counted(*given, **named):
+            self.asked += 1
+            return await method(*given, **named)
+        return counted
+
+    async def post(self, app, path: str, form: bytes) -> tuple[int, int]:
+        """(asked before the answer was whole, asked altogether)"""
+        self.asked = self.before_answer = 0
+        body = [{"type": "http.request", "body": form, "more_body": False}]
+
+        async def receive():
+            return body.pop() if body else {"type": "http.disconnect"}
+
+        async def send(message):
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                self.before_answer = self.asked
+
+        headers = [(b"host", b"cards.example.com"), (b"content-type", b"application/x-www-form-urlencoded"), (b"accept-language", b"en")]
+        await app({"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers,
+                   "scheme": "https", "server": ("cards.example.com", 443), "client": ("203.0.113.9", 1), "http_version": "1.1",
+                   "root_path": ""}, receive, send)
+        return self.before_answer, self.asked
+
+
+async def test_a_known_number_costs_no_more_time_before_the_answer_than_an_unknown_one(client, here, shop, joining, lost, monkeypatch):
+    await make_card(here, shop)
+    wire, app = Wire(monkeypatch), client._transport.app
+    await wire.post(app, lost, b"phone=%2B79035550000")           # what is read once a process is read
+    unknown, known = [await wire.post(app, lost, b"phone=" + number) for number in (b"%2B79169991234", ANNA.replace("+", "%2B").encode())]
+    assert known[0] == unknown[0] > 0
+    assert known[1] > unknown[1] > unknown[0]                     # the difference is there, but after the answer
+    await joining.deliver()
+    assert [to for to, _ in joining.inbox.messages] == [ANNA]
