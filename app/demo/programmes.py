@@ -21,6 +21,8 @@ from app.programs import terms as t
 from app.programs.kinds import KINDS
 from app.programs.rules import ProgramRules
 from app.programs.terms import Said
+from app.questions import editing
+from app.questions.rules import BIRTHDAY, CHOICE, DATE, LATER, Choice, QuestionWish
 from app.referrals import service as referrals
 from app.referrals.rules import CODE_LETTERS
 from app.sales import closing
@@ -168,9 +170,21 @@ async def furnish_coffee(here: Context, shop: Business, made: dict[str, int], no
         await segments.create(here.db, owner, key, name, asked, now)
     for location_id, entity in zip(shop.location_ids, ("ООО «Угол»", "ИП Осипова"), strict=True):
         await tags.set_tags(here.db, owner, location_id, ("Кофейный угол", entity), now)
+    await _ask_later(here, shop, made["circle"], now)
     code = secrets.new_token(CODE_LETTERS)
     await referrals.create_invitation(here.db, owner, made["roastery"], code, CLUB_PLACES, None, now)
     return code
+
+
+async def _ask_later(here: Context, shop: Business, circle: int, now: datetime) -> None:
+    """What the shop would like to know, for a bonus and after the card is there: a birthday, and among regulars how they like it."""
+    owner = shop.who(shop.people[0])
+    for program_id in (shop.program_id, circle):
+        await editing.change(here.db, owner, program_id, QuestionWish(BIRTHDAY, DATE, {}, need=LATER, bonus_points=50), 1, now)
+    roasts = (Choice("light", {"en": "Light", "ru": "Светлая"}), Choice("medium", {"en": "Medium", "ru": "Средняя"}),
+              Choice("dark", {"en": "Dark", "ru": "Тёмная"}))
+    await editing.create(here.db, owner, circle, QuestionWish(
+        "roast", CHOICE, {"en": "Which roast do you like?", "ru": "Какая обжарка вам по вкусу?"}, roasts, LATER, 30), now)
 
 
 async def announce(here: Context, shop: Business, made: dict[str, int], now: datetime) -> None:
