@@ -6,6 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
 
 JUDGES := $(VENV)/node/installed
+LIGHTHOUSE := $(VENV)/lighthouse/installed
 
 TEST_TOOLS := chromium fonts-liberation zbar-tools poppler-utils openssl
 BENCH_TOOLS := wrk nghttp2-client
@@ -33,8 +34,8 @@ check: $(VENV)/installed-dev
 	$(VENV)/bin/mypy
 
 # The peers beside whom we are measured come with it.
-bench: $(VENV)/installed-bench judges bench-tools
-	TESSERA_NODE_MODULES=$(abspath $(VENV)/node/node_modules) $(PY) -m bench
+bench: $(VENV)/installed-bench judges $(LIGHTHOUSE) bench-tools tools
+	LIGHTHOUSE=$(abspath $(VENV)/lighthouse/node_modules/.bin/lighthouse) TESSERA_NODE_MODULES=$(abspath $(VENV)/node/node_modules) $(PY) -m bench
 
 # Second opinions alone, and one more than `test` asks: the reader of KDE, which takes a compiler.
 interop: $(VENV)/installed-dev judges interop-tools
@@ -47,6 +48,14 @@ $(JUDGES): tests/interop/package.json | $(VENV)/bin/pip
 	@command -v node >/dev/null && command -v npm >/dev/null || { $(call apt,nodejs npm); }
 	@echo "Installing the packages of tests/interop/package.json (once) ..."
 	@mkdir -p $(@D) && cp tests/interop/package.json $(@D)/
+	@npm install --loglevel=error --no-fund --no-audit --no-package-lock --prefix $(@D)
+	@touch $@
+
+# Judges the shoppers' pages; bench/package.json pins it.
+$(LIGHTHOUSE): bench/package.json | $(VENV)/bin/pip
+	@command -v node >/dev/null && command -v npm >/dev/null || { $(call apt,nodejs npm); }
+	@echo "Installing the packages of bench/package.json (once) ..."
+	@mkdir -p $(@D) && cp bench/package.json $(@D)/
 	@npm install --loglevel=error --no-fund --no-audit --no-package-lock --prefix $(@D)
 	@touch $@
 

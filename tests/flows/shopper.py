@@ -1,5 +1,13 @@
 """Every page that a shopper can open, in a running demo: walked to as people come there, each with an address that is alive."""
+import json
+import os
 import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page
@@ -15,6 +23,23 @@ NO_PAGES = ("/health", "/ready", "/metrics", "/robots.txt", "/static/", "/images
             "/c/{token}/card.pkpass", "/c/{token}/receipts/{n}/proof.json")
 # `/` sends on to the console.
 FRONT = "/"
+
+
+@contextmanager
+def running_demo(folder: Path) -> Iterator[Demo]:
+    """The demo as `make run` starts it, on a free port, its data in `folder`; what its demo.json says."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # Nothing of ours from outside: a server refuses settings that it does not know, and a test one that it was not given.
+    around = {name: value for name, value in os.environ.items() if not name.startswith("TESSERA_")}
+    surroundings = {**around, "TESSERA_DATA": str(folder), "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen([sys.executable, "-m", "app", "run", "--demo"], cwd=Path(__file__).parents[2], env=surroundings, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
+        assert running.stdout is not None
+        assert any("SMS inbox" in line for line in running.stdout)      # the last of the addresses: it answers now
+        yield json.loads((folder / "demo.json").read_text())
+        running.terminate()
 
 
 def routes() -> list[str]:
