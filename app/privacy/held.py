@@ -107,4 +107,4 @@ ELSEWHERE = {
     "suppressions": "a keyed hash of a number that wants no messages: it must outlive the person's card",
     "mail_suppressions": "a keyed hash of an address that wants no mail: it must outlive the person's card",
 }
-EMPTIED_TEXTS = ("reason", "note", "comment")       # of an operation: what somebody wrote by hand
+EMPTIED_TEXTS = ("reason", "note", "comment", "gift")       # of an operation: what somebody wrote by hand
