@@ -12,6 +12,7 @@ from app.audit import service as audit
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
+from app.clock import from_ms
 from app.console import answers, frame, levels, words
 from app.console.today import rows_of
 from app.customers import documents
@@ -30,6 +31,8 @@ from app.reports import service as reports
 from app.reports.service import CardRow
 from app.sales import approvals
 from app.sales import service as sales
+from app.sms import delivered
+from app.sms import service as sms
 from app.text import N_
 from app.web import formats, routing
 from app.web.forms import text_field
@@ -124,10 +127,20 @@ async def shown_card(request: Request, card: Card, *, done: str = "", page_link:
         "expiring": {"text": program_words.amount(soon.amount, soon.unit, program.currency, language(request)), "at": soon.at}
         if soon else None, "page_link": page_link,
         **await _agreed(request, card), "told": await answers.told(request, card),
-        "history": await rows_of(request, history.items), "next_url": f"/console/operations?q={card.number}" if history.next else "",
+        "message": await _message(request, card), "history": await rows_of(request, history.items),
+        "next_url": f"/console/operations?q={card.number}" if history.next else "",
         "reports": await _reports(request, card), "actions": _actions(request, card), "key": key or secrets.new_token(22),
         "typed": dict.fromkeys(FIELDS, "") | (typed or {}), "own": address(request, card),
         **await levels.held(request, card, program, held)}, done=done, wrong=wrong, status=status)
+
+
+async def _message(request: Request, card: Card) -> dict[str, Any] | None:
+    """What became of the message to whoever a provisional card waits for: words, code (the carrier's own), at, is_bad."""
+    here = context(request)
+    waits = await enrolment.find_of_card(here.db, card) if card.status == "provisional" else None
+    found = await sms.delivery_of(here.db, waits) if waits else None
+    return None if found is None else {"words": frame.said(request, delivered.sentence(found.state, found.why)), "code": found.code,
+                                       "at": from_ms(found.at), "is_bad": found.state == "failed"}
 
 
 async def _agreed(request: Request, card: Card) -> dict[str, Any]:

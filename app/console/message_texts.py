@@ -83,8 +83,9 @@ async def _editor(request: Request, business: Business, purpose: str, code: str,
     shorter = wording.shorter(purpose, code, shown.template, brand, link) if counted.size.parts > 1 else None
     return {"language": code, "action": f"{TEXTS}/{purpose}/{code}", "text": shown.template, "two": shown.most_parts == wording.MOST_PARTS,
             "is_own": is_own, "error": error, "brand": brand, "link": link, "says": counted.text,
-            "counted": said_of(request, counted, business), "shorter": shorter, "shorter_says": wording.filled(shorter, brand, link) if shorter else "",
-            "default": wording.default_of(purpose, code), "history": await _history(request, purpose, code)}
+            "counted": said_of(request, counted, business), "shorter": shorter,
+            "shorter_says": wording.filled(shorter, brand, link) if shorter else "",
+            "shorter_ones": json.dumps(wording.shorter_ones(purpose, code)), "history": await _history(request, purpose, code)}
 
 
 def said_of(request: Request, counted: wording.Count, business: Business) -> dict[str, Any]:

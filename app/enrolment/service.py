@@ -99,9 +99,9 @@ async def start(db: Database, ring: KeyRing, settings: Settings, who: Principal,
 
     try:
         return await write_transaction(db, act)
-    except (sms.Paused, sms.CapReached) as refusal:
-        assert wish.e164 is not None
-        await sms.note_refusal(db, settings, who.business_id, wish.e164, refusal.code, now)
+    except sms.REFUSALS as refusal:
+        if wish.e164 is not None:
+            await sms.note_refusal(db, settings, who.business_id, wish.e164, refusal, now)
         raise
 
 
@@ -211,9 +211,14 @@ async def get(db: Database, business_id: int, enrolment_id: int) -> Told:
     return await _told(db, await _get(db, business_id, enrolment_id))
 
 
+async def find_of_card(db: Database, card: Card) -> int | None:
+    """The enrolment that a provisional card waits in."""
+    return await store.find_pending_of_card(db, card.business_id, card.id)
+
+
 async def id_of_card(db: Database, card: Card) -> int:
-    """The enrolment that a provisional card waits in; raises EnrolmentOver where none does."""
-    found = await store.find_pending_of_card(db, card.business_id, card.id)
+    """The same; raises EnrolmentOver where none does."""
+    found = await find_of_card(db, card)
     if found is None:
         raise EnrolmentOver()
     return found
@@ -237,7 +242,12 @@ async def resend(db: Database, ring: KeyRing, settings: Settings, who: Principal
         await idempotency.keep(tx, who.business_id, key, 202, {"enrolment": enrolment.id, "card": enrolment.card_id})
         return await _told(tx, enrolment)
 
-    return await write_transaction(db, act)
+    try:
+        return await write_transaction(db, act)
+    except sms.REFUSALS as refusal:
+        if e164 := contacts.phone_of(ring, await _get(db, who.business_id, enrolment_id)):
+            await sms.note_refusal(db, settings, who.business_id, e164, refusal, now)
+        raise
 
 
 async def prepare_imported(tx: Transaction, ring: KeyRing, who: Principal, program: Program, wish: Wish, now: datetime) -> Enrolment:

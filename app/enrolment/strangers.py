@@ -15,7 +15,7 @@ from app.enrolment.rules import Enrolment
 from app.enrolment.service import Wish
 from app.errors import Refused, TooMany
 from app.limits import service as limits
-from app.limits.rules import Limit, LimitReached
+from app.limits.rules import Limit
 from app.programs import service as programs
 from app.programs.store import Program
 from app.secrets import KeyRing
@@ -83,11 +83,10 @@ async def _quietly(db: Database, settings: Settings, business_id: int, wish: Wis
         await write_transaction(db, act)
         return True
     except (TooMany, Refused, NoMailServer) as refusal:
-        why = f"limit:{refusal.limit.scope}" if isinstance(refusal, LimitReached) else refusal.code
         if wish.e164 is not None:
-            await sms.note_refusal(db, settings, business_id, wish.e164, why, now)
+            await sms.note_refusal(db, settings, business_id, wish.e164, refusal, now)
         else:
-            log.warning("no mail for business %s: %s", business_id, why)
+            log.warning("no mail for business %s: %s", business_id, refusal.code)
         return False
 
 

@@ -112,10 +112,15 @@ def count(template: str, brand: str, link: str) -> Count:
     return Count(text, size_of(text), tuple(culprits))
 
 
+def shorter_ones(purpose: str, language: str) -> tuple[str, ...]:
+    """What may stand in place of a text that is too long, the best first."""
+    return default_of(purpose, language), _SHORT, "{brand} {link}"
+
+
 def shorter(purpose: str, language: str, template: str, brand: str, link: str) -> str | None:
     """A text of one part in place of one that takes more: our own words, else the brand and the link; None where nothing fits."""
     own = tidy(template)
-    for candidate in (default_of(purpose, language), _SHORT, "{brand} {link}"):
+    for candidate in shorter_ones(purpose, language):
         if candidate != own and size_of(filled(candidate, brand, link)).parts == 1:
             return candidate
     return None

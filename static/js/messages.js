@@ -31,6 +31,15 @@ function show(note, sentence, warns) {
   if (warns !== undefined) note.classList.toggle("text__note--warn", warns);
 }
 
+// A text of one part in place of one that takes more, where there is one.
+function offer(form, parts) {
+  const own = tidy(form.elements.text.value), said = parts > 1 ? JSON.parse(form.dataset.shorter).filter(template => template !== own)
+    .map(template => filled(template, tidy(form.dataset.brand), form.dataset.link)).find(text => size(text).parts === 1) : undefined;
+  form.querySelector("[data-offer]").hidden = !said;
+  form.querySelector("[data-none]").hidden = parts === 1 || Boolean(said);
+  if (said) form.querySelector("[data-offer] span").textContent = said;
+}
+
 function count(form) {
   const text = filled(tidy(form.elements.text.value), tidy(form.dataset.brand), form.dataset.link), counted = size(text);
   const parts = words.parts[Math.min(counted.parts, words.parts.length) - 1];
@@ -40,6 +49,7 @@ function count(form) {
   show(form.querySelector("[data-letters]"), strange.length ? say(stray ? words.letter : words.letters, { letters }) : "", stray);
   show(form.querySelector("[data-over]"), counted.parts > 1 ? say(words.over, { parts }) : "");
   form.querySelector("[data-says] bdi").textContent = text;
+  offer(form, counted.parts);
 }
 
 for (const form of page.querySelectorAll("form")) {

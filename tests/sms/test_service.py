@@ -1,7 +1,6 @@
 """Messages: counted exactly, paid for before they go, carried once, and forgotten."""
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -54,13 +53,6 @@ class Post:
 
     async def configure(self, settings: str) -> None:
         await self.db.execute("UPDATE businesses SET settings = :settings", {"settings": settings})
-
-
-@pytest.fixture
-async def post(db, ring, settings, clock) -> AsyncIterator[Post]:
-    business_id = await write_transaction(db, lambda tx: programs.create_business(
-        tx, slug="coffee", name="Coffee corner", country="RU", currency="RUB", time_zone="Europe/Moscow", language="ru", now=clock.now()))
-    return Post(db, ring, settings, clock, business_id)
 
 
 def number(block: int, last: int = 0) -> str:
