@@ -138,7 +138,8 @@ async def merge(here: Context, opened: Opened, language: str, now: datetime, *, 
 
     async def act(tx: Transaction) -> None:
         change = await _begun(tx, card, voucher, now)
-        if change.proven_at is None:
+        # Whoever presses twice at once waits here, and then finds it done.
+        if not await store.claim_merge(tx, change.id, to_ms(now)):
             raise NotBegun()
         e164 = here.ring.open_text(PHONE, change.phone_sealed, _bound(card))
         other = await customers.find_by_phone(tx, here.ring, card.business_id, e164)

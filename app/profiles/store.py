@@ -63,6 +63,12 @@ async def set_proven(tx: Transaction, change_id: int, now: int, expires_at: int)
                      {"id": change_id, "now": now, "expires_at": expires_at})
 
 
+async def claim_merge(tx: Transaction, change_id: int, now: int) -> bool:
+    """Whether this call ended a change whose number is proven."""
+    return await tx.fetch_one("UPDATE number_changes SET ended_at = :now, phone_sealed = NULL WHERE id = :id AND proven_at IS NOT NULL "
+                              "AND ended_at IS NULL RETURNING id", {"id": change_id, "now": now}) is not None
+
+
 async def end_changes(tx: Transaction, business_id: int, card_id: int, now: int) -> None:
     """Whatever was begun on the card is over, and the numbers are forgotten."""
     await tx.execute("UPDATE number_changes SET ended_at = :now, phone_sealed = NULL WHERE card_id = :card_id "
