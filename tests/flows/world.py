@@ -230,7 +230,7 @@ class World:
                  "token": links["k" if row.path.startswith("/k/") else "c"], "short": "none", "device": "d" * 32,
                  "link": links["console" if row.path.startswith("/console") else "q" if row.path.startswith("/q/") else "a"],
                  "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts", "name": "none",
-                 "code": "none"}
+                 "code": "none", "gateway": "none", "secret": "none"}
         if row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
         elif row.path.startswith("/console/brand"):
