@@ -26,7 +26,9 @@ if (forms.length && window.crypto?.subtle) {
   for (const form of forms) form.addEventListener("submit", async event => {
     if (form.elements.answer.value) return;
     event.preventDefault();
+    const pressed = event.submitter;
     form.elements.answer.value = await answer;
-    form.requestSubmit(event.submitter);
+    // A form that is being submitted does not begin again: only once this event is over.
+    setTimeout(() => form.requestSubmit(pressed));
   });
 }

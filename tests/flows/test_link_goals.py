@@ -1,5 +1,7 @@
 """Goals S1, S3 and S5: what links withstand. Preview robots, a browser that runs scripts, guesses, and a stranger's phone."""
 import asyncio
+import contextlib
+import dataclasses
 import re
 import shutil
 import statistics
@@ -8,10 +10,11 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 from uvicorn import Config, Server
 
 from app import secrets
+from app.enrolment import asking, work
 from app.main import create_app
 from app.server import bind
 from tests import engines
@@ -40,17 +43,23 @@ def joining(here, shop) -> Joining:
     return Joining(here, shop)
 
 
+@contextlib.asynccontextmanager
+async def serving(here, listening) -> AsyncIterator[None]:
+    """The application on a port of this machine."""
+    server = Server(Config(create_app(here), log_config=None, lifespan="on"))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:
+        await asyncio.wait({task}, timeout=0.02)
+    yield
+    server.should_exit = True
+    await task
+
+
 @pytest.fixture
 async def server(here) -> AsyncIterator[str]:
-    """The application on a port of this machine."""
     listening = bind("127.0.0.1", 0)
-    serving = Server(Config(create_app(here), log_config=None, lifespan="on"))
-    task = asyncio.create_task(serving.serve(sockets=[listening]))
-    while not serving.started:
-        await asyncio.wait({task}, timeout=0.02)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    serving.should_exit = True
-    await task
+    async with serving(here, listening):
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 @pytest.mark.goal("S1")
@@ -159,3 +168,23 @@ async def test_a_stranger_with_somebody_s_link_sees_nothing_personal_and_ends_it
     joining.here.clock.advance(minutes=2)
     with pytest.raises(Exception, match="not to be texted"):
         await joining.start()
+
+
+async def test_a_browser_solves_the_puzzle_by_itself_while_the_number_is_typed(here, shop, monkeypatch):
+    """With an easy puzzle: what is tried is the way, not the phone."""
+    listening = bind("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    site = dataclasses.replace(here, settings=dataclasses.replace(here.settings, url=address))
+    monkeypatch.setattr(work, "BITS", 8)
+    monkeypatch.setattr(work.challenge, "__defaults__", (8,))
+    monkeypatch.setattr(asking, "ADDRESS_SOFT", 0)
+    async with serving(site, listening), async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"),
+                                                   args=["--no-sandbox", "--disable-dev-shm-usage"])
+        page = await browser.new_page(locale="en")
+        await page.goto(f"{address}/e/coffee")
+        await page.fill("input[name=phone]", ANNA)
+        await page.click("main form button")
+        await expect(page.get_by_role("heading", name="A message is on its way")).to_be_visible()
+        await browser.close()
+    assert [row["purpose"] for row in await Joining(here, shop).all("messages")] == ["activation"]
