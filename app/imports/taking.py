@@ -97,13 +97,13 @@ async def _card(tx: Transaction, case: Case, known_id: int | None, customer_id: 
                 drawn: Drawn) -> tuple[Card | None, bool]:
     """(the card that the row is about, whether it was made now): the live one that they have, else a provisional one.
 
-    None for somebody whose account was closed by a block or an erasure: a list must not bring that back.
+    None for somebody whose card is blocked: a list must not give them another one.
     """
     program = case.program
     held = await cards.cards_of_customer(tx, program.business_id, known_id, program.id) if known_id else []
     if live := next((card for card in held if card.status in ("active", "provisional")), None):
         return live, False
-    if any(card.status in ("blocked", "erased") for card in held):
+    if any(card.status == "blocked" for card in held):
         return None, False
     account_id = await ledger.open_account(tx, program.business_id, program.id, customer_id, case.now)
     return await cards.issue(tx, case.ring, case.who, program_id=program.id, account_id=account_id, status="provisional", source="import",

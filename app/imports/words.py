@@ -29,7 +29,7 @@ ROWS: Mapping[str, str] = {
     "twice": N_("The same person stands in row %(row)s already. That row counts; an old card number of this one is added to it."),
     "balance_again": N_("This card has an opening balance already, so this one was left out."),
     "name_kept": N_("The name was left as the card shows it."),
-    "ended_card": N_("This person’s card is blocked or was erased, so the row was left out."),
+    "ended_card": N_("This person’s card is blocked, so the row was left out."),
     "used": N_("The card was used or activated since, so it stays."),
 }
 # About a file that is not taken at all.
