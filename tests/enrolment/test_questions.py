@@ -50,8 +50,8 @@ async def answers(joining) -> dict[str, str]:
 
 def fields_of(page) -> list[str]:
     """The names of what can be filled in, in their order."""
-    found = re.findall(r'<(?:input|select|textarea)\b[^>]*\bname="([^"]+)"', page.text)
-    return list(dict.fromkeys(name for name in found if name not in ("csrf", "terms", "marketing")))
+    found = re.findall(r'<(?:input|select|textarea)\b(?![^>]*type="hidden")[^>]*\bname="([^"]+)"', page.text)
+    return list(dict.fromkeys(name for name in found if name not in ("terms", "marketing")))
 
 
 async def test_a_programme_without_questions_asks_for_a_name_alone_and_needs_none(client, joining):
