@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from app.audit import service as audit
-from app.clock import from_ms, to_ms
+from app.clock import from_ms, local_day, to_ms
 from app.context import Context
 from app.db import Database, Transaction, write_transaction
-from app.sms import callbacks
+from app.sms import alerts, callbacks
 from app.sms import gateways_store as store
 from app.sms.gateways import Balance, Followed, Reporting, gateways_of
 from app.sms.gateways_store import GatewayRow
@@ -84,8 +84,9 @@ async def _keep(here: Context, name: str, balance: Balance, now: datetime) -> No
         is_low = balance.amount_minor < used or balance.amount_minor <= 0
         is_news = await store.set_low(tx, name, to_ms(now) if is_low else None)
         if is_low and is_news:
+            details = {"gateway": name, "balance_minor": balance.amount_minor, "currency": balance.currency}
+            await alerts.warn(tx, None, "balance_low", f"{name}:{local_day(now, 'UTC')}", details, now)
             for business_id in await store.users_of(tx, name, to_ms(now - RUNWAY)):
-                details = {"gateway": name, "balance_minor": balance.amount_minor, "currency": balance.currency}
                 await audit.record(tx, system(business_id), "sms.balance_low", details=details, now=now)
         return is_low and is_news
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.audit import service as audit
-from app.clock import Clock, from_ms, to_ms
+from app.clock import Clock, from_ms, local_day, to_ms
 from app.customers import topics
 from app.db import Database, Transaction, write_transaction
 from app.programs import service as programs
 from app.programs.store import Business
 from app.secrets import KeyRing
-from app.sms import callbacks, delivery_store, gateways_store, moving, rules, store, suppression, texts
+from app.sms import alerts, callbacks, delivery_store, gateways_store, moving, rules, store, suppression, texts
 from app.sms.balances import GatewayState, state_of_gateways
 from app.sms.delivery_store import Message
 from app.sms.gateways import DUPLICATE, Followed, Gateway, Gateways, Reporting, Result
@@ -237,4 +237,7 @@ async def _note_health(tx: Transaction, business: Business, each: Try, now: date
     if each.stops and await gateways_store.rest(tx, name, to_ms(now + rules.GATEWAY_AGAIN), to_ms(now),
                                                 ask_balance=result.kind == rules.NO_FUNDS):
         log.error("gateway %s stopped for 10 minutes: %s %s", name, result.kind, result.raw_code)
-        await audit.record(tx, system(business.id), "sms.gateway_stopped", details={"gateway": name, "why": result.kind}, now=now)
+        details = {"gateway": name, "why": result.kind}
+        await audit.record(tx, system(business.id), "sms.gateway_stopped", details=details, now=now)
+        # The operator hears of it once a day; while it lasts, the metric and the log go on saying it.
+        await alerts.warn(tx, None, "gateway_stopped", f"{name}:{local_day(now, 'UTC')}", details, now)

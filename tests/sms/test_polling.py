@@ -1,8 +1,10 @@
 """What nobody reported is asked after for a day, and what gateways have left every hour."""
+from dataclasses import replace
+
 from app.audit import service as audit
 from app.context import Context
 from app.db import write_transaction
-from app.sms import balances, delivery_store, gateways_store, measures, polling
+from app.sms import alerts, balances, delivery_store, gateways_store, measures, polling
 from app.sms.gateways import Balance, Gateways, Report, Result
 from tests.plans import steps_of
 from tests.sms.carrying import PHONE, Asked, Outbox, Scripted
@@ -94,6 +96,22 @@ async def test_a_balance_under_three_days_of_use_is_told_once_to_those_who_use_i
     assert lows == [False, False, False, True, True, False, False]
     told = [entry for entry in await audit.list_entries(here.db, outbox.business_id) if entry.action == "sms.balance_low"]
     assert [entry.details for entry in told] == [{"gateway": "one", "balance_minor": 450, "currency": "RUB"}]
+
+
+async def test_the_operator_gets_one_mail_a_day_about_a_gateway_that_refuses_and_one_about_its_money(here: Context, outbox: Outbox) -> None:
+    here.settings = replace(here.settings, smtp="smtp://127.0.0.1:9", mail_from="cards@example.com", operator="olga@example.com")
+    carrier = Asked("smsc", "no_funds")
+    carrier.left = Balance(0, "RUB")
+    here.extras["gateways"] = outbox.gateways = Gateways([carrier], here.clock)
+    for block in range(3):
+        await outbox.queue(f"+7916{block:03}1234")
+        await outbox.deliver()
+        await balances.ask_due(here)
+        here.clock.advance(minutes=11)
+    await alerts.tell_due(here)
+    rows = await here.db.fetch_all("SELECT text_sealed, id FROM mails ORDER BY id")
+    letters = [here.ring.open_text("mail.text", bytes(row["text_sealed"]), str(row["id"]).encode()) for row in rows]
+    assert len(letters) == 2 and "its account is empty" in letters[0] and "less than three days cost" in letters[1]
 
 
 async def test_what_the_console_and_metrics_say_of_gateways(here: Context, outbox: Outbox) -> None:
