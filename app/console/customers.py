@@ -24,6 +24,7 @@ from app.idempotency.rules import Key, fingerprint
 from app.ledger import service as ledger
 from app.ledger.shown import UNITS
 from app.money import parse_major
+from app.privacy import reads
 from app.programs import service as programs
 from app.programs import words as program_words
 from app.registrations import service as registrations
@@ -88,6 +89,7 @@ async def _searched(request: Request, text: str) -> list[CardRow]:
 async def _shown(request: Request, rows: list[CardRow]) -> list[dict[str, Any]]:
     here, who = context(request), principal(request)
     people = await customers.get_many(here.db, here.ring, who.business_id, {row.customer_id for row in rows if row.customer_id is not None})
+    reads.note(here.db, who, [row.id for row in rows], here.clock.now())
     shown = []
     for row in rows:
         person = people.get(row.customer_id) if row.customer_id is not None else None
@@ -110,6 +112,7 @@ async def _own_card(request: Request) -> Card:
 async def shown_card(request: Request, card: Card, *, done: str = "", page_link: str = "", typed: dict[str, str] | None = None,
                 wrong: dict[str, str] | None = None, key: str = "", status: int = 200) -> Response:
     here, now = context(request), context(request).clock.now()
+    reads.note(here.db, principal(request), [card.id], now)
     person = await customers.get(here.db, here.ring, card.business_id, card.customer_id) if card.customer_id else None
     program = await programs.get_program(here.db, card.business_id, card.program_id)
     held = await ledger.shown(here.db, card.account_id, now)

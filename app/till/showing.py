@@ -14,6 +14,7 @@ from app.context import Context
 from app.customers import service as customers
 from app.designs import service as designs
 from app.designs import shown
+from app.enrolment import service as enrolment
 from app.ledger import service as ledger
 from app.ledger.shown import UNITS
 from app.money import minor_digits
@@ -26,8 +27,11 @@ from app.programs.store import Program
 from app.sales import surroundings
 from app.sales.surroundings import Seen
 from app.sales.words import MOST, about_card
+from app.sms import delivered
+from app.sms import service as sms
 from app.standing import levels
 from app.standing import service as standings
+from app.web import i18n
 from app.web.formats import MINUS
 
 BY_HAND = ("product", "service", "delivery", "text")        # kinds of rewards that are handed over; the others take something off
@@ -51,11 +55,18 @@ async def card_context(here: Context, known: Program, card: Card, language: str,
         "pending": [words.amount(amount, unit, program.currency, language) for unit, amount in held.pending.items() if unit in UNITS],
         "debts": [words.amount(-amount, unit, program.currency, language) for unit, amount in held.available.items()
                   if unit in UNITS and unit != what.unit and amount < 0],
-        "hints": hints_of(seen, program, language) if in_use else [],
+        "hints": [*await _message(here, seen.card, language), *(hints_of(seen, program, language) if in_use else [])],
         "expiring": {"text": words.amount(soon.amount, soon.unit, program.currency, language), "at": soon.at} if soon else None,
         "can_earn": in_use and gives_for_sales(what), "can_redeem": is_active and seen.balance > 0 and what.largest_share_bp > 0,
         "currency": program.currency, "digits": minor_digits(program.currency), "rules": _told_rules(seen),
         **await _acts(here, program, seen, held.available, language, now)}
+
+
+async def _message(here: Context, card: Card, language: str) -> list[str]:
+    """What became of the message to whoever a provisional card waits for."""
+    waits = await enrolment.find_of_card(here.db, card) if card.status == "provisional" else None
+    found = await sms.delivery_of(here.db, waits) if waits else None
+    return [i18n.translate(language, delivered.sentence(found.state, found.why))] if found else []
 
 
 def hints_of(seen: Seen, program: Program, language: str) -> list[str]:

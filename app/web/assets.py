@@ -39,6 +39,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "customers": (*_CONSOLE, "figure", "customers"),
     "messages": (*_CONSOLE, "segments", "messages"),
     "imports": (*_CONSOLE, "segments", "imports"),
+    "messages": (*_CONSOLE, "segments", "messages"),
     "programs": (*_CONSOLE, "program", "programs"),
     "program": (*_CONSOLE, "segments", "stat", "program"),
     "design": (*_CONSOLE, "segments", "pass", "design"),

@@ -8,6 +8,8 @@ from html import unescape
 import pytest
 
 from app.db import write_transaction
+from app.enrolment import service as enrolment
+from app.enrolment.wishes import Wish
 from app.programs import service as programs
 from app.sms import service as sms
 from app.sms import texts, watch_store
@@ -215,3 +217,28 @@ async def test_a_long_list_has_pages_and_shows_nobody_elses_numbers(here, shop, 
     older = re.search(rf'href="({STOPPED}\?before=[^"]+)"', first.text)[1]
     assert words_of(await manager.get(older)).count("answered STOP") == 1
     assert isinstance(manager, Visitor) and "STOPALL" in words_of(first) and "ОТПИСКА" in words_of(first)
+
+
+# Beside the card.
+async def test_what_became_of_the_message_stands_beside_the_card_that_waits(here, shop, manager, owner):
+    wish = Wish(shop.program_id, "+79161231234", "till", "ru", location_id=shop.location_id)
+    told = await enrolment.start(here.db, here.ring, here.settings, shop.cashier, wish, here.clock.now())
+    card = f"/console/cards/{here.ids.encode('card', told.card_id)}"
+    assert "The message is about to go out." in await manager.page(card)
+    for state, reason, sentence in (("accepted", None, "The message is with the carrier."), ("delivered", None, "The message has arrived."),
+                                    ("rejected", "30006", "The carrier refused the message."), ("unknown", "unknown", "may have gone out")):
+        await here.db.execute("UPDATE messages SET state = :state, reason = :reason", {"state": state, "reason": reason})
+        page = await manager.page(card)
+        assert sentence in page and ("Carrier’s code: 30006" in page) == (reason == "30006")
+
+
+async def test_a_place_that_is_paused_is_noted_when_a_till_meets_it(here, shop, manager, monkeypatch):
+    async def refuse(tx, asker, e164, now):
+        raise sms.Paused("location", str(shop.location_id), "", 4_000_000_000_000)
+
+    monkeypatch.setattr("app.sms.breaker.refuse_paused", refuse)
+    wish = Wish(shop.program_id, "+79161231234", "till", "ru", location_id=shop.location_id)
+    with pytest.raises(sms.Paused):
+        await enrolment.start(here.db, here.ring, here.settings, shop.cashier, wish, here.clock.now())
+    page = await manager.page(MESSAGES)
+    assert "Shop" in page and "paused until" in page and "the place is paused 1" in page
