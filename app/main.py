@@ -18,6 +18,7 @@ from app.db import open_database
 from app.ids import PublicIds
 from app.installation import service as installation
 from app.installation import store as installation_store
+from app.privacy import reads
 from app.schema import migrate
 from app.secrets import KeyRing
 from app.settings import Settings
@@ -68,6 +69,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
             stack.push_async_callback(_hang_up, here)       # after the jobs, which would connect again
             await stack.enter_async_context(publishing(here, broker))
             await stack.enter_async_context(uses.writing(here.db))
+            await stack.enter_async_context(reads.writing(here.db))
             for each in more_lifespans:
                 await stack.enter_async_context(each(here))
             yield
@@ -109,8 +111,8 @@ def all_routes() -> list[BaseRoute]:
 
     # Tried in this order, for every request: what tills and phones call comes first.
     rooms = (till_api, registrations_api, assets, images_api, front, status, enrolment_pages, card_pages, coupon_pages, receipts,
-             profile_pages, ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, sms_api, till_pages, poster_pages,
-             question_pages, privacy_pages, console_pages)
+             question_pages, profile_pages, ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, sms_api, till_pages,
+             poster_pages, privacy_pages, console_pages)
     return [route for room in rooms for route in room.routes]
 
 

@@ -24,6 +24,7 @@ from app.console import (
     poster,
     privacy,
     privacy_documents,
+    privacy_reads,
     products,
     program,
     program_closing,
@@ -46,5 +47,5 @@ from app.console import (
 NOUNS = (session, today, suspicions, merging, numbers, bearers, erasing, customers, operations, programs, program, program_rules,
          program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, campaigns,
          reports, design, brand, poster, ways, issued, settings, people, coalition, invitations, brands, messages, message_texts, google,
-         certificates, privacy_documents, privacy, audit_log)
+         certificates, privacy_documents, privacy_reads, privacy, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

@@ -13,6 +13,7 @@ from app.idempotency import rules as idempotency
 from app.imports import service as imports
 from app.limits import service as limits
 from app.mail import service as mail
+from app.privacy.people_store import HAS_JOINED, JOINED, LISTED, MOVED
 from app.registrations import service as registrations
 from app.text import N_
 from app.updates import service as updates
@@ -53,16 +54,6 @@ class Row:
 def _days(length: timedelta) -> int:
     return length // timedelta(days=1)
 
-
-# Whose account moved since: sales and the like, not what time does by itself.
-_MOVED = ("SELECT a.customer_id FROM operations o JOIN accounts a ON a.id = o.account_id WHERE o.at >= :before "
-          "AND o.kind NOT IN ('expiry', 'closing') AND a.customer_id IS NOT NULL")
-_JOINED = ("SELECT a.customer_id FROM cards k JOIN accounts a ON a.id = k.account_id WHERE (k.created_at >= :before "
-           "OR k.activated_at >= :before) AND a.customer_id IS NOT NULL")
-_LISTED = ("SELECT p.customer_id FROM import_people p JOIN imports i ON i.id = p.import_id WHERE i.created_at < :before "
-           "AND p.state = 'in' AND p.is_new_card = 1")
-_HAS_JOINED = ("SELECT a.customer_id FROM cards k JOIN accounts a ON a.id = k.account_id WHERE k.status IN ('active', 'blocked') "
-               "AND a.customer_id IS NOT NULL")
 
 TABLE = (
     Row("enrolments", N_("Cards that somebody asked for and never activated"), N_("the request"), _days(enrolment.LIFE), END, "enrolments",
@@ -105,10 +96,10 @@ TABLE = (
     Row("demo", N_("The simulated phone's messages of a demo"), N_("receipt"), 30, DELETE, "demo_messages", "at < :before"),
     # Last: an erasure takes much of what the rows above speak of along.
     Row("imported", N_("People of a list who never activated their card"), N_("it was taken in"), 730, FORGET, "customers",
-        f"erased_at IS NULL AND id IN ({_LISTED}) AND id NOT IN ({_HAS_JOINED}) AND id NOT IN ({_MOVED})", least=30, most=1825),
+        f"erased_at IS NULL AND id IN ({LISTED}) AND id NOT IN ({HAS_JOINED}) AND id NOT IN ({MOVED})", least=30, most=1825),
     Row("inactive", N_("Shoppers whose card was not used"), N_("the last visit"), None, FORGET, "customers",
-        f"erased_at IS NULL AND merged_into IS NULL AND id IN ({_HAS_JOINED}) AND id NOT IN ({_MOVED}) "
-        f"AND id NOT IN ({_JOINED})", least=180, most=3650),
+        f"erased_at IS NULL AND merged_into IS NULL AND id IN ({HAS_JOINED}) AND id NOT IN ({MOVED}) "
+        f"AND id NOT IN ({JOINED})", least=180, most=3650),
 )
 BY_KEY = {row.key: row for row in TABLE}
 # What no row touches, and why: shown under the table.

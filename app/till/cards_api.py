@@ -15,6 +15,7 @@ from app.customers import phones
 from app.customers import rules as customer_rules
 from app.errors import FieldError, Invalid, NotFound
 from app.idempotency.rules import Key
+from app.privacy import reads
 from app.programs import service as programs
 from app.programs.store import Business
 from app.staff.rules import fold_email
@@ -41,6 +42,7 @@ async def find(request: Request) -> Response:
     here, now = context(request), context(request).clock.now()
     found = await asking.find_cards(request, text)
     said = [translate(language(request), card_rules.PROBLEMS[found.problem])] if found.problem else []
+    reads.note(here.db, principal(request), [one.id for one in found.cards], now)
     items = [await answers.card(here, one, language(request), now) for one in found.cards]
     return asking.answered(shapes.CardList(items, None, said))
 
@@ -48,6 +50,7 @@ async def find(request: Request) -> Response:
 async def get(request: Request) -> Response:
     here = context(request)
     found, _ = await elsewhere.card_of(here, principal(request), asking.id_in_path(request, "card"))
+    reads.note(here.db, principal(request), [found.id], here.clock.now())
     return asking.answered(await answers.card(here, found, language(request), here.clock.now()))
 
 

@@ -11,6 +11,7 @@ from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
 from app.enrolment import service as enrolment
+from app.privacy import reads
 from app.programs import service as programs
 from app.staff import rules as staff_rules
 from app.staff import service as staff
@@ -98,6 +99,7 @@ async def _notices(request: Request, desk: Desk, now: datetime) -> list[dict[str
 
 
 async def _found_row(request: Request, desk: Desk, card: Card, now: datetime) -> dict[str, Any]:
+    reads.note(context(request).db, desk.who, [card.id], now)
     shown = await showing.card_context(context(request), desk.program, card, language(request), now)
     held = " ".join(shown["figures"][0]) if shown["figures"] else ""
     return {"url": card_path(request, card), "balance": held.strip(),

@@ -14,6 +14,7 @@ from app.cards.rotation import LiveCodeNeeded
 from app.cards.service import Card
 from app.idempotency.rules import Key
 from app.money import parse_major
+from app.privacy import reads
 from app.programs import service as programs
 from app.programs.store import Program
 from app.sales import claims, purchases, refunds, surroundings, visits
@@ -59,6 +60,7 @@ async def _card(request: Request, card: Card, who: Principal, *, form: FormData 
     here, said, now = context(request), language(request), context(request).clock.now()
     desk = await desks.desk_at(here, await desks.desk_of(here, principal(request), said), card, who)
     query = request.query_params if form is None else {}
+    reads.note(here.db, desk.who, [card.id], now)
     done = await results.done_of(here, desk.who, desk.program, card, here.ids.decode("operation", query.get("done", "")), said, now)
     return templating.render(request, "till/card.html", {
         "business_name": desk.program.business_name_in(said), "place": desk.place, "who": desk.who.name, "till_url": TILL,

@@ -135,3 +135,17 @@ async def test_a_manager_writes_no_documents(manager):
 @pytest.mark.parametrize("path", ["", "/topics", "/retention", "/erasures", "/documents/terms/ru"])
 async def test_every_page_speaks_russian(owner, path):
     assert "Приватность" in await owner.page(PRIVACY + path, "ru") or "Карта" in await owner.page(PRIVACY + path, "ru")
+
+
+@pytest.mark.goal("N7")
+async def test_who_looked_at_whose_card_is_a_page_and_a_table(here, shop, owner, card):
+    assert (await owner.get(f"/console/cards/{here.ids.encode('card', card.id)}")).status_code == 200
+    chosen = f"staff-{here.ids.encode('staff', shop.who.id)}"
+    page = await owner.page(f"{PRIVACY}/reads?who={chosen}&since=2026-11-22")
+    assert card.number in page and "in 1 hour" in page
+    table = (await owner.get(f"{PRIVACY}/reads?who={chosen}&since=2026-11-22&form=csv")).text
+    assert f'"{card.number}","2026-11-22T09:00:00Z"' in table and "Анна" not in table
+    key = f"key-{here.ids.encode('api_key', shop.key_principal.id)}"
+    assert "No card was seen" in await owner.page(f"{PRIVACY}/reads?who={key}&since=2026-11-22")
+    assert (await owner.get(f"{PRIVACY}/reads?who={key}&since=soon")).status_code == 422
+    assert "Whose looks" in await owner.page(f"{PRIVACY}/reads?who=staff-0000000000000&since=2026-11-22")
