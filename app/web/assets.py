@@ -37,7 +37,6 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "console": _CONSOLE,
     "today": (*_CONSOLE, "stat", "chart", "today"),
     "customers": (*_CONSOLE, "figure", "customers"),
-    "messages": (*_CONSOLE, "segments", "messages"),
     "imports": (*_CONSOLE, "segments", "imports"),
     "messages": (*_CONSOLE, "segments", "messages"),
     "programs": (*_CONSOLE, "program", "programs"),
