@@ -53,6 +53,7 @@ SEALED = (
     Sealed("enrolments", "phone_sealed", "enrolment.phone", "business_id"),
     Sealed("enrolments", "name_sealed", "enrolment.name", "business_id"),
     Sealed("enrolments", "email_sealed", "enrolment.email", "business_id"),
+    Sealed("screen_links", "token_sealed", "enrolment.screen", "business_id"),
     Sealed("messages", "phone_sealed", "sms.phone", "business_id"),
     Sealed("messages", "text_sealed", "sms.text", "business_id"),
     Sealed("sms_callbacks", "secret_sealed", "sms.callback", "business_id", "business_id"),
