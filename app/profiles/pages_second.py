@@ -60,7 +60,6 @@ async def arrive(request: Request) -> Response:
 async def use(request: Request) -> Response:
     """POST /d/{token}: opens the card on this phone; the link is used up."""
     here = context(request)
-    await handovers.find(here, request.path_params["token"], here.clock.now())
     check_site(request)
     return RedirectResponse(f"/c/{await handovers.use(here, request.path_params['token'], here.clock.now())}", 303)
 

@@ -17,6 +17,7 @@ from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
 from app.enrolment import plastic, screen
+from app.profiles import handovers
 from app.programs.terms import Said
 from app.referrals import service as referrals
 from app.reports import suspicions_store
@@ -132,10 +133,11 @@ class World:
         shown = screen.token_of(here.ring, await screen.get(here.db, shop.business_id, found["screen"]))
         paper = await promo.get_batch(here.db, shop.business_id, shop.program_id, f"paper-{name}")
         [(coupon_id, *_)] = await promo.codes_of(here.db, paper)
+        handed_over = await handovers.make(here, card, now)
         keys = {"reward_key": f"gift-{name}", "batch": f"paper-{name}", "segment": f"regulars-{name}"}
         self.sides[name] = Side(shop, {**{kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, **keys}, found,
                                 {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "q": shown, "console": sign_in_link,
-                                 "k": coupons.token_of(here.ring, here.ids, coupon_id)})
+                                 "k": coupons.token_of(here.ring, here.ids, coupon_id), "d": handed_over})
 
     async def _add_benefits(self, shop: Shop, name: str) -> dict[str, int]:
         """A reward, a printed coupon for it, a voucher, a segment, a product and an invitation."""
@@ -227,7 +229,7 @@ class World:
                  "plastic": "plastic_batch",
                  "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
         fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
-                 "token": links["k" if row.path.startswith("/k/") else "c"], "short": "none", "device": "d" * 32,
+                 "token": links[row.path[1] if row.path.startswith(("/k/", "/d/")) else "c"], "short": "none", "device": "d" * 32,
                  "link": links["console" if row.path.startswith("/console") else "q" if row.path.startswith("/q/") else "a"],
                  "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts", "name": "none",
                  "code": "none", "gateway": "none", "secret": "none"}

@@ -6,7 +6,8 @@ from app.sms.wording import compose, count, default_of, filled, is_sender, is_st
 
 HOST = "https://crd.example.ru"                     # fourteen letters
 LINK = f"{HOST}/a/123456789ABC"
-LINKS = {"activation": LINK, "invitation": LINK, "card_link": f"{HOST}/c/123456789ABCDEFGHJKLMN", "code": "123456", "till_code": "123456"}
+LINKS = {"activation": LINK, "invitation": LINK, "card_link": f"{HOST}/c/123456789ABCDEFGHJKLMN", "code": "123456", "till_code": "123456",
+         "number_notice": "*34"}
 BRANDS = ["Кофе", "Кофейня на Пушкинско", "Coffee on Pushkin St", "Café Ñandú", "«Булочная» — у моста", "ABCDEFGHIJKLMNOPQRST"]
 
 
@@ -24,7 +25,7 @@ def test_our_own_text_fits_one_part_for_a_short_host_and_a_brand_of_twenty_lette
     assert text.startswith(f"{plain(brand)}: ") and text.endswith(f" {LINKS[purpose]}")
 
 
-@pytest.mark.parametrize("purpose", ["activation", "invitation", "code", "till_code"])
+@pytest.mark.parametrize("purpose", ["activation", "invitation", "code", "till_code", "number_notice"])
 def test_with_a_short_host_nothing_of_our_own_text_is_left_out(purpose):
     for language in ("ru", "en"):
         for brand in BRANDS:
