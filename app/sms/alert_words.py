@@ -75,7 +75,7 @@ def _pause(details: dict[str, Any], language: str) -> str:
 
 def _gateway(kind: str, details: dict[str, Any], language: str) -> str:
     """details: gateway; why (config, no_funds) of one that stopped; balance_minor and its own currency of one with little money."""
-    name, minor = details["gateway"], details.get("balance_minor")
+    name, minor = details["gateway"], details.get("balance_minor", 0)
     if kind == "balance_low":
         left = words.money(minor, details["currency"], language) if details["currency"] else str(minor)
         return (f"У SMS-шлюза {name} осталось {left}: меньше, чем уходит за три дня." if language == "ru"
