@@ -51,6 +51,12 @@ def test_every_sentence_of_the_sources_and_templates_has_its_russian():
     assert list(catalogues.missing(known)) == []
 
 
+def test_no_translation_is_a_guess():
+    """A fuzzy one is left out of what is compiled: the page would speak English."""
+    assert [message.id for message in catalogues.read("ru") if message.fuzzy and message.id] == []
+    assert "#, fuzzy" not in catalogues.po_file("ru").read_text("utf-8")
+
+
 def test_no_translation_is_left_over():
     found = catalogues.extracted()
     assert [message.id for message in catalogues.read("ru") if message.id and message.id not in found] == []
