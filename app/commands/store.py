@@ -58,6 +58,9 @@ SEALED = (
     Sealed("messages", "text_sealed", "sms.text", "business_id"),
     Sealed("sms_callbacks", "secret_sealed", "sms.callback", "business_id", "business_id"),
     Sealed("import_blocks", "content_sealed", "import.rows", "import_id"),
+    Sealed("answers", "value_sealed", "question.answer", "business_id"),
+    Sealed("number_changes", "phone_sealed", "number_changes.phone", "business_id"),
+    Sealed("number_notices", "phone_sealed", "number_notices.phone", "business_id"),
     Sealed("reward_codes", "code_sealed", "benefits.reward_code", "business_id"),
 )
 
