@@ -127,4 +127,4 @@ def number_in(value: object) -> int | None:
         return value
     text = str(value).strip() if isinstance(value, str) else ""
     digits = text.removeprefix("-")
-    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 9 else None
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None

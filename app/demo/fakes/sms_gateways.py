@@ -202,7 +202,7 @@ class SmscApi(Api):
 
     def read(self, request: Request, number: int) -> Taken:
         form = request.form
-        return Taken(str(number), form["phones"], form["mes"], form.get("sender", ""), "", "", 0)
+        return Taken(str(2147483000 + number), form["phones"], form["mes"], form.get("sender", ""), "", "", 0)
 
     def accepted(self, taken: Taken) -> Answer:
         return _json({"id": int(taken.id), "cnt": 1, "cost": "1.4"})
@@ -273,7 +273,7 @@ class SmsAeroApi(Api):
     def read(self, request: Request, number: int) -> Taken:
         told = json.loads(request.body)
         url = told.get("callbackUrl", "")
-        return Taken(str(number), told["number"], told["text"], told["sign"], url.partition("ref=")[2], url, 0)
+        return Taken(str(98765432100 + number), told["number"], told["text"], told["sign"], url.partition("ref=")[2], url, 0)
 
     def accepted(self, taken: Taken) -> Answer:
         return _json({"success": True, "data": self._data(taken), "message": None})
