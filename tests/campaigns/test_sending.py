@@ -1,4 +1,6 @@
 """Campaigns invite whom they may, at their pace and within the budget, leave some out, and say what that brought."""
+from dataclasses import replace
+
 import pytest
 
 from app.campaigns import rules, sending, service
@@ -71,6 +73,22 @@ async def test_only_those_whose_row_says_that_they_agreed_are_invited(here: Cont
     campaign = await made(here, shop, await listed(here, shop, [*people(2), *others]))
     counts = await sent(here, shop, campaign)
     assert (counts["sent"], counts["not_allowed"]) == (2, 3)
+
+
+async def test_a_newer_list_that_says_no_is_heeded_right_before_sending(here: Context, shop: Shop) -> None:
+    campaign = await made(here, shop, await listed(here, shop, people(2)))
+    await listed(here, shop, people(1, consent="нет"))
+    counts = await sent(here, shop, campaign)
+    assert (counts["sent"], counts["not_allowed"]) == (1, 1)
+
+
+async def test_a_pause_is_heeded_by_a_run_that_has_begun(here: Context, shop: Shop) -> None:
+    campaign = await made(here, shop, await listed(here, shop, people(2)))
+    await service.start(here.db, shop.who, campaign.id, here.clock.now())
+    begun = await service.get(here.db, shop.business_id, campaign.id)
+    await service.pause(here.db, shop.who, campaign.id, here.clock.now())
+    assert await sending._send(here, begun) == 0
+    assert await count(here, "messages") == 0
 
 
 async def test_the_owner_may_state_where_they_agreed_and_the_words_are_kept(here: Context, shop: Shop) -> None:
@@ -187,6 +205,18 @@ async def test_by_mail_the_link_goes_to_the_address(here: Context, shop: Shop) -
     # This server sends no mail: it waits until somebody set that up.
     after = await service.get(here.db, shop.business_id, campaign.id)
     assert (after.state, after.why) == ("paused", "mail")
+
+
+async def test_by_mail_an_imported_card_is_finished_by_the_link(here: Context, shop: Shop) -> None:
+    mailing = replace(here, settings=replace(here.settings, smtp="smtp://mail.example.com", mail_from="cards@example.com"))
+    found = await taken(here, shop, [("Почта", "Имя", "Карта", "Согласие"), ("a@example.com", "Анна", "1", "да")],
+                        Options(wording="I want news by mail"))
+    campaign = await made(mailing, shop, found, way="mail")
+    assert (await sent(mailing, shop, campaign))["sent"] == 1
+    assert await count(here, "mails") == 1 and await count(here, "messages") == 0
+    card = (await cards.find(here.db, here.ring, shop.cashier, "1", "RU", here.clock.now())).cards[0]
+    waiting = await enrolment_store.find_pending_of_card(here.db, shop.business_id, card.id)
+    assert await here.db.fetch_val("SELECT enrolment_id FROM campaign_people WHERE state = 'sent'") == waiting
 
 
 async def test_a_cashier_and_another_business_have_no_say(here: Context, shop: Shop, other_shop: Shop) -> None:

@@ -169,3 +169,5 @@ async def test_two_runs_at_once_take_every_row_in_once(here: Context, shop: Shop
     await working.go_on(here)
     after = await service.get(here.db, shop.business_id, found.id)
     assert (after.state, after.rows_done, await count(here, "cards"), await count(here, "operations")) == ("done", 60, 60, 60)
+    # Whoever came second would have found a balance there already, and said so.
+    assert await said(here, after) == []

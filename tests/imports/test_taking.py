@@ -216,6 +216,17 @@ async def test_undone_a_known_card_gives_back_balance_and_old_number_and_keeps_i
     await assert_whole(here, shop)
 
 
+async def test_a_known_card_that_was_used_since_keeps_what_the_list_gave(here: Context, shop: Shop) -> None:
+    mine = await make_card(here, shop, phone="+79161234567", name="Анна", points=10)
+    found = await taken(here, shop, [HEAD, ("89161234567", "", "20000001", "90")])
+    await sales.sell(here.db, shop.key_principal, SaleRequest(mine.id, 10_000), None, here.clock.now())
+    await service.undo(here.db, shop.who, found.id, here.clock.now())
+    await working.go_on(here)
+    assert await ledger.balances(here.db, mine.account_id) == {"points": 105}
+    assert (await the_card(here, shop, "20000001")).id == mine.id
+    assert (2, "mistake", "used") in await said(here, found)
+
+
 async def test_another_business_sees_nothing_of_a_list(here: Context, shop: Shop, other_shop: Shop) -> None:
     found = await taken(here, shop, [HEAD, ANNA])
     for act in (service.start, service.undo):
