@@ -51,6 +51,14 @@ async def test_balances_level_and_rewards_stand_on_the_page(client, here, shop_o
     assert "Free coffee" not in shared.split("How it works")[0] and "Take it" not in shared
 
 
+async def test_what_is_in_reach_stands_first_and_what_is_missing_to_the_next_is_told(client, shop_of_all, links):
+    page = (await client.get(links["card"], headers=EN)).text
+    assert page.index("A mug") < page.index("A tour</span>")
+    assert "<strong>4,880\u00a0points</strong> more to “A tour”" in page.replace("4\u00a0880", "4,880")
+    assert '<progress value="120" max="5000"' in page
+    assert "6\u00a0stamps more, and the gift is yours." in page and "off your next purchases" in page
+
+
 async def test_a_reward_is_taken_once_however_often_the_form_is_sent(client, here, shop_of_all, card, links):
     await client.get(links["card"], headers=EN)
     for _ in range(2):
