@@ -102,6 +102,9 @@ async def _last(visit: Visit, what: str) -> Response:
         "what": what, "program_name": visit.program.name_in(visit.language),
         "join_url": await _join(visit) if what == "left" else ""})
     drop_cookie(answer, visit.here.settings, frame.cookie_kind(visit.here, visit.card))
+    if what == "erased":
+        # The card's page keeps itself for moments without network: that copy names the person too.
+        answer.headers["Clear-Site-Data"] = '"cache", "storage"'
     return answer
 
 

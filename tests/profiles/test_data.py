@@ -84,7 +84,7 @@ async def test_who_wants_to_be_forgotten_is_told_before_and_nothing_names_them_a
     assert (await anna.post("/erase")).status_code == 422
     last = await anna.post("/erase", sure="on")
     assert last.status_code == 200 and "You are forgotten" in last.text
-    assert "set-cookie" in last.headers and "own-" in last.headers["set-cookie"]
+    assert "own-" in last.headers["set-cookie"] and last.headers["clear-site-data"] == '"cache", "storage"'
     assert await customers.find_by_phone(here.db, here.ring, shop.business_id, ANNA) is None
     assert (await cards.get_card(here.db, shop.business_id, anna.card.id)).status == "erased"
     assert (await anna.client.get(anna.page)).status_code == 404
