@@ -79,7 +79,8 @@ async def _page(request: Request, program: Program, chosen: Question | None, typ
 
 def _row(request: Request, program: Program, question: Question, answered: int, at: int = 0, count: int = 0) -> dict[str, Any]:
     steps = {"up": at > 0, "down": at < count - 1}
-    return {"key": question.key, "label": question.label_in(language(request)), "kind": "" if question.is_standard else frame.said(request, KINDS[question.kind]),
+    kind = "" if question.is_standard else frame.said(request, KINDS[question.kind])
+    return {"key": question.key, "label": question.label_in(language(request)), "kind": kind,
             "need": question.need, "state": frame.said(request, STATES[question.need]), "answered": answered,
             "choices": [choice.label_in(language(request)) for choice in question.choices],
             "bonus": _bonus(question, program, language(request)), "edit_url": address(request, program, question.key),
