@@ -68,10 +68,11 @@ class Twilio:
 
     async def status(self, provider_id: str, to_e164: str) -> Report | None:
         told = await self.wire.ask(Ask(f"{self._resource}/Messages/{provider_id}.json", auth=self.auth, method="GET"))
-        if told is None or told.get("sid") != provider_id or told.get("status") not in STATES:
+        state = STATES.get(str(told.get("status"))) if told else None
+        if told is None or state is None or told.get("sid") != provider_id:
             return None
         currency = str(told.get("price_unit") or "")
-        return Report(provider_id, STATES[told["status"]], _code(told.get("error_code")), _price(told, currency), currency)
+        return Report(provider_id, state, _code(told.get("error_code")), _price(told, currency), currency)
 
     async def balance(self) -> Balance | None:
         told = await self.wire.ask(Ask(f"{self._resource}/Balance.json", auth=self.auth, method="GET")) or {}

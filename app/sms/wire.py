@@ -3,7 +3,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -114,7 +114,7 @@ def minor_of(amount: object, currency: str, *, rounds_up: bool) -> int | None:
     """
     try:
         minor = Decimal(str(amount).strip()).scaleb(minor_digits(currency))
-    except InvalidOperation:
+    except ArithmeticError:         # no number, or one beyond all reason
         return None
     if not minor.is_finite() or abs(minor) > 10**12:
         return None
