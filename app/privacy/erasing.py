@@ -90,7 +90,8 @@ async def _forget(tx: Transaction, business_id: int, customer_id: int, person: P
     """Everything that `held` says goes; table → rows."""
     ids = await held_store.ids_of(tx, business_id, customer_id)
     removed = {"cancelled_messages": await held_store.cancel_messages(tx, business_id, ids, to_ms(now)),
-               "device_logs": await held_store.device_logs(tx, ids), "mails": await held_store.mails(tx, business_id, ids)}
+               "device_logs": await held_store.device_logs(tx, ids), "mails": await held_store.mails(tx, business_id, ids),
+               "import_blocks": await held_store.lists(tx, business_id, ids)}
     texts = [row["operation_id"] for row in await held_store.texts_of(tx, business_id, ids) if _must_go(row["content"], person)]
     await held_store.empty_texts(tx, business_id, texts)
     if person.e164:

@@ -119,6 +119,14 @@ async def mails(tx: Transaction, business_id: int, ids: Ids) -> int:
                           "WHERE id IN ({ids}) AND mail_id IS NOT NULL) RETURNING id", business_id, ids["enrolment"]))
 
 
+async def lists(tx: Transaction, business_id: int, ids: Ids) -> int:
+    """The rows of lists that are in and named the person go, as a whole: one row cannot be taken out of what is sealed together."""
+    return len(await _all(
+        tx, "DELETE FROM import_blocks WHERE business_id = :business_id AND import_id IN (SELECT p.import_id FROM import_people p "
+        "JOIN imports i ON i.id = p.import_id WHERE p.account_id IN ({ids}) AND i.state IN ('done', 'undone')) RETURNING number",
+        business_id, ids["account"]))
+
+
 async def names(reader: Reader, business_id: int) -> dict[str, dict[int, str]]:
     """Column of a reference → id → how people call it: what an export says in place of our row ids."""
     found = {"program_id": "SELECT id, name AS said FROM programs WHERE business_id = :business_id",

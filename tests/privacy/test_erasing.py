@@ -3,6 +3,7 @@ import pytest
 
 from app.cards import service as cards
 from app.customers import service as customers
+from app.customers import topics
 from app.db import write_transaction
 from app.errors import Forbidden, NotFound
 from app.ledger import sealing
@@ -100,3 +101,52 @@ async def test_only_the_owner_and_the_shopper_may_erase(here, shop, card):
     assert (await cards.get_card(here.db, shop.business_id, card.id)).status == "active"
     await erase(here, shop, card, shopper(shop.business_id, card.customer_id))
     assert (await cards.get_card(here.db, shop.business_id, card.id)).status == "erased"
+
+
+@pytest.mark.goal("N4")
+async def test_answers_wishes_texts_that_name_them_and_rows_of_their_list_go(here, shop, card):
+    at = {"business": shop.business_id, "program": shop.program_id, "customer": card.customer_id, "account": card.account_id,
+          "card": card.id}
+    question = await here.db.fetch_val(
+        "INSERT INTO questions(business_id, program_id, key, kind, labels, need, position, version, created_at) VALUES (:business, "
+        ":program, 'drink', 'text', '{}', 'optional', 1, 1, 1) RETURNING id", {"business": at["business"], "program": at["program"]})
+    await here.db.execute("INSERT INTO answers(business_id, customer_id, question_id, version, value_sealed, answered_at) VALUES "
+                          "(:business, :customer, :question, 1, :value, 1)", {"business": at["business"], "customer": at["customer"],
+                                                                  "question": question, "value": b"x"})
+    await here.db.execute("INSERT INTO favourites(business_id, account_id, sku, at, until_at) VALUES (:business, :account, 'tea', 1, 2)",
+                          {"business": at["business"], "account": at["account"]})
+    await here.db.execute("INSERT INTO aliases(business_id, value, card_id, created_at) VALUES (:business, 'OLD-1', :card, 1)",
+                          {"business": at["business"], "card": at["card"]})
+    listed = await here.db.fetch_val(
+        "INSERT INTO imports(business_id, program_id, name, reading, columns, mapping, options, state, actor_kind, created_at, changed_at) "
+        "VALUES (:business, :program, 'base.csv', '{}', '[]', '[]', '{}', 'done', 'staff', 1, 1) RETURNING id",
+        {"business": at["business"], "program": at["program"]})
+    await here.db.execute("INSERT INTO import_blocks(business_id, import_id, number, size, content_sealed) VALUES (:business, :list, 0, 1, "
+                          ":rows)", {"business": at["business"], "list": listed, "rows": b"x"})
+    await here.db.execute(
+        "INSERT INTO import_people(business_id, import_id, row_number, customer_id, account_id, card_id, alias, is_new_card, may_write, "
+        "state) VALUES (:business, :list, 1, :customer, :account, :card, 'OLD-1', 1, 0, 'in')",
+        {**{name: at[name] for name in ("business", "customer", "account", "card")}, "list": listed})
+    who = shopper(shop.business_id, card.customer_id)
+    await write_transaction(here.db, lambda tx: topics.set_wish(tx, who, card.customer_id, None, "sms", False, here.clock.now()))
+    done = await erasing.erase(here.db, here.ring, shop.who, card.customer_id, here.clock.now())
+    assert {"answers", "favourites", "aliases", "import_blocks", "import_people", "wishes", "operation_texts"} <= set(done.removed)
+    for table in ("answers", "favourites", "aliases", "import_blocks", "wishes"):
+        assert await here.db.fetch_val(f"SELECT COUNT(*) FROM {table}") == 0
+    assert await here.db.fetch_val("SELECT alias FROM import_people") is None
+    texts = [row["content"] for row in await here.db.fetch_all("SELECT content FROM operation_texts WHERE content IS NOT NULL")]
+    assert "a beginning" not in "".join(texts), "a reason was written by hand"
+    await sealing.seal_pending(here.db)
+    assert await verify(here.db, here.clock.now()) == []
+
+
+@pytest.mark.goal("N4")
+async def test_a_poster_that_waits_for_their_number_ends_too(here, shop, card):
+    joining = Joining(here, shop)
+    await joining.start("+79161239999")
+    await here.db.execute("UPDATE enrolments SET card_id = NULL, phone_hash = (SELECT phone_hash FROM customers WHERE id = :id)",
+                          {"id": card.customer_id})
+    await erase(here, shop, card)
+    [enrolment] = await joining.all("enrolments")
+    assert (enrolment["status"], enrolment["phone_sealed"], enrolment["phone_hash"]) == ("cancelled", None, None)
+    assert [message["phone_sealed"] for message in await joining.all("messages")] == [None]

@@ -1,4 +1,6 @@
 """Every table that says something of a person is on the list that the export and the erasure go by (goals N3 and N4)."""
+from pathlib import Path
+
 import pytest
 
 from app.commands.store import SEALED
@@ -43,3 +45,10 @@ async def test_an_erasure_reaches_every_sealed_value_and_hash_of_a_person(db):
         personal = {column for column in tables[held.table] if column.startswith(("phone_", "email_", "name_"))}
         if personal and held.table not in ("erasures", "staff"):        # hashes alone; an employee's own address
             assert held.erased == DELETE or personal <= set(held.erased), held.table
+
+
+def test_the_documentation_says_of_every_table_what_is_handed_out_and_what_goes():
+    page = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text("utf-8")
+    for held in HELD:
+        goes = "deleted" if held.erased == DELETE else f"kept: {held.why}" if held.erased == KEEP else "emptied: " + ", ".join(held.erased)
+        assert f"| {held.table} | {held.section or 'no'} | {goes} |" in page, held.table
