@@ -7,8 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import errors, secrets
-from app.customers import phones
-from app.customers import service as customers
+from app.customers import documents, phones
 from app.enrolment import codes, contacts, screen, ways
 from app.enrolment import service as enrolment
 from app.enrolment.activation import Form
@@ -20,12 +19,13 @@ from app.programs import words
 from app.programs.store import Program
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
+from app.text import N_
 from app.till import desk as desks
 from app.till import typed
 from app.till.desk import Desk
 from app.till.selling import KIND, TILL
 from app.web import routing, templating
-from app.web.forms import check_forgery, csrf_token, read_form, text_field
+from app.web.forms import FORM_CAP, check_forgery, csrf_token, read_form, text_field
 from app.web.principal import Principal
 from app.web.problems import status_of
 from app.web.requests import context, language, principal
@@ -33,6 +33,7 @@ from app.web.requests import context, language, principal
 ENROL = "/till/enrol"
 SCREENS, CODES = f"{ENROL}/screens", f"{ENROL}/codes"
 POLL_SECONDS = 2
+NEW_WORDS = N_("The words below have changed meanwhile. Please read them out once more.")
 OVER = ("activated", "expired", "cancelled")
 
 
@@ -168,10 +169,11 @@ async def _code(request: Request, form: dict[str, str], *, wrong: dict[str, str]
     here, who = context(request), principal(request)
     told = await enrolment.get(here.db, who.business_id, _enrolment_id(request))
     desk = await desks.desk_of(here, who, language(request))
-    texts = await customers.current_texts(here.db, who.business_id, language(request))
+    shown = await documents.current(here.db, who.business_id, language(request))
+    asked = {each.purpose: each.text for each in shown}
     return templating.render(request, "till/code.html", {
         **_frame(request, desk), "action": request.url.path, "last_two": told.phone_hint, "is_over": told.status in OVER,
-        "terms_text": texts["terms"].text, "marketing_text": texts["marketing"].text, "code": form.get("code", ""),
+        "terms_text": asked["terms"], "marketing_text": asked["marketing"], "read": documents.mark_of(shown), "code": form.get("code", ""),
         "terms": bool(form.get("terms")), "marketing": bool(form.get("marketing")), "errors": wrong or {}, "is_sent": is_sent},
         status=status)
 
@@ -186,12 +188,20 @@ async def tell_code(request: Request) -> Response:
     check_forgery(request, form, KIND)
     kept = {name: text_field(form, name, 40) for name in ("code", "terms", "marketing")}
     try:
+        await _check_read(request, text_field(form, "read", FORM_CAP))
         if text_field(form, "act", 20) == "again":
             await codes.send(here.db, here.ring, here.settings, who, _enrolment_id(request), here.clock.now())
             return await _code(request, kept, is_sent=True)
         return await _redeem(request, who, kept)
     except (errors.Invalid, errors.Refused, errors.TooMany) as refused:
         return _later(await _code(request, kept, wrong=typed.wrong_of(request, refused), status=status_of(refused)), refused)
+
+
+async def _check_read(request: Request, read: str) -> None:
+    """What is agreed to is what stood on the screen. Raises Invalid where the business has changed its words meanwhile."""
+    asked = await documents.current(context(request).db, principal(request).business_id, language(request))
+    if read not in ("", documents.mark_of(asked)):
+        raise errors.Invalid(fields=[errors.FieldError("terms", "changed", NEW_WORDS)])
 
 
 async def _redeem(request: Request, who: Principal, kept: dict[str, str]) -> Response:

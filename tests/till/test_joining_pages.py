@@ -72,6 +72,15 @@ async def test_digits_that_are_told_activate_the_card_and_hand_it_over(till, joi
     assert "has ended already" in (await till.get(address)).text
 
 
+async def test_words_that_changed_while_they_were_read_out_are_read_out_again(till, joining):
+    address = (await press(till, "code", phone=ANNA)).headers["location"]
+    await joining.deliver()
+    page = (await till.get(address)).text
+    answer = await till.post(address, data={**hidden(page), "read": "0" * 16, "code": joining.inbox.link(), "terms": "on"})
+    assert answer.status_code == 422 and "have changed meanwhile" in answer.text
+    assert [row["status"] for row in await joining.all("cards")] == ["provisional"]
+
+
 async def test_a_code_sent_again_waits_for_the_gap(till, joining):
     address = (await press(till, "code", phone=ANNA)).headers["location"]
     soon = await press(till, "again", address)
