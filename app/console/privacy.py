@@ -187,7 +187,8 @@ async def consents_page(request: Request) -> Response:
         "person": {"name": person.name or "", "phone": person.phone_masked or "", "id": here.ids.encode("customer", person.id)},
         "card_url": customer_pages.address(request, card), "number": card.number,
         "again": [names.get(purpose, purpose) for purpose in again],
-        "given": [{"purpose": names.get(each.document.purpose, each.document.purpose), "granted": each.granted, "at": each.at, "exactly": rfc3339(each.at),
+        "given": [{"purpose": names.get(each.document.purpose, each.document.purpose), "granted": each.granted, "at": each.at,
+                   "exactly": rfc3339(each.at),
                    "channel": frame.said(request, CHANNELS[each.channel]) if each.channel in CHANNELS else each.channel,
                    "who": await _who(request, each.actor_kind, each.actor_id), "document": each.document,
                    "is_elsewhere": each.document.language not in LANGUAGES, "sha256": each.document.sha256.hex()} for each in given]})
