@@ -11,6 +11,7 @@ from app.customers import contacts, topics
 from app.customers import service as customers
 from app.db import Transaction, write_transaction
 from app.profiles import pages_data, pages_messages, pages_number, pages_second
+from app.programs import words
 from app.questions import rules as question_rules
 from app.questions import service as questions
 from app.questions.rules import BIRTHDAY, EMAIL, NAME, Question
@@ -58,8 +59,6 @@ async def _page(visit: Visit, typed: dict[str, str] | None = None, wrong: dict[s
 
 
 def _bonus(visit: Visit, question: Question) -> str:
-    from app.programs import words
-
     unit = question_rules.unit_of(visit.program.rules)
     assert unit is not None
     return words.amount(question_rules.bonus_of(question, visit.program.rules), unit, visit.program.currency, visit.language)
@@ -94,7 +93,7 @@ async def save(request: Request) -> Response:
 
 
 async def language(request: Request) -> Response:
-    """POST /c/{token}/language: pages and messages speak it from now on, on every device; the passes are drawn anew."""
+    """POST /c/{token}/language: pages and messages speak it from now on, on every device; open pages and passes ask anew."""
     visit = await frame.arrive_to_act(request)
     is_confirmed, card = await frame.is_confirmed(visit), visit.card
     if card.customer_id is None or not (is_confirmed or visit.opened.strength == "card"):
