@@ -131,3 +131,8 @@ async def test_of_two_processes_one_leads_and_the_other_takes_over(here: Context
     await until(lambda: second.runs == 1)
     stop_second.set()
     await waiting
+
+
+def test_whatever_wakes_a_job_is_a_name_that_both_engines_know():
+    for job in jobs.timetable():
+        assert all(channel.isidentifier() and channel.islower() for channel in job.channels), job.name

@@ -67,4 +67,5 @@ def prefer(request: Request, language: str | None) -> None:
 
 def language_of(request: Request, default: str = "en") -> str:
     """The language to answer in: the switch, the person's choice, the browser's wish, else `default` (the business's own)."""
-    return chosen(request) or request.scope.get(_PREFERRED) or accepted(request.headers.get("accept-language", "")) or (default if default in LANGUAGES else "en")
+    wished = chosen(request) or request.scope.get(_PREFERRED) or accepted(request.headers.get("accept-language", ""))
+    return wished or (default if default in LANGUAGES else "en")
