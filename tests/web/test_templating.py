@@ -18,7 +18,7 @@ from app.web import assets, i18n, templating
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 TEMPLATES = sorted(path.relative_to(templating.TEMPLATES).as_posix() for path in templating.TEMPLATES.rglob("*.html"))
-OPEN_FORMS = ("enrolment/enrol.html", "enrolment/sent.html", "enrolment/gone.html", "enrolment/lost.html")
+OPEN_FORMS = ("enrolment/enrol.html", "enrolment/sent.html", "enrolment/gone.html", "enrolment/lost.html", "enrolment/plastic.html")
 # The demo's own pages, without a cookie too: they ask where a form comes from.
 DEMO_FORMS = ("demo/android.html", "demo/android_save.html")
 FIVE_LINES = ["Every 100 ₽ brings 5 points, in proportion, rounded down once for each receipt."] * 5
