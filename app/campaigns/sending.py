@@ -23,6 +23,7 @@ from app.limits.rules import LimitReached
 from app.programs import service as programs
 from app.programs.store import Program
 from app.segments import service as segments
+from app.sms import service as sms
 from app.sms.refusals import CapReached, Paused, Suppressed
 from app.web.principal import system
 
@@ -118,6 +119,8 @@ async def _send(here: Context, campaign: Campaign) -> int:
         try:
             sent += await _invite(here, campaign, program, row, now)
         except TesseraError as refusal:
+            if isinstance(refusal, CapReached | Paused):
+                await _alarm(here, campaign, row, refusal, now)
             if not await write_transaction(here.db, lambda tx, row=row, refusal=refusal: _note(tx, campaign, row, refusal, now)):  # type: ignore[misc]
                 return sent
     if not people and room > 0 and await store.next_due(here.db, campaign) is None:
@@ -155,6 +158,12 @@ async def _invite(here: Context, campaign: Campaign, program: Program, row: Row,
         return int(await store.settle(tx, campaign, row["account_id"], "sent", enrolment_id=invited.id, sent_at=to_ms(now)))
 
     return await write_transaction(here.db, act)
+
+
+async def _alarm(here: Context, campaign: Campaign, row: Row, refusal: TesseraError, now: datetime) -> None:
+    """Spent money and pauses are told like any other caller's; who wants no messages or waits for tomorrow stands in the campaign."""
+    if e164 := await customers.phone_of(here.db, here.ring, campaign.business_id, row["customer_id"]):
+        await sms.note_refusal(here.db, here.settings, campaign.business_id, e164, refusal, now)
 
 
 async def _note(tx: Transaction, campaign: Campaign, row: Row, refusal: TesseraError, now: datetime) -> bool:

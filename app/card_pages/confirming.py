@@ -15,6 +15,7 @@ from app.programs import service as programs
 from app.programs.store import Program
 from app.secrets import KeyRing
 from app.settings import Settings
+from app.sms import service as sms
 from app.text import N_
 from app.web.principal import Principal
 
@@ -58,7 +59,11 @@ async def text_code(db: Database, ring: KeyRing, settings: Settings, who: Princi
         await service.queue_code(tx, ring, settings, who, opened, "till_code", code, language, now, location_id=who.location_id)
         await audit.record(tx, who, "card.code_texted", "card", card_id, now=now)
 
-    await write_transaction(db, act)
+    try:
+        await write_transaction(db, act)
+    except sms.REFUSALS as refusal:
+        await service.note_refusal(db, ring, settings, await cards.get_card(db, who.business_id, card_id), refusal, now)
+        raise
 
 
 async def told_code(db: Database, ring: KeyRing, who: Principal, card_id: int, typed: str, now: datetime) -> None:

@@ -12,7 +12,7 @@ from app.customers import contacts
 from app.customers import service as customers
 from app.customers.contacts import Contact
 from app.db import Database, Transaction, write_transaction
-from app.errors import FieldError, Forbidden, Invalid, NotFound, Refused
+from app.errors import FieldError, Forbidden, Invalid, NotFound, Refused, TesseraError
 from app.ledger import operations_store
 from app.ledger.operations import Operation
 from app.ledger.operations_store import Filter
@@ -122,7 +122,18 @@ async def send_code(db: Database, ring: KeyRing, settings: Settings, opened: Ope
     code, card = secrets.new_digits(rules.CODE_DIGITS), opened.card
 
     who = shopper(card.business_id, card.customer_id)
-    await write_transaction(db, lambda tx: queue_code(tx, ring, settings, who, opened, "code", code, language, now, address=address))
+    try:
+        await write_transaction(db, lambda tx: queue_code(tx, ring, settings, who, opened, "code", code, language, now, address=address))
+    except sms.REFUSALS as refusal:
+        await note_refusal(db, ring, settings, card, refusal, now)
+        raise
+
+
+async def note_refusal(db: Database, ring: KeyRing, settings: Settings, card: Card, refusal: TesseraError, now: datetime) -> None:
+    """A code that was not texted, as `sms.note_refusal` keeps it; nothing where the card's person has an address only."""
+    contact = await contact_of(db, ring, card)
+    if contact.e164 is not None:
+        await sms.note_refusal(db, settings, card.business_id, contact.e164, refusal, now)
 
 
 async def queue_code(tx: Transaction, ring: KeyRing, settings: Settings, who: Principal, opened: Opened, purpose: str, code: str,

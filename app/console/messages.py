@@ -32,6 +32,7 @@ REASONS = {
     "limit:sms.address": N_("too many from one household on the joining page"),
     "limit:sms.network": N_("too many from one network on the joining page"), "limit:sms.poster": N_("too many through one poster"),
     "limit:lost.address": N_("too many searches for a lost card"), "number_suppressed": N_("the person wants no messages"),
+    "limit:number.card": N_("too many new numbers for one card"),
     "sms_paused": N_("the place is paused"), "sms_cap_reached": N_("the limit for money is spent"),
 }
 STOP_REASONS = {"not_me": N_("said that the number is not theirs"), "stop": N_("answered STOP"),

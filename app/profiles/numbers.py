@@ -72,7 +72,11 @@ async def begin(here: Context, opened: Opened, e164: str, language: str, now: da
         if voucher:
             await audit.record(tx, voucher, "customer.number_vouched", "card", card.id, {"reason": reason}, now=now)
 
-    await write_transaction(here.db, act)
+    try:
+        await write_transaction(here.db, act)
+    except sms.REFUSALS as refusal:
+        await sms.note_refusal(here.db, here.settings, card.business_id, e164, refusal, now)
+        raise
 
 
 def _bound(card: Card) -> bytes:
@@ -212,5 +216,7 @@ async def _tell(here: Context, notice: store.Notice, now: datetime) -> bool:
         return await write_transaction(here.db, act)
     except (Refused, TooMany, Invalid) as refusal:
         log.warning("a lost number of business %s was not told of its successor: %s", card.business_id, refusal.code)
+        if isinstance(refusal, sms.REFUSALS):
+            await sms.note_refusal(here.db, here.settings, card.business_id, order.e164, refusal, now)
         await write_transaction(here.db, lambda tx: store.take_notice(tx, notice.id))
         return False

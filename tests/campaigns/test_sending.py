@@ -157,6 +157,14 @@ async def test_a_spent_budget_lets_it_rest_and_it_goes_on_by_itself(here: Contex
     assert (await service.count(here.db, campaign))["sent"] == 4
 
 
+async def test_spent_money_is_told_like_any_other_refusal_of_messages(here: Context, shop: Shop) -> None:
+    poor = replace(here, settings=replace(here.settings, sms_price_minor=10, sms_day_cap_minor=10))
+    campaign = await made(poor, shop, await listed(poor, shop, people(3)))
+    assert (await sent(poor, shop, campaign))["sent"] == 1
+    assert [tuple(row) for row in await here.db.fetch_all("SELECT reason, count FROM sms_refusals")] == [("sms_cap_reached", 1)]
+    assert await count(here, "audit_entries WHERE action = 'sms.refused'") == 1
+
+
 async def test_whoever_got_a_card_meanwhile_is_not_invited(here: Context, shop: Shop) -> None:
     campaign = await made(here, shop, await listed(here, shop, people(2)))
     card = (await cards.find(here.db, here.ring, shop.cashier, "3000101", "RU", here.clock.now())).cards[0]

@@ -71,6 +71,8 @@ async def test_a_code_lives_ten_minutes_and_another_one_can_be_sent_after_the_ga
     here, shop = joining.here, joining.shop
     with pytest.raises(LimitReached):
         await codes.send(here.db, here.ring, here.settings, shop.cashier, told[0], here.clock.now())
+    # Whoever looks why nothing arrived finds it in the messages.
+    assert [(row["reason"], row["count"]) for row in await joining.all("sms_refusals")] == [("limit:sms.phone", 1)]
     here.clock.advance(minutes=10)
     with pytest.raises(Invalid):
         await redeem(joining, *told)

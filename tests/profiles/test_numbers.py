@@ -13,6 +13,7 @@ from app.profiles import numbers
 from app.programs import service as programs
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
+from app.sms import service as sms
 from app.web.principal import shopper
 from tests.enrolment.joining import ANNA
 from tests.profiles.conftest import books_agree, second_card
@@ -61,6 +62,15 @@ async def test_a_wrong_code_changes_nothing_and_five_are_the_end(anna, here, sho
         assert (await anna.post("/phone/confirm", code=wrong)).status_code == 422
     assert (await anna.post("/phone/confirm", code=code)).status_code == 422
     assert (await who_has(here, shop, NEW), await who_has(here, shop, ANNA)) == (None, anna.card.customer_id)
+
+
+async def test_codes_that_were_not_sent_are_counted_among_the_messages(anna, here, shop, joining):
+    await write_transaction(here.db, lambda tx: sms.stop(tx, here.ring, shop.business_id, NEW, "asked", here.clock.now()))
+    await anna.confirm("phone")
+    assert (await anna.post("/phone", phone=NEW)).status_code == 422
+    await anna.client.post(f"{anna.page}/code?to=phone")
+    refused = {row["reason"]: row["count"] for row in await joining.all("sms_refusals")}
+    assert refused == {"number_suppressed": 1, "limit:sms.phone": 1}
 
 
 async def test_the_code_to_the_old_number_does_not_prove_the_new_one_nor_the_other_way_round(anna, here, shop, joining):

@@ -97,6 +97,8 @@ async def test_six_digits_by_sms_let_the_till_go_on(till, here, shop, card):  # 
     assert sent.status_code == 200 and "+7916•••1234" in sent.text
     await joining.deliver()
     code = joining.inbox.link()
+    assert (await go_on(till, address, page, "text")).status_code == 429
+    assert [row["reason"] for row in await joining.all("sms_refusals")] == ["limit:sms.phone"]
     wrong = await go_on(till, address, sent.text, proof=str(int(code) ^ 1).zfill(6))
     assert wrong.status_code == 422 and "does not fit" in wrong.text
     assert (await go_on(till, address, wrong.text, proof=code)).status_code == 303
