@@ -1,5 +1,5 @@
 """What happens behind an activation link: looking changes nothing, a POST finishes the card once, or ends it."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,6 +25,8 @@ from app.secrets import KeyRing
 from app.sms import service as sms
 from app.text import N_
 from app.web.principal import shopper
+
+NO_TERMS = N_("The card needs this. Tick the box to get it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,19 @@ async def find(db: Database, ring: KeyRing, token: str, now: datetime) -> Invita
         return None
     enrolment, link = found
     program = await programs.get_program(db, enrolment.business_id, enrolment.program_id)
-    is_counted, asked = False, await questions.questions_of(db, program.id, {REQUIRED, OPTIONAL})
+    is_counted = False
     if enrolment.card_id is not None:
         card = await cards.get_card(db, enrolment.business_id, enrolment.card_id)
         is_counted = (await ledger.balances(db, card.account_id)).get("points", 0) != 0
-        asked = await _unknown(db, ring, card, asked)
-    return Invitation(program, enrolment, link, is_counted, tuple(asked))
+    return Invitation(program, enrolment, link, is_counted, tuple(await asked_of(db, ring, enrolment)))
+
+
+async def asked_of(db: Database, ring: KeyRing, enrolment: Enrolment) -> list[Question]:
+    """The questions of an enrolment that is under way: the programme's, without those that somebody answered already."""
+    asked = await questions.questions_of(db, enrolment.program_id, {REQUIRED, OPTIONAL})
+    if enrolment.card_id is None:
+        return asked
+    return await _unknown(db, ring, await cards.get_card(db, enrolment.business_id, enrolment.card_id), asked)
 
 
 async def _unknown(db: Database, ring: KeyRing, card: Card, asked: list[Question]) -> list[Question]:
@@ -106,7 +115,7 @@ async def activate(db: Database, ring: KeyRing, token: str, form: Form, now: dat
     invitation = await find(db, ring, token, now)
     if invitation is None:
         raise Expired()
-    answers = _answers(invitation, form, now)
+    answers = answers_in(form, invitation.questions, invitation.program, NO_TERMS, now)
     numbers = IssuedNumbers.draw(invitation.program.number_prefix)
     session = secrets.new_secret()
 
@@ -143,16 +152,19 @@ async def complete(tx: Transaction, ring: KeyRing, program: Program, enrolment: 
     return card
 
 
-def _answers(invitation: Invitation, form: Form, now: datetime) -> dict[int, str]:
-    """What was answered, by question; an empty field leaves what a cashier typed. Raises Invalid with all that is wrong at once."""
+def answers_in(form: Form, asked: Sequence[Question], program: Program, no_terms: str, now: datetime) -> dict[int, str]:
+    """What was answered, by question; an empty field leaves what a cashier typed. no_terms: said where the card's terms have no yes.
+
+    Raises Invalid with all that is wrong at once.
+    """
     wrong: list[FieldError] = []
     answers: dict[int, str] = {}
     try:
-        answers = questions.parse(invitation.questions, form.typed, form.language, today=questions.today_of(invitation.program, now))
+        answers = questions.parse(asked, form.typed, form.language, today=questions.today_of(program, now))
     except Invalid as mistakes:
         wrong += mistakes.fields
     if not form.terms:
-        wrong.append(FieldError("terms", "required", N_("The card needs this. Tick the box to get it.")))
+        wrong.append(FieldError("terms", "required", no_terms))
     if wrong:
         raise Invalid(fields=wrong)
     return answers
@@ -201,12 +213,7 @@ async def not_me(db: Database, ring: KeyRing, token: str, now: datetime) -> None
 
     async def act(tx: Transaction) -> None:
         enrolment = invitation.enrolment
-        e164, email = contacts.phone_of(ring, enrolment), contacts.email_of(ring, enrolment)
-        # Whoever typed a number before a till's screen has not shown that it is theirs, and cannot have it silenced.
-        if enrolment.way == "phone" and e164 is not None:
-            await sms.suppress(tx, ring, enrolment.business_id, e164, "not_me", now)
-        elif enrolment.way == "mail" and email is not None:
-            await contacts.stop_mail(tx, ring, enrolment.business_id, email, to_ms(now))
+        await sending.refuse(tx, ring, enrolment, now)
         try:
             await service.end(tx, ring, shopper(enrolment.business_id), enrolment, "refused", now)
         except service.EnrolmentOver as exc:

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app import errors, secrets
 from app.customers import documents, phones
+from app.customers.rules import PURPOSES
 from app.enrolment import codes, contacts, screen, ways
 from app.enrolment import service as enrolment
 from app.enrolment.activation import Form
@@ -15,6 +16,7 @@ from app.enrolment.service import Told, Wish
 from app.idempotency.rules import Key
 from app.ledger.shown import UNITS
 from app.money import parse_major
+from app.programs import service as programs
 from app.programs import words
 from app.programs.store import Program
 from app.sales import service as sales
@@ -24,7 +26,7 @@ from app.till import desk as desks
 from app.till import typed
 from app.till.desk import Desk
 from app.till.selling import KIND, TILL
-from app.web import routing, templating
+from app.web import i18n, routing, templating
 from app.web.forms import FORM_CAP, check_forgery, csrf_token, read_form, text_field
 from app.web.principal import Principal
 from app.web.problems import status_of
@@ -170,12 +172,19 @@ async def _code(request: Request, form: dict[str, str], *, wrong: dict[str, str]
     told = await enrolment.get(here.db, who.business_id, _enrolment_id(request))
     desk = await desks.desk_of(here, who, language(request))
     shown = await documents.current(here.db, who.business_id, language(request))
-    asked = {each.purpose: each.text for each in shown}
+    slug = (await programs.get_business(here.db, who.business_id)).slug
     return templating.render(request, "till/code.html", {
         **_frame(request, desk), "action": request.url.path, "last_two": told.phone_hint, "is_over": told.status in OVER,
-        "terms_text": asked["terms"], "marketing_text": asked["marketing"], "read": documents.mark_of(shown), "code": form.get("code", ""),
-        "terms": bool(form.get("terms")), "marketing": bool(form.get("marketing")), "errors": wrong or {}, "is_sent": is_sent},
-        status=status)
+        "read": documents.mark_of(shown), "code": form.get("code", ""), "documents": {
+            _box(each.purpose): {"text": each.text, "title": each.title, "url": documents.address_of(slug, each) if each.long_text else "",
+                                 "ticked": bool(form.get(_box(each.purpose)))} for each in shown},
+        "questions": await codes.questions_of(here.db, here.ring, who.business_id, _enrolment_id(request)), "typed": form,
+        "errors": wrong or {}, "is_sent": is_sent}, status=status)
+
+
+def _box(purpose: str) -> str:
+    """What the form calls the answer to a purpose: the business's own cannot take the name of another field."""
+    return purpose if purpose in PURPOSES else f"agree-{purpose}"
 
 
 def _enrolment_id(request: Request) -> int:
@@ -186,28 +195,28 @@ async def tell_code(request: Request) -> Response:
     """POST /till/enrol/codes/{enrolment}: the digits and the answers; or, with `act=again`, another code."""
     here, who, form = context(request), principal(request), await read_form(request)
     check_forgery(request, form, KIND)
-    kept = {name: text_field(form, name, 40) for name in ("code", "terms", "marketing")}
+    shown = await documents.current(here.db, who.business_id, language(request))
+    asked = await codes.questions_of(here.db, here.ring, who.business_id, _enrolment_id(request))
+    kept = {"code": text_field(form, "code", 40), **{each.field: text_field(form, each.field, FORM_CAP) for each in asked}}
+    if text_field(form, "read", FORM_CAP) not in ("", documents.mark_of(shown)):
+        # What is agreed to is what stood on the screen: nothing stays ticked under words that nobody has read out yet.
+        return await _code(request, kept, wrong={"": i18n.translate(language(request), NEW_WORDS)}, status=422)
+    kept |= {name: text_field(form, name, 40) for name in map(_box, (each.purpose for each in shown))}
     try:
-        await _check_read(request, text_field(form, "read", FORM_CAP))
         if text_field(form, "act", 20) == "again":
             await codes.send(here.db, here.ring, here.settings, who, _enrolment_id(request), here.clock.now())
             return await _code(request, kept, is_sent=True)
-        return await _redeem(request, who, kept)
+        own = {each.purpose: bool(kept[_box(each.purpose)]) for each in shown if each.purpose not in PURPOSES}
+        return await _redeem(request, who, kept, own)
     except (errors.Invalid, errors.Refused, errors.TooMany) as refused:
-        return _later(await _code(request, kept, wrong=typed.wrong_of(request, refused), status=status_of(refused)), refused)
+        wrong = typed.wrong_of(request, refused, *(each.field for each in asked))
+        return _later(await _code(request, kept, wrong=wrong, status=status_of(refused)), refused)
 
 
-async def _check_read(request: Request, read: str) -> None:
-    """What is agreed to is what stood on the screen. Raises Invalid where the business has changed its words meanwhile."""
-    asked = await documents.current(context(request).db, principal(request).business_id, language(request))
-    if read not in ("", documents.mark_of(asked)):
-        raise errors.Invalid(fields=[errors.FieldError("terms", "changed", NEW_WORDS)])
-
-
-async def _redeem(request: Request, who: Principal, kept: dict[str, str]) -> Response:
+async def _redeem(request: Request, who: Principal, kept: dict[str, str], own: dict[str, bool]) -> Response:
     """The card is active; its page is handed over by a code on the screen, so that it gets into the phone as well."""
     here, now = context(request), context(request).clock.now()
-    answers = Form("", bool(kept["terms"]), bool(kept["marketing"]), language(request))
+    answers = Form(kept.get("name", ""), bool(kept["terms"]), bool(kept["marketing"]), language(request), kept, own)
     card = await codes.redeem(here.db, here.ring, who, _enrolment_id(request), kept["code"], answers, now)
     shown = await screen.offer(here.db, here.ring, who, card.program_id, now, card.id)
     return RedirectResponse(screen_path(request, shown), 303)

@@ -125,8 +125,9 @@ def said(request: Request, refused: errors.TesseraError) -> str:
     return i18n.translate(language(request), refused.detail, **refused.params)
 
 
-def wrong_of(request: Request, refused: errors.TesseraError) -> dict[str, str]:
-    """Sentences by field; what concerns no field of ours stands on top of the form."""
+def wrong_of(request: Request, refused: errors.TesseraError, *own: str) -> dict[str, str]:
+    """Sentences by field; what concerns no field of ours stands on top of the form. own: further fields that this form has."""
     if not refused.fields:
         return {"": said(request, refused)}
-    return {SHOWN_AT.get(field, ""): i18n.translate(language(request), sentence, **refused.params) for field, _, sentence in refused.fields}
+    return {field if field in own else SHOWN_AT.get(field, ""): i18n.translate(language(request), sentence, **refused.params)
+            for field, _, sentence in refused.fields}

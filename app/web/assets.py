@@ -33,7 +33,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),
     "sign-in": (*_FRAME, "field", "banner", "sign-in"),
     "scan": (*_TILL, "scan"),
-    "sale": (*_TILL, "choice", "tinted", "tesserae", "keypad", "sale"),
+    "sale": (*_TILL, "choice", "questions", "tinted", "tesserae", "keypad", "sale"),
     "console": _CONSOLE,
     "today": (*_CONSOLE, "stat", "chart", "today"),
     "customers": (*_CONSOLE, "figure", "customers"),

@@ -3,6 +3,12 @@ import re
 
 import pytest
 
+from app.customers import documents
+from app.customers.document_rules import Draft
+from app.db import write_transaction
+from app.questions import editing
+from app.questions import service as questions
+from app.questions.rules import QuestionWish
 from tests.enrolment.joining import ANNA, TERMS, Joining
 from tests.shops import PASSWORD, make_card
 
@@ -151,3 +157,68 @@ async def test_a_key_that_may_only_enrol_can_do_that_alone(client, joining, ids)
     for method, path in (("GET", "/api/v1/cards?code=1"), ("GET", f"/api/v1/cards/{ids.encode('card', card.id)}"),
                          ("GET", "/api/v1/programs"), ("GET", "/api/v1/operations"), ("POST", "/api/v1/cards"), ("POST", "/api/v1/sales")):
         assert (await client.request(method, path, headers=key)).json()["code"] == "scope_missing"
+
+
+@pytest.fixture
+async def asking(till, joining):
+    """A business that also asks for its partners, with a document behind the terms, and a programme that cannot do without a town."""
+    here, shop = joining.here, joining.shop
+
+    async def act(tx):
+        now = here.clock.now()
+        await documents.add_purpose(tx, shop.who, "partners", {"en": "Partners", "ru": "Партнёры"}, now)
+        await documents.write(tx, shop.who, Draft("partners", "en", "Tell the bakery next door"), now)
+        await documents.write(tx, shop.who, Draft("terms", "en", "Keep my number", "How we keep data", "For a year."), now)
+
+    await write_transaction(here.db, act)
+    for key, need in (("town", "required"), ("pet", "optional")):
+        await editing.create(here.db, shop.who, shop.program_id, QuestionWish(key, "text", {"en": f"Which {key}?"}, (), need),
+                             here.clock.now())
+    address = (await press(till, "code", phone=ANNA)).headers["location"]
+    await joining.deliver()
+    return address
+
+
+async def said_at_the_till(joining) -> dict[str, tuple[bool, str, str]]:
+    here, [row] = joining.here, await joining.all("customers")
+    found = await documents.given_by(here.db, joining.shop.business_id, row["id"])
+    return {each.document.purpose: (each.granted, each.document.text, each.channel) for each in found}
+
+
+@pytest.mark.goal("N1")
+async def test_at_the_till_every_purpose_is_asked_with_its_words_and_kept_as_said_there(till, joining, asking):
+    page = (await till.get(asking)).text
+    boxes = re.findall(r'<input type="checkbox" name="([^"]+)"', page)
+    assert boxes == ["terms", "marketing", "agree-partners"] and "checked" not in page
+    assert "Tell the bakery next door" in page and 'href="/e/coffee/terms/terms/en/2"' in page
+    done = await press(till, "", asking, **{"code": joining.inbox.link(), "terms": "on", "agree-partners": "on", "q_town": "Tver"})
+    assert done.status_code == 303
+    assert await said_at_the_till(joining) == {
+        "terms": (True, "Keep my number", "till"), "marketing": (False, "Text me about gifts and news", "till"),
+        "partners": (True, "Tell the bakery next door", "till")}
+
+
+async def test_what_the_card_cannot_be_without_is_asked_at_the_till_and_nothing_else(till, joining, asking):
+    page = (await till.get(asking)).text
+    assert 'name="q_town"' in page and 'name="q_pet"' not in page and 'name="name"' not in page
+    code = joining.inbox.link()
+    missing = await press(till, "", asking, **{"code": code, "agree-partners": "on", "q_town": " "})
+    assert missing.status_code == 422 and 'id="q_town-error" role="alert"' in missing.text and 'id="terms-error"' in missing.text
+    assert code in missing.text and re.search(r'name="agree-partners" checked', missing.text) and missing.text.count("autofocus") == 1
+    assert [row["tries"] for row in await joining.all("told_codes")] == [0] and await joining.all("consents") == []
+    wrong = await press(till, "", asking, code="12", terms="on", q_town="Тверь <b>")
+    assert wrong.status_code == 422 and 'value="Тверь &lt;b&gt;"' in wrong.text
+    assert (await press(till, "", asking, code=code, terms="on", q_town="Тверь")).status_code == 303
+    here, [row] = joining.here, await joining.all("customers")
+    found = await questions.answers_of(here.db, here.ring, joining.shop.business_id, row["id"])
+    assert {each.question.key: each.value for each in found} == {"town": "Тверь"}
+
+
+async def test_words_that_changed_leave_what_was_typed_and_take_the_ticks_away(till, joining, asking):
+    read = hidden((await till.get(asking)).text)
+    here, shop = joining.here, joining.shop
+    await write_transaction(here.db, lambda tx: documents.write(tx, shop.who, Draft("partners", "en", "Tell everybody"), here.clock.now()))
+    late = await till.post(asking, data={**read, "code": joining.inbox.link(), "terms": "on", "agree-partners": "on", "q_town": "Tver"})
+    assert late.status_code == 422 and "have changed meanwhile" in late.text and "Tell everybody" in late.text
+    assert 'value="Tver"' in late.text and joining.inbox.link() in late.text and "checked" not in late.text
+    assert await joining.all("consents") == []
