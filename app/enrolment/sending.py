@@ -94,6 +94,19 @@ async def stop(tx: Transaction, ring: KeyRing, enrolment: Enrolment, now: dateti
         await mail.cancel(tx, ring, enrolment.mail_id, now)
 
 
+async def refuse(tx: Transaction, ring: KeyRing, enrolment: Enrolment, now: datetime) -> None:
+    """Whoever pressed "not me" hears no more from the business, by the ways that links of the enrolment went; the other one is not
+    silenced by somebody who has not shown that it is theirs."""
+    if enrolment.is_direct:
+        return
+    e164, email = contacts.phone_of(ring, enrolment), contacts.email_of(ring, enrolment)
+    by_mail = enrolment.mail_id is not None or e164 is None
+    if by_mail and email is not None:
+        await contacts.stop_mail(tx, ring, enrolment.business_id, email, to_ms(now))
+    if e164 is not None and (not by_mail or await sms.state_of_enrolment(tx, enrolment.id) is not None):
+        await sms.suppress(tx, ring, enrolment.business_id, e164, "not_me", now)
+
+
 def wish_of(ring: KeyRing, enrolment: Enrolment) -> Wish:
     """What was asked for, as it stands in the row."""
     return Wish(enrolment.program_id, contacts.phone_of(ring, enrolment), enrolment.source, enrolment.language,

@@ -271,7 +271,12 @@ async def invite(tx: Transaction, ring: KeyRing, settings: Settings, who: Princi
     await _open_program(tx, program.business_id, program.id, now)
     if await member_of(tx, ring, program, wish.e164, wish.email):
         return None
-    enrolment, _ = await join_or_find(tx, ring, who, program, wish, now)
+    # A list may have brought a number as well: the card waits under that, and a mail finishes it all the same.
+    waiting = await store.find_pending_of_card(tx, program.business_id, wish.card_id) if wish.card_id is not None else None
+    if waiting is not None:
+        enrolment = await _get(tx, program.business_id, waiting)
+    else:
+        enrolment, _ = await join_or_find(tx, ring, who, program, wish, now)
     await send_link(tx, ring, settings, who, program, enrolment, wish, token, now, quiet_gap=False, purpose=sending.INVITATION)
     return enrolment
 

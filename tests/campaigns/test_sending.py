@@ -1,4 +1,5 @@
 """Campaigns invite whom they may, at their pace and within the budget, leave some out, and say what that brought."""
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,12 @@ from app.context import Context
 from app.customers import phones
 from app.customers import service as customers
 from app.db import write_transaction
+from app.enrolment import activation
 from app.enrolment import store as enrolment_store
 from app.errors import Forbidden, Invalid, NotFound
 from app.imports.rules import Options
 from app.imports.store import Import
+from app.mail import service as mails
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.segments import service as segments
@@ -225,6 +228,33 @@ async def test_by_mail_an_imported_card_is_finished_by_the_link(here: Context, s
     card = (await cards.find(here.db, here.ring, shop.cashier, "1", "RU", here.clock.now())).cards[0]
     waiting = await enrolment_store.find_pending_of_card(here.db, shop.business_id, card.id)
     assert await here.db.fetch_val("SELECT enrolment_id FROM campaign_people WHERE state = 'sent'") == waiting
+
+
+async def invited_by_mail(here: Context, shop: Shop) -> str:
+    """Somebody of whom the list knows both ways is; the token of the link in the mail."""
+    mailing = replace(here, settings=replace(here.settings, smtp="smtp://mail.example.com", mail_from="cards@example.com"))
+    rows = [(*HEAD, "Почта"), ("89161230000", "Анна", "1", "5", "да", "", "a@example.com")]
+    campaign = await made(mailing, shop, await taken(here, shop, rows, Options(wording="I want news")), way="mail")
+    assert (await sent(mailing, shop, campaign))["sent"] == 1
+    [mail] = await here.db.fetch_all("SELECT * FROM mails")
+    letter = json.loads(here.ring.open_text(mails.PURPOSE, mail["text_sealed"], str(mail["id"]).encode()))
+    assert letter["to"] == "a@example.com"
+    return str(letter["text"]).split("/a/")[1].split()[0]
+
+
+async def test_a_mail_finishes_the_card_that_the_list_brought_under_a_number(here: Context, shop: Shop) -> None:
+    token = await invited_by_mail(here, shop)
+    assert await count(here, "enrolments") == 1 and await count(here, "messages") == 0
+    card = (await cards.find(here.db, here.ring, shop.cashier, "1", "RU", here.clock.now())).cards[0]
+    done = await activation.activate(here.db, here.ring, token, activation.Form("", True, False, "ru"), here.clock.now())
+    assert done.card_id == card.id and await count(here, "enrolments WHERE status = 'pending'") == 0
+
+
+async def test_whoever_gets_a_mail_that_is_not_theirs_silences_the_address_and_not_the_number(here: Context, shop: Shop) -> None:
+    token = await invited_by_mail(here, shop)
+    await activation.not_me(here.db, here.ring, token, here.clock.now())
+    assert await count(here, "mail_suppressions") == 1
+    assert await sms.suppressions(here.db, shop.business_id) == []
 
 
 async def test_a_cashier_and_another_business_have_no_say(here: Context, shop: Shop, other_shop: Shop) -> None:
