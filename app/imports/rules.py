@@ -30,6 +30,7 @@ WORKING = ("checking", "running", "undoing")
 LEFT_OUT = ("name", "email", "birthday", "tags", "last_visit", "language", QUESTION)
 ACTIVE = {"en": ("active", "passive"), "ru": ("активные", "пассивные")}
 DAYS_MOST, WORDING_MOST = 3650, 500
+DIGITS_OF_A_NUMBER = 7
 _PARTS_OF_ALIAS = re.compile(r"[\w.:/+*#-]+")
 
 # Words in headers, folded; the first pattern that is found decides, so the narrow ones stand first.
@@ -139,7 +140,7 @@ def read_row(number: int, cells: Sequence[str], mapping: Sequence[str], options:
         try:
             return parse(" ".join(said[kind]))
         except Invalid as refused:
-            wrong.append(Mistake(kind, refused.fields[0].detail if refused.fields else refused.detail, refused.params))
+            wrong.append(Mistake(kind, refused.fields[0].detail if refused.fields else refused.detail, _tellable(refused.params)))
         except ValueError as refused:
             wrong.append(Mistake(kind, str(refused)))
         return None
@@ -157,6 +158,18 @@ def read_row(number: int, cells: Sequence[str], mapping: Sequence[str], options:
     if not (person.phone or person.aliases or person.email or wrong):
         wrong.append(Mistake("", "nobody_in_row"))
     return person, wrong
+
+
+def _tellable(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sentence may keep: of the number that was meant its last two digits, for it is kept as it is shown."""
+    return {name: f"•••{value[-2:]}" if name == "meant" else value for name, value in params.items()}
+
+
+def without_numbers(column: str) -> str:
+    """A column's name as it is kept. Where a list has no names above its columns, its first person stands there."""
+    if sum(letter.isdecimal() for letter in column) < DIGITS_OF_A_NUMBER:
+        return column
+    return re.sub(r"\d", "•", column)
 
 
 def stays_out(person: Person, wrong: Sequence[Mistake]) -> bool:

@@ -75,9 +75,10 @@ async def receive(db: Database, ring: KeyRing, who: Principal, program_id: int, 
 
 async def _begin(db: Database, who: Principal, program: programs.Program, name: str, head: Mapping[str, Any], now: datetime) -> int:
     mapping = await guess(db, program, head["columns"])
+    columns = [rules.without_numbers(column) for column in head["columns"]]
     row = {"business_id": who.business_id, "program_id": program.id, "name": _named(name), "mapping": json.dumps(mapping),
            "reading": json.dumps({key: head[key] for key in ("form", "encoding", "delimiter", "sheet")}, ensure_ascii=False),
-           "columns": json.dumps(head["columns"], ensure_ascii=False), "options": msgspec.json.encode(Options()).decode(),
+           "columns": json.dumps(columns, ensure_ascii=False), "options": msgspec.json.encode(Options()).decode(),
            "actor_kind": who.kind, "actor_id": who.id, "now": to_ms(now)}
     return await write_transaction(db, lambda tx: store.insert(tx, row))
 

@@ -25,6 +25,7 @@ from tests import engines
 from tests.conftest import Shop
 from tests.imports.lists import HEAD, count, csv_of, receive, said, taken, tried
 from tests.shops import RULES, make_card, make_shop
+from tests.test_schema import columns
 
 ANNA = ("+79161234567", "Анна", "20000001", "120")
 
@@ -134,6 +135,25 @@ async def test_a_file_that_turns_out_broken_midway_leaves_nothing(here: Context,
     with pytest.raises(Invalid):
         await receive(here, shop, csv_of([HEAD, *[(f"8916{number:07d}", "", "", "") for number in range(500)]]))
     assert await count(here, "imports") == await count(here, "import_blocks") == 0
+
+
+async def test_no_phone_of_a_list_stands_readable_anywhere_after_its_dry_run(here: Context, shop: Shop) -> None:
+    phones = ["+7916123456" + str(end) for end in range(8)]
+    rows = [(phones[0], "Анна", "1", "5"), ("+8" + phones[1][2:], "Олег", "2", "5"), (phones[0], "Ещё Анна", "3", "5"),
+            (phones[2] + "0", "Ира", "4", "5"), (phones[3] + " доб. 5", "Лев", "5", "5"), (phones[4], "Яна", phones[4], "пять")]
+    found = await tried(here, shop, [HEAD, *rows])
+    assert found.wrong_rows == 4
+    # A list without names above its columns: its first person is read as those.
+    nameless = await tried(here, shop, [(phones[5], "Юра", "6", "5"), (phones[6], "Ева", "7", "5")], mapping=["phone", "name", "alias", ""])
+    assert nameless.columns[0] == "+•••••••••••"
+    [meant] = [each.params for each in await service.noted(here.db, found) if "meant" in each.params]
+    assert meant == {"meant": "•••61"}
+    for table in await columns(here.db):
+        for row in await here.db.fetch_all(f"SELECT * FROM {table}"):
+            for name, value in dict(row).items():
+                read = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+                digits = "".join(letter for letter in read if letter.isdecimal())
+                assert not any(phone[2:] in digits for phone in phones), (table, name)
 
 
 async def test_rows_are_sealed_and_forgotten_after_a_month_and_the_way_back_stays(here: Context, shop: Shop) -> None:
