@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import secrets
 from app.benefits import promo
-from app.card_pages import codes, frame, friends, google, histories, holdings, live_codes, lost, others, questions, rules, service
+from app.card_pages import agreeing, codes, frame, friends, google, histories, holdings, live_codes, lost, others, questions, rules, service
 from app.card_pages.frame import Visit
 from app.certificates import service as certificates
 from app.customers import service as customers
@@ -46,6 +46,8 @@ async def show(request: Request) -> Response:
         "others": await others.shown(visit), "others_action": visit.path("/cards"),
         "asked_later": await questions.shown(visit),
         "coupon_url": visit.path("/coupon") if await promo.has_coupons(here.db, card.business_id, card.program_id, now) else "",
+        "again": await agreeing.shown(visit),
+        "agreed": request.query_params.get("done") == agreeing.DONE,
         "stopped": request.query_params.get("done") == "stop", **await _consents(visit),
         **await _addresses(visit), "events_url": visit.path(f"/events?after={seen}"),
     }, default_language=program.language), here)
@@ -127,6 +129,7 @@ async def _lines(numbers: AsyncIterator[int | None], missed: int | None) -> Asyn
 
 routes = [
     route("/c/{token}", show, who=link, name="card-pages:show"),
+    *agreeing.routes,
     *codes.routes,
     *friends.routes,
     *google.routes,

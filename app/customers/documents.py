@@ -21,7 +21,7 @@ from app.web.i18n import LANGUAGES
 from app.web.principal import Principal
 
 __all__ = ["Document", "Draft", "Given", "Purpose", "add_purpose", "address_of", "answer", "close_purpose", "current", "current_of", "find",
-           "find_version", "given_by", "history", "mark_of", "purposes_of", "rename_purpose", "to_ask_again", "write"]
+           "find_version", "given_by", "history", "mark_of", "new_words", "purposes_of", "rename_purpose", "to_ask_again", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,27 @@ async def given_by(reader: Reader, business_id: int, customer_id: int) -> list[G
 async def to_ask_again(reader: Reader, business_id: int, customer_id: int) -> list[str]:
     """Purposes whose answer is older than a version that everybody is to be asked about."""
     return await store.outdated(reader, business_id, customer_id)
+
+
+async def new_words(reader: Reader, business_id: int, customer_id: int, language: str) -> list[Document]:
+    """What the shopper is asked again, as it reads now in `language`, the card's terms first.
+
+    A purpose whose words changed in another language alone is left out: nobody is asked about what they have agreed to already.
+    """
+    purposes = await to_ask_again(reader, business_id, customer_id)
+    if not purposes:
+        return []
+    answered: dict[str, datetime] = {}
+    for each in await given_by(reader, business_id, customer_id):
+        answered.setdefault(each.document.purpose, each.at)
+    shown = [each for each in await current(reader, business_id, language) if each.purpose in purposes]
+    return [each for each in shown if await _is_newer(reader, business_id, each, answered[each.purpose])]
+
+
+async def _is_newer(reader: Reader, business_id: int, document: Document, answered_at: datetime) -> bool:
+    """Whether a version that everybody is asked about came after the answer; the newest may be one that nobody is."""
+    versions = await history(reader, business_id, document.purpose, document.language)
+    return any(each.ask_again and each.created_at > answered_at for each in versions)
 
 
 def address_of(business_slug: str, document: Document) -> str:

@@ -20,14 +20,14 @@ from app.web.routing import public, route
 ROOT = Path(__file__).parents[2] / "static"
 
 _FRAME = ("tokens", "base", "button")
-_SHOPPER = (*_FRAME, "tinted", "shopper")
+_SHOPPER = (*_FRAME, "tinted", "shopper", "top")
 _TILL = (*_FRAME, "field", "band", "banner", "chip", "figure", "list", "empty", "till")
 _CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs", "details", "empty", "choice", "console")
 BUNDLES: dict[str, tuple[str, ...]] = {
     "plain": (*_FRAME, "plain"),
     "enrol": (*_SHOPPER, "field", "banner", "details", "pass", "enrol"),
     "activate": (*_SHOPPER, "field", "choice", "questions", "banner", "tesserae", "details", "activate"),
-    "card": (*_SHOPPER, "field", "later", "banner", "figure", "list", "state", "details", "pass", "card"),
+    "card": (*_FRAME, "shopper", "field", "later", "banner", "figure", "list", "state", "pass", "card"),
     "receipt": (*_SHOPPER, "list", "activate"),
     "profile": (*_SHOPPER, "field", "choice", "segments", "questions", "banner", "list", "details", "activate", "profile"),
     "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),

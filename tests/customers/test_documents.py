@@ -72,6 +72,25 @@ async def test_whoever_agreed_before_is_asked_again_only_where_the_business_says
     assert await again() == []
 
 
+async def test_new_words_are_asked_in_the_language_that_has_them_also_after_a_small_correction(db, ring, bed, clock):
+    anna = await write_transaction(db, lambda tx: customers.create(tx, ring, bed.business_id, language="en", now=NOON))
+    said = {"terms": True, "marketing": True}
+    await write_transaction(db, lambda tx: documents.answer(tx, shopper(bed.business_id, anna), anna, said, "en", "activation", NOON))
+
+    async def asked(language):
+        return [each.text for each in await documents.new_words(db, bed.business_id, anna, language)]
+
+    async def write_later(draft):
+        clock.advance(hours=1)
+        await write_transaction(db, lambda tx: documents.write(tx, bed.manager, draft, clock.now()))
+
+    assert await asked("en") == []
+    await write_later(Draft("terms", "en", "Keep my number", ask_again=True))
+    await write_later(Draft("terms", "en", "Keep my number."))
+    await write_later(Draft("marketing", "en", "Text me a lot", ask_again=True))
+    assert await asked("en") == ["Keep my number.", "Text me a lot"] and await asked("ru") == []
+
+
 async def test_a_purpose_that_is_not_asked_for_is_not_answered(db, ring, bed):
     anna = await write_transaction(db, lambda tx: customers.create(tx, ring, bed.business_id, language="en", now=NOON))
     who = shopper(bed.business_id, anna)

@@ -162,6 +162,8 @@ def card(language: str) -> dict[str, Any]:
             "stamps_missing": "3 stamps", "others_action": "/c/x/cards",
             "others": [{"key": "k", "name": "Six coffees", "balance": "3 stamps", "status": "active"}] * 3,
             "asked_later": {"count": 2, "first": "", "url": "/c/x/questions", "bonus": "55 points", "thanked": "50 points"},
+            "again": {"is_needed": False, "text": "Мы храним данные " * 10, "title": "Как мы храним данные", "read": "0" * 16,
+                      "url": "/e/coffee/terms/terms/ru/3", "action": "/c/x/agree"}, "agreed": False,
             "expiring": {"text": "120 points", "at": NOW, "is_soon": True}, "history": [entry] * 10, "rules": FIVE_LINES,
             "consents": [{"text": "I agree", "granted": True, "at": NOW}] * 2, "stop_action": "/c/x/stop", "stopped": False,
             "lost_url": "/c/x/lost", "replaced": False, "confirm_action": "", "confirm_url": "", "confirmed": False,
