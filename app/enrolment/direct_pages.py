@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from app import errors, secrets
 from app.customers import phones
 from app.db import Transaction, write_transaction
-from app.enrolment import asking, direct, plastic, rules, screen, strangers, ways
+from app.enrolment import addresses, asking, direct, plastic, rules, screen, strangers, ways
 from app.enrolment.plastic_store import Plastic
 from app.enrolment.screen import Screen
 from app.enrolment.wishes import Wish
@@ -77,6 +77,8 @@ async def take(request: Request) -> Response:
                                   here.clock.now())
     except errors.Invalid as wrong:
         return await _page(request, *found, phone[:100], i18n.translate(language, wrong.fields[0].detail, **wrong.params))
+    except errors.Refused as refused:
+        return await _page(request, *found, phone[:100], i18n.translate(language, refused.detail, **refused.params))
     except errors.Expired:
         return _gone(request)
     if not (taken.link or taken.page):
@@ -114,11 +116,12 @@ async def plastic_page(request: Request, program: Program, *, form: FormData | N
     language = i18n.language_of(request, program.language)
     view = await passes.sample_view(here.db, program, language)
     return templating.render(request, "enrolment/plastic.html", {
-        "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo, "action": request.url.path,
-        "number": text_field(form, "number", 100) if form else "", "phone": text_field(form, "phone", 100) if form else "",
+        "business_name": program.business_name_in(language), "brand": view.css, "logo_picture": view.logo,
+        "action": addresses.kept(request),
+        **{name: text_field(form, name, 100) if form else "" for name in ("number", "code", "phone")},
         "prefix": phones.prefix(program.country), "needs_phone": not allowed.anonymous, "errors": wrong or {},
         "work": await asking.challenge(request, asking.plastic_limits(request, asking.PLASTIC_SOFT)),
-        "back_url": request.url.path.removesuffix("/card")}, status=status, default_language=program.language)
+        "back_url": addresses.kept(request, request.url.path.removesuffix("/card"))}, status=status, default_language=program.language)
 
 
 async def use_plastic(request: Request, program: Program) -> Response:
@@ -138,7 +141,7 @@ async def use_plastic(request: Request, program: Program) -> Response:
             raise errors.Invalid(fields=[errors.FieldError("phone", "required", screen.NO_NUMBER)])
         card = await plastic.find(here.db, here.ring, program, text_field(form, "number", 100), text_field(form, "code", 100), now)
         return await _begin_plastic(request, program, card, e164, phone)
-    except (errors.Invalid, errors.TooMany) as refused:
+    except (errors.Invalid, errors.Refused, errors.TooMany) as refused:
         wrong = {field: i18n.translate(language, detail, **refused.params) for field, _, detail in refused.fields}
         answer = await plastic_page(request, program, form=form, wrong=wrong or {"": i18n.translate(language, refused.detail)},
                                     status=status_of(refused))
@@ -151,7 +154,7 @@ async def _begin_plastic(request: Request, program: Program, card: Plastic, e164
     """On to the consents. A number that the business knows already gets a message instead, and the plastic stays as it is."""
     here, now, token = context(request), context(request).clock.now(), secrets.new_token(rules.TOKEN_LETTERS)
     wish = Wish(program.id, e164, "plastic", i18n.language_of(request, program.language), address=client_address(request),
-                plastic_id=card.id)
+                plastic_id=card.id, invitation_id=await addresses.invitation_of(request, program))
     who = Principal(program.business_id, program.business_id, "shopper")
 
     async def act(tx: Transaction) -> bool:

@@ -3,7 +3,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from app import errors
 from app.clock import from_ms
 from app.customers import documents, phones
 from app.customers.rules import PURPOSES
-from app.enrolment import activation, asking, contacts, direct_pages, lost, plastic, rules, strangers, visits, ways
+from app.enrolment import activation, addresses, asking, contacts, direct_pages, lost, plastic, rules, strangers, visits, ways
 from app.enrolment.activation import Form, Invitation
 from app.enrolment.service import Wish
 from app.limits import service as limits
@@ -51,20 +50,6 @@ async def _program(request: Request) -> Program:
     return found
 
 
-def _address(request: Request) -> str:
-    """The page's own path with the poster's name and the invitation kept."""
-    names = {"from": rules.link_name(request.query_params), "friend": rules.poster_of(request.query_params.get("friend", ""))}
-    kept = {name: text for name, text in names.items() if text}
-    return request.url.path + (f"?{urlencode(kept)}" if kept else "")
-
-
-async def _invited(request: Request, program: Program) -> int | None:
-    """The invitation that the address names, if it is open."""
-    here, code = context(request), rules.poster_of(request.query_params.get("friend", ""))
-    found = await referrals.find_invitation(here.db, program, code, here.clock.now())
-    return found.id if found else None
-
-
 def _why_closed(request: Request, program: Program, invitation_id: int | None) -> str:
     """Why the page has nothing to offer, a msgid: the programme is closing, or a club opens to invitations alone; else empty."""
     if rules.is_closing(program.earns_until_at, context(request).clock.now()):
@@ -89,15 +74,15 @@ async def _enrol_page(request: Request, program: Program, typed: Mapping[str, st
     language = i18n.language_of(request, program.language)
     view = await passes.sample_view(here.db, program, language)
     headline, sentences = rules.promise(program.rules, program.currency, language, await passes.reward_names(here.db, program))
-    closed = _why_closed(request, program, await _invited(request, program))
+    closed = _why_closed(request, program, await addresses.invitation_of(request, program))
     return templating.render(request, "enrolment/enrol.html", {
         "business_name": program.business_name_in(language), "headline": headline, "promise": sentences, "view": view, "brand": view.css,
-        "action": _address(request), "phone": (typed or {}).get("phone", ""), "email": (typed or {}).get("email", ""),
+        "action": addresses.kept(request), "phone": (typed or {}).get("phone", ""), "email": (typed or {}).get("email", ""),
         "prefix": phones.prefix(program.country), "error": (wrong or {}).get("phone", ""), "email_error": (wrong or {}).get("email", ""),
         "refused": refused, "ways": await ways.ways_of(here.db, program),
         "work": await asking.challenge(request, await asking.soft_limits(request, program, poster)),
         "has_plastic": await plastic.is_offered(here.db, program),
-        "plastic_url": f"/e/{request.path_params['business']}/{program.slug}/card",
+        "plastic_url": addresses.kept(request, f"/e/{request.path_params['business']}/{program.slug}/card"),
         "page_address": here.settings.address(request.url.path),
         "share_picture": here.settings.address(shared) if (shared := view.strip_address or view.logo_address) else "",
         "lost_url": f"/e/{request.path_params['business']}/{program.slug}/lost",
@@ -112,7 +97,8 @@ async def ask(request: Request) -> Response:
     here, program = context(request), await _program(request)
     check_site(request)
     language, form = i18n.language_of(request, program.language), await read_form(request)
-    typed, invitation_id = {name: text_field(form, name)[:300] for name in ("phone", "email")}, await _invited(request, program)
+    typed = {name: text_field(form, name)[:300] for name in ("phone", "email")}
+    invitation_id = await addresses.invitation_of(request, program)
     if _why_closed(request, program, invitation_id):
         return await _enrol_page(request, program)
     poster = rules.link_name(request.query_params)
@@ -128,7 +114,7 @@ async def ask(request: Request) -> Response:
     except (errors.Refused, errors.TooMany) as refused:
         return await _enrol_page(request, program, typed, refused=i18n.translate(language, refused.detail))
     await strangers.ask(here.db, here.ring, here.settings, program, wish, here.clock.now())
-    return await direct_pages.sent(request, program, typed["phone"] if wish.e164 else "", typed["email"], _address(request))
+    return await direct_pages.sent(request, program, typed["phone"] if wish.e164 else "", typed["email"], addresses.kept(request))
 
 
 async def _wish(request: Request, program: Program, typed: Mapping[str, str], poster: str, invitation_id: int | None) -> Wish:

@@ -1,19 +1,26 @@
 """From a friend's link to both rewards, and a club's closed door, through the application."""
+import json
 import re
 from typing import Any
 
 import msgspec
 import pytest
 
+from app import secrets
 from app.cards import service as cards
 from app.context import Context
 from app.db import write_transaction
+from app.enrolment import plastic
+from app.enrolment.ways import Ways, set_ways
+from app.mail import service as mail
 from app.programs import service as programs
 from app.programs.rules import ProgramRules
 from app.programs.terms import Club
 from app.referrals import service
+from app.settings import Settings, load
 from tests.conftest import Shop
 from tests.enrolment.joining import ANNA, TERMS, Joining
+from tests.referrals.conftest import TERMS as REWARDS
 from tests.referrals.conftest import Friends
 from tests.shops import RULES, make_card
 from tests.till.calling import on_sqlite
@@ -174,3 +181,82 @@ async def test_a_cashier_lets_nobody_into_a_club_but_a_manager_and_the_business_
     assert await joining.all("enrolments") == []
     assert (await joining.start(ANNA, who=shop.who)).card_id is not None
     assert (await joining.start(BORIS, who=shop.key_principal, source="api")).card_id is not None
+
+
+async def allowed(friends: Friends, **ways: bool) -> None:
+    await set_ways(friends.here.db, friends.shop.who, friends.shop.program_id, Ways(**ways), friends.here.clock.now())
+
+
+async def buys(friends: Friends) -> list[tuple[int, int]]:
+    """The friend that waits buys, and the purchase settles: who was given what."""
+    friend = await friends.here.db.fetch_val("SELECT friend_account_id FROM referrals")
+    card_id = await friends.here.db.fetch_val("SELECT id FROM cards WHERE account_id = :account", {"account": friend})
+    await friends.buy(await cards.get_card(friends.here.db, friends.shop.business_id, card_id))
+    await friends.settle()
+    await friends.settle(days=14)
+    return await friends.given()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Any) -> Settings:
+    """A real server that sends mail."""
+    return load({"TESSERA_URL": "https://cards.example.com", "TESSERA_DATA": str(tmp_path), "TESSERA_SECRET_KEY": secrets.new_key(),
+                 "TESSERA_SMTP": "smtp://127.0.0.1:2525", "TESSERA_MAIL_FROM": "cards@example.com"})
+
+
+@on_sqlite
+async def test_a_friend_who_joins_by_mail_brings_both_rewards(client: Any, friends: Friends, joining: Joining) -> None:
+    await allowed(friends, mail=True)
+    giver = await make_card(friends.here, friends.shop, phone=ANNA)
+    link = f"{PAGE}?friend={(await friends.invitation(giver)).code}"
+    assert (await client.post(link, data={"email": "boris@example.com"})).status_code == 200
+    [row] = await joining.all("mails")
+    letter = json.loads(friends.here.ring.open_text(mail.PURPOSE, bytes(row["text_sealed"]), str(row["id"]).encode()))
+    assert (await client.post(re.search(r"https://[^/]+(/a/\w+)", letter["text"])[1], data=TERMS)).status_code == 303
+    assert await friends.statuses() == [("waiting", None)]
+    assert [points for _, points in await buys(friends)] == [100, 50]
+
+
+@on_sqlite
+async def test_a_friend_without_a_number_brings_them_too_once_a_purchase_has_settled(
+        client: Any, friends: Friends, joining: Joining) -> None:
+    await joining.give_stamps()
+    here, shop = friends.here, friends.shop
+    program = await programs.get_program(here.db, shop.business_id, shop.program_id)
+    rules = msgspec.structs.replace(program.rules, referral=REWARDS)
+    await programs.change_rules(here.db, shop.who, program.id, rules, here.clock.now())
+    await allowed(friends, anonymous=True)
+    giver = await make_card(friends.here, friends.shop, phone=ANNA)
+    begun = await client.post(f"{PAGE}?friend={(await friends.invitation(giver)).code}", data={"without": "1"})
+    assert (await client.post(begun.headers["location"], data=TERMS)).status_code == 303
+    assert [row["phone_hash"] for row in await joining.all("customers")][1:] == [None]
+    assert await friends.statuses() == [("waiting", None)]
+    assert [points for _, points in await buys(friends)] == [100, 50]
+
+
+@on_sqlite
+async def test_an_invitation_goes_along_to_the_page_of_plastic_cards(client: Any, friends: Friends, joining: Joining) -> None:
+    here, shop = friends.here, friends.shop
+    _, [printed] = await plastic.make_batch(here.db, here.ring, shop.who, shop.program_id, "Spring", 1, here.clock.now())
+    code = (await friends.invitation(await make_card(here, shop, phone=ANNA))).code
+    assert f'href="{PAGE}/card?friend={code}"' in (await client.get(f"{PAGE}?friend={code}")).text
+    page = await client.get(f"{PAGE}/card?friend={code}")
+    assert f'action="{PAGE}/card?friend={code}"' in page.text and f'href="{PAGE}?friend={code}"' in page.text
+    begun = await client.post(f"{PAGE}/card?friend={code}", data={"number": printed.number, "code": printed.code, "phone": BORIS})
+    assert (await client.post(begun.headers["location"], data=TERMS)).status_code == 303
+    assert await friends.statuses() == [("waiting", None)]
+
+
+@on_sqlite
+async def test_a_plastic_card_opens_a_closed_club_by_an_invitation_alone_and_keeps_what_was_typed(
+        client: Any, here: Context, shop: Shop, joining: Joining) -> None:
+    _, [printed] = await plastic.make_batch(here.db, here.ring, shop.who, shop.program_id, "Spring", 1, here.clock.now())
+    await closed(here, shop, Club())
+    made = await service.create_invitation(here.db, shop.who, shop.program_id, "ABCDEFGHJKLM", 1, None, here.clock.now())
+    typed = {"number": printed.number, "code": printed.code, "phone": BORIS}
+    shut = await client.post(f"{PAGE}/card", data=typed, headers={"Accept-Language": "en"})
+    assert shut.status_code == 409 and "open to guests with an invitation" in shut.text
+    assert all(f'value="{text}"' in shut.text for text in typed.values())
+    assert await joining.all("enrolments") == []
+    begun = await client.post(f"{PAGE}/card?friend={made.code}", data=typed)
+    assert (await client.post(begun.headers["location"], data=TERMS)).status_code == 303
