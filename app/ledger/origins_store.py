@@ -28,7 +28,7 @@ SELECT COALESCE(SUM(-e.amount), 0) FROM operations o JOIN entries e ON e.operati
 WHERE o.account_id IN (SELECT l.account_id FROM own CROSS JOIN lots l WHERE l.id = own.id) AND o.id > :operation_id
   AND e.lot_id IN (SELECT id FROM own) AND (
     SELECT b.book FROM entries b WHERE b.operation_id = e.operation_id AND b.line > e.line AND b.book <> 'account'
-    ORDER BY b.line LIMIT 1) = 'expired'"""
+    ORDER BY b.line LIMIT 1) IN ('expired', 'returned')"""
 MOST = 201
 
 
@@ -78,6 +78,6 @@ async def made_by(reader: Reader, operation_id: int, unit: str = POINTS) -> list
 
 
 async def expired_of(reader: Reader, operation_id: int, unit: str = POINTS) -> int:
-    """How many points of the lots that an operation made ended unspent, wherever they were moved to; what a late sale spent after all is
-    not among them."""
+    """How many points of the lots that an operation made ended unspent, wherever they were moved to, or went back with a card that was
+    never anybody's; what a late sale spent after all is not among them."""
     return int(await reader.fetch_val(_EXPIRED_OF, {"operation_id": operation_id, "unit": unit}))

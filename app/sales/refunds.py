@@ -17,7 +17,7 @@ from app.sales.rules import RefundRequest
 from app.sales.taking_back import Back, slice_of
 from app.web.principal import Principal
 
-__all__ = ["refund", "slice_of", "undo"]
+__all__ = ["refund", "slice_of", "undo", "undo_within"]
 
 _TAKERS: dict[str, Callable[[Transaction, Principal, Back, datetime], Awaitable[Operation]]] = {
     "sale": taking_back.take_back_sale, "purchase": take_back_purchase, "visit": taking_back.take_back_visit,
@@ -40,6 +40,11 @@ async def undo(db: Database, who: Principal, operation_id: int, key: Key | None,
         return await _take_back(tx, who, back, now)
 
     return await acts.once(db, who, key, act, now)
+
+
+async def undo_within(tx: Transaction, who: Principal, operation_id: int, now: datetime) -> Operation:
+    """The whole of it taken back inside the caller's transaction, whose duty it is that this may be done and by whom. Raises as `undo`."""
+    return await _take_back(tx, who, await _open(tx, who, "undo", RefundRequest(operation_id, None)), now)
 
 
 async def refund(db: Database, who: Principal, request: RefundRequest, key: Key | None, now: datetime) -> Outcome:

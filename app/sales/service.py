@@ -28,8 +28,8 @@ from app.sales.rules import RefundRequest, SaleRequest
 from app.sales.words import hints
 from app.web.principal import Principal
 
-__all__ = ["Operation", "Outcome", "Page", "Quote", "RefundRequest", "SaleRequest", "adjust", "again", "get_operation", "hints",
-           "list_operations", "quote", "refund", "sell", "undo"]
+__all__ = ["Operation", "Outcome", "Page", "Quote", "RefundRequest", "SaleRequest", "adjust", "again", "check_provisional",
+           "get_operation", "hints", "list_operations", "quote", "refund", "sell", "undo"]
 
 
 MOST = 200
@@ -79,13 +79,13 @@ async def sell(db: Database, who: Principal, request: SaleRequest, key: Key | No
             raise rules.QuoteChanged(seen.quote(judged))
         # An imported card's owner was a customer before: they may come as often as they like until they follow their invitation.
         if card.status == "provisional" and card.source != "import":
-            await _check_provisional(tx, who, seen, now)
+            await check_provisional(tx, who, seen, now)
         return await record(tx, who, request, seen, judged, codes, now)
 
     return await acts.once_not_own(db, who, key, act, request.card_id, now)
 
 
-async def _check_provisional(tx: Transaction, who: Principal, seen: case.Case, now: datetime) -> None:
+async def check_provisional(tx: Transaction, who: Principal, seen: case.Case, now: datetime) -> None:
     """A card that nobody has claimed collects a few receipts: more would be a cashier's own."""
     zone = seen.program.time_zone
     today = to_ms(midnight_after(local_day(now - rules.DAY, zone), zone))

@@ -193,7 +193,7 @@ async def _take(tx: Transaction, back: Back, purse: Purse, taken: int, before: i
     unit, of = purse.unit, back.of
     own = await ledger.made_by(tx, of.id, unit)
     expired = 0
-    if any(lot.expires_at is not None and lot.expires_at <= purse.at_ms for lot in own):
+    if not any(lot.remaining for lot in own) or any(lot.expires_at is not None and lot.expires_at <= purse.at_ms for lot in own):
         let_go = before + sum(one.gained("refund_taken", unit=unit) for one in back.earlier) - _shortfalls(back, unit)
         expired = max(0, await ledger.expired_of(tx, of.id, unit) - let_go)
     owe = unit in SPENDABLE and back.program.rules.refund_debt == "owed"

@@ -10,14 +10,12 @@ from app import errors
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
-from app.enrolment import service as enrolment
 from app.privacy import reads
 from app.programs import service as programs
 from app.staff import rules as staff_rules
 from app.staff import service as staff
-from app.text import N_
 from app.till import desk as desks
-from app.till import joining_pages, receipts, selling, showing, typed
+from app.till import joining_pages, moving_pages, receipts, selling, showing, typed
 from app.till.desk import Desk
 from app.till.joining_pages import ENROL
 from app.till.receipts import SALES
@@ -30,8 +28,6 @@ from app.web.requests import client_address, context, language, principal
 
 KIND = "till"
 SIGN_IN = "/till/sign-in"
-NOT_THEIRS = N_("A number typed here today was not the shopper's: whoever has that phone said “not me”. The points went back; "
-                "count the sale again once you know the right number.")
 
 
 async def sign_in_page(request: Request) -> Response:
@@ -85,17 +81,12 @@ async def _scan(request: Request, code: str = "", error: str = "", found: tuple[
     return templating.render(request, "till/scan.html", {
         "business_name": desk.program.business_name_in(language(request)), "place": desk.place, "who": desk.who.name,
         "count": await desks.served_today(here, desk, now), "action": TILL, "code": code, "error": error,
-        "found": [await _found_row(request, desk, card, now) for card in found], "notices": await _notices(request, desk, now), "done": "",
+        "found": [await _found_row(request, desk, card, now) for card in found], "done": "",
+        "notices": await moving_pages.notices(request, desk),
         "enrol_url": ENROL, "sales_url": SALES, "sign_out_action": "/till/sign-out", "place_action": "/till/place",
         "places": [(here.ids.encode("location", each.id), each.name_in(language(request))) for each in places if each.closed_at is None],
         "place_id": here.ids.encode("location", desk.who.location_id) if desk.who.location_id else "",
         "csrf_token": csrf_token(request, KIND)}, status=status)
-
-
-async def _notices(request: Request, desk: Desk, now: datetime) -> list[dict[str, str]]:
-    """Numbers that were mistyped here: whoever holds that phone pressed "not me", and the points went back."""
-    refused = await enrolment.refused_lately(context(request).db, desk.who.business_id, desk.who.location_id, now)
-    return [{"text": i18n.translate(language(request), NOT_THEIRS), "url": ""} for _ in refused[:1]]
 
 
 async def _found_row(request: Request, desk: Desk, card: Card, now: datetime) -> dict[str, Any]:
@@ -141,5 +132,5 @@ routes = [
     routing.route(TILL, scan_page, who=CASHIER, name="till:scan"),
     routing.route(TILL, find, who=CASHIER, name="till:find", methods=["POST"]),
     routing.route("/till/place", choose_place, who=CASHIER, name="till:place", methods=["POST"]),
-    *selling.routes, *receipts.routes, *joining_pages.routes,
+    *selling.routes, *receipts.routes, *joining_pages.routes, *moving_pages.routes,
 ]

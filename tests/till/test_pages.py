@@ -1,4 +1,5 @@
 """The cashier's pages, as a browser without scripts uses them."""
+import html
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from app.benefits.opening import open_program
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.enrolment import activation
-from app.ledger import verify
+from app.ledger import sealing, verify
 from app.programs import service as programs
 from app.programs.kinds import KINDS
 from app.programs.terms import Club, Said
@@ -197,7 +198,8 @@ async def test_a_number_that_has_a_card_is_sent_its_link(till, here, shop) -> No
     assert await here.db.fetch_val("SELECT COUNT(*) FROM cards") == 1
 
 
-async def test_the_till_is_told_when_a_number_was_somebody_elses(till, here, shop) -> None:
+async def mistyped(till, here, shop) -> str:
+    """Somebody else's number was typed with a purchase, and they said so: the address that the till is led to."""
     page = (await till.get("/till/enrol")).text
     await till.post("/till/place", data={**hidden(page), "location": here.ids.encode("location", shop.location_id)})
     await till.post("/till/enrol", data={**hidden(page), "phone": "8 916 000-00-07", "amount": "200"})
@@ -206,6 +208,40 @@ async def test_the_till_is_told_when_a_number_was_somebody_elses(till, here, sho
     await activation.not_me(here.db, here.ring, text.rsplit("/", 1)[1], here.clock.now())
     page = (await till.get("/till")).text
     assert "said “not me”" in page
+    [address] = re.findall(r'href="(/till/refused/[^"]+)"', page)
+    return address
+
+
+async def test_the_till_is_told_when_a_number_was_somebody_elses(till, here, shop) -> None:
+    asked = html.unescape((await till.get(await mistyped(till, here, shop))).text)
+    assert re.search(r"200(\.00)?\s₽|₽\s?200", asked) and "Scan the card of the shopper who bought this" in asked
+
+
+async def test_the_till_counts_it_for_the_card_of_whoever_bought(till, here, shop, other_shop) -> None:
+    address = await mistyped(till, here, shop)
+    card, foreign = await make_card(here, shop), await make_card(here, other_shop, phone="+79161230009")
+    for code, said in (("nonsense", "No card here"), (foreign.number, "No card here")):
+        wrong = await till.post(address, data={**hidden((await till.get(address)).text), "code": code})
+        assert wrong.status_code == 422 and said in wrong.text and f'value="{code}"' in wrong.text
+    form = {**hidden((await till.get(address)).text), "code": card.number}
+    for _ in range(2):
+        done = await till.post(address, data=form)
+        assert done.status_code == 303 and "/till/cards/" in done.headers["location"]
+    assert await balance(here, card) == 10
+    assert "/till/refused/" not in (await till.get("/till")).text
+    assert "Nothing is left to be counted" in (await till.get(address)).text
+    await sealing.seal_pending(here.db)
+    assert await verify.verify(here.db, here.clock.now()) == []
+
+
+async def test_a_day_later_nothing_is_counted_for_another_card_any_more(till, here, shop) -> None:
+    address = await mistyped(till, here, shop)
+    card = await make_card(here, shop)
+    here.clock.advance(hours=24, seconds=1)
+    await till.post("/till/sign-in", data={"email": "cashier@coffee.example.com", "password": PASSWORD})
+    for answer in (await till.get(address), await till.post(address, data={**hidden((await till.get("/till")).text), "code": card.number})):
+        assert answer.status_code == 404
+    assert (await till.get("/till/refused/" + here.ids.encode("enrolment", 999))).status_code == 404
 
 
 async def test_the_last_sales_offer_an_undo_to_whoever_made_them(till, here, shop) -> None:
