@@ -92,10 +92,10 @@ async def _begin(request: Request, act: str, kept: dict[str, str], form: FormDat
     if act == "screen":
         shown = await screen.offer(here.db, here.ring, who, desk.program.id, here.clock.now())
         return RedirectResponse(screen_path(request, shown), 303)
-    wish = _wish(request, desk, kept)
+    wish, minor = _wish(request, desk, kept), _amount(who, desk, kept["amount"])
     key = typed.key_of(request, form, act, kept["phone"], kept["email"], kept["amount"], kept["program"])
     told = await enrolment.start(here.db, here.ring, here.settings, who, wish, here.clock.now(), code=codes.draw() if act == "code" else "")
-    waiting = await _credit(request, desk, told, kept["amount"], key)
+    waiting = await _credit(request, desk, told, minor, key)
     if act == "code" and told.id is not None:
         return RedirectResponse(f"{CODES}/{here.ids.encode('enrolment', told.id)}", 303)
     is_member = told.status == "already_member"
@@ -127,11 +127,14 @@ async def _program(request: Request, desk: Desk, chosen: str) -> Program:
     raise errors.NotFound()
 
 
-async def _credit(request: Request, desk: Desk, told: Told, amount: str, key: Key | None) -> list[str]:
-    """A first purchase on the provisional card: what waits there then. An agent sells nothing, and a member's purchase is rung up on the
-    card. Raises Invalid (field `amount`) and what sales.sell raises."""
+def _amount(who: Principal, desk: Desk, text: str) -> int | None:
+    """The first purchase in minor units, read before anything is begun; an agent sells nothing. Raises Invalid (field `amount`)."""
+    return parse_major(text, desk.program.currency) if text and who.may("cashier") else None
+
+
+async def _credit(request: Request, desk: Desk, told: Told, minor: int | None, key: Key | None) -> list[str]:
+    """A first purchase on the provisional card: what waits there then; a member's is rung up on the card. Raises what sales.sell does."""
     here, who = context(request), principal(request)
-    minor = parse_major(amount, desk.program.currency) if amount and who.may("cashier") else None
     if not minor or told.card_id is None or told.status == "already_member":
         return []
     done = await sales.sell(here.db, who, SaleRequest(told.card_id, minor), key, here.clock.now())

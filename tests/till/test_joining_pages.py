@@ -222,3 +222,10 @@ async def test_words_that_changed_leave_what_was_typed_and_take_the_ticks_away(t
     assert late.status_code == 422 and "have changed meanwhile" in late.text and "Tell everybody" in late.text
     assert 'value="Tver"' in late.text and joining.inbox.link() in late.text and "checked" not in late.text
     assert await joining.all("consents") == []
+
+
+async def test_a_first_purchase_that_is_no_amount_begins_nothing_and_texts_nobody(till, joining):
+    for act in ("link", "code"):
+        wrong = await press(till, act, phone=ANNA, amount="12,505")
+        assert wrong.status_code == 422 and 'value="12,505"' in wrong.text
+    assert await joining.all("enrolments") == [] and await joining.all("messages") == []
