@@ -39,9 +39,9 @@ async def notices(request: Request, desk: Desk) -> list[dict[str, str]]:
     return [{"text": text, "url": url} for url in (urls or [""] * min(1, len(refused)))]
 
 
-async def _sales(request: Request, refused: Enrolment) -> list[Operation]:
+async def _sales(request: Request, refused: Enrolment | None) -> list[Operation]:
     here = context(request)
-    if refused.card_id is None:
+    if refused is None or refused.card_id is None:
         return []
     return list(await moving.movable(here.db, refused.business_id, refused.card_id, here.clock.now()))
 
@@ -62,14 +62,13 @@ async def _page(request: Request, code: str = "", error: str = "", status: int =
         "code": code, "error": error, "csrf_token": csrf_token(request, KIND)}, status=status)
 
 
-async def _refused(request: Request) -> Enrolment:
-    """The address's, if the till is told of it still. Raises NotFound."""
+async def _refused(request: Request) -> Enrolment | None:
+    """The address's; None where the till is not told of it (any more). Raises NotFound."""
     here, who = context(request), principal(request)
-    wanted = here.ids.decode("enrolment", request.path_params["enrolment"])
-    for each in await enrolment.refused_lately(here.db, who.business_id, who.location_id, here.clock.now()):
-        if each.id == wanted:
-            return each
-    raise errors.NotFound()
+    wanted = here.ids.decode("enrolment", request.path_params["enrolment"]) or 0
+    await enrolment.get(here.db, who.business_id, wanted)
+    told = await enrolment.refused_lately(here.db, who.business_id, who.location_id, here.clock.now())
+    return next((each for each in told if each.id == wanted), None)
 
 
 async def move(request: Request) -> Response:
