@@ -183,7 +183,7 @@ async def progress(request: Request) -> Response:
     """GET /console/imports/{import}/progress: how far it is, for the page's script."""
     found = await _found(request)
     shown = _progress(request, found) if found.state in rules.WORKING else {"state": found.state}
-    return JSONResponse(shown, headers={"Cache-Control": "no-store"})
+    return JSONResponse(shown, headers={"Cache-Control": "private, no-store"})
 
 
 async def choose(request: Request) -> Response:
@@ -229,7 +229,7 @@ async def mistakes_csv(request: Request) -> Response:
     found = await _found(request)
     name = f"mistakes-{context(request).ids.encode('import', found.id)}"
     return StreamingResponse(_mistakes(request, found), media_type="text/csv; charset=utf-8",
-                             headers={"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"})
+                             headers={"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "private, no-store"})
 
 
 async def _mistakes(request: Request, found: Import) -> AsyncIterator[str]:

@@ -95,14 +95,15 @@ async def read_file(request: Request, name: str, most_bytes: int) -> tuple[FormD
 
     Whoever calls closes the form. Raises Malformed or TooLarge (a body that is too large is read no further).
     """
-    size = 0
+    # A form of another kind brings no file, and is no larger than any form.
+    size, most = 0, most_bytes if request.headers.get("content-type", "").startswith("multipart/form-data") else 0
 
     async def counted() -> Message:
         nonlocal size
         message = await request.receive()
         size += len(message.get("body", b""))
-        if size > most_bytes + FORM_CAP:
-            raise errors.TooLarge(N_("The body is over %(cap)s bytes. Send less at once."), params={"cap": most_bytes})
+        if size > most + FORM_CAP:
+            raise errors.TooLarge(N_("The body is over %(cap)s bytes. Send less at once."), params={"cap": most or FORM_CAP})
         return message
 
     try:

@@ -13,6 +13,7 @@ from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.segments import service as segments
 from app.segments.service import Filter
+from tests import joined
 from tests.console.visiting import HOST, audited, rows, sign_in, words_of
 from tests.shops import make_card
 
@@ -25,7 +26,7 @@ PAGES = [path for method, path, _ in ROUTES if method == "GET" and path != "/con
 OWNERS = [(method, path) for method, path, who in ROUTES if who.endswith("owner")]
 # What each form takes, so that only the guard can be what refuses it.
 FIELDS = {"name": "Kiosk", "email": "new@coffee.example.com", "role": "cashier", "location": "", "scopes": "cards:read", "points": "5",
-          "reason": "because", "time_zone": "Europe/Moscow", "language": "en", "earn_points": "5"}
+          "reason": "because", "time_zone": "Europe/Moscow", "language": "en", "earn_points": "5", "why": "asked in the shop"}
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ async def world(here, shop, other_shop):
         await segments.create(here.db, place.who, f"segment-{place.business_id}", f"Group {side}", Filter(sales_from=1), here.clock.now())
         await add_keys(here, place.business_id)
         await add_stops(here, place.business_id)
+        cards[f"more of {side}"] = await joined.add(here, place)
     return cards
 
 
@@ -66,14 +68,19 @@ async def add_stops(here, business_id):
                           "VALUES (:id, :id, :hash, '21', 'stop', :now)", {key: values[key] for key in ("id", "hash", "now")})
 
 
-def filled(path, here, shop, card):
+def filled(path, here, shop, world, side="a"):
     """The path of a route with this business's own things in it."""
+    card, (made, keys) = world[side], world[f"more of {side}"]
     known = {"card": ("card", card.id), "location": ("location", shop.location_id), "staff": ("staff", shop.cashier.id),
              "key": ("api_key", shop.key_principal.id), "program": ("program", shop.program_id), "approval": ("approval", 1),
              "certificate": ("certificate", shop.business_id), "issuer": ("google_issuer", shop.business_id),
-             "pause": ("pause", shop.business_id), "suppression": ("suppression", shop.business_id)}
+             "pause": ("pause", shop.business_id), "suppression": ("suppression", shop.business_id),
+             "plastic": ("plastic_batch", made["plastic_batch"]),
+             **{kind: (kind, made[kind]) for kind in ("import", "campaign", "erasure")}}
     path = path.replace("/brand/{kind}", "/brand/logo")
     path = path.replace("{act}", "block").replace("{kind}", "points").replace("{rule}", "new").replace("{report}", "gifts")
+    path = path.replace("{purpose}/{language}", "marketing/en").replace("{purpose}", "none") if "/privacy/" in path else path
+    path = path.replace("{question}", keys["question"]).replace("{topic}", keys["topic"])
     path = path.replace("{purpose}", "none").replace("{language}", "en").replace("{gateway}", "none")
     path = path.replace("{segment}", f"segment-{shop.business_id}")
     path = path.replace("{reward}", f"reward-{shop.business_id}").replace("{batch}", f"batch-{shop.business_id}")
@@ -82,7 +89,7 @@ def filled(path, here, shop, card):
 
 @pytest.mark.parametrize("path", FORMS)
 async def test_a_forged_form_is_refused_and_writes_nothing(client, here, shop, world, owner, path):
-    path = filled(path, here, shop, world["a"])
+    path = filled(path, here, shop, world)
     other = await sign_in(client, "owner@leaf.example.com")
     before = await rows(here)
     for token, origin in (("", HOST), ("0" * 32, HOST), (other.token, HOST), (owner.token, "https://evil.example"), (owner.token, "null"),
@@ -97,14 +104,14 @@ async def test_a_forged_form_is_refused_and_writes_nothing(client, here, shop, w
 
 @pytest.mark.parametrize(("method", "path"), OWNERS)
 async def test_what_owners_decide_a_manager_cannot_open_or_send(here, shop, world, manager, method, path):
-    path, before = filled(path, here, shop, world["a"]), await rows(here)
+    path, before = filled(path, here, shop, world), await rows(here)
     answer = await manager.get(path) if method == "GET" else await manager.post(path, FIELDS)
     assert answer.status_code == 403 and await rows(here) == before
 
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_is_private_and_shows_nothing_of_another_business(here, shop, other_shop, world, owner, path):
-    answer = await owner.get(filled(path, here, shop, world["a"]))
+    answer = await owner.get(filled(path, here, shop, world))
     assert answer.status_code == 200
     assert "private, no-store" in answer.headers["cache-control"] and answer.headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
@@ -134,8 +141,9 @@ async def test_a_malformed_id_is_a_missing_page(here, owner, path, wrong):
 async def test_things_of_another_business_are_missing_for_pages_and_forms(here, shop, other_shop, world, owner):
     before = await rows(here)
     for method, path, _ in ROUTES:
-        if "{" in path.replace("{kind}", "").replace("{report}", ""):          # these two are words, and nobody's
-            foreign = filled(path, here, other_shop, world["b"])
+        # These are words, and nobody's.
+        if "{" in re.sub(r"\{(kind|report|purpose|language|gateway)\}", "", path):
+            foreign = filled(path, here, other_shop, world, "b")
             answer = await owner.get(foreign) if method == "GET" else await owner.post(foreign, FIELDS)
             assert answer.status_code == 404, (method, foreign)
     assert await rows(here) == before
@@ -173,5 +181,5 @@ async def test_failures_inside_the_console_lead_back_to_it(owner):
 async def test_nobody_audited_reads_of_pages(here, shop, world, owner):
     before = await audited(here, shop.business_id)
     for path in PAGES:
-        await owner.get(filled(path, here, shop, world["a"]))
+        await owner.get(filled(path, here, shop, world))
     assert await audited(here, shop.business_id) == before

@@ -65,7 +65,8 @@ class Drawn:
 
     def as_secrets(self):
         return SimpleNamespace(token_bytes=lambda count: self.random.randbytes(count), choice=lambda some: self.random.choice(some),
-                               token_urlsafe=lambda count: self.random.randbytes(count).hex())
+                               token_urlsafe=lambda count: self.random.randbytes(count).hex(),
+                               randbelow=lambda count: self.random.randrange(count))
 
 
 class Scissors:

@@ -16,7 +16,7 @@ from app.benefits.rules import RewardWish, Terms
 from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
-from app.enrolment import plastic, screen
+from app.enrolment import screen
 from app.profiles import handovers
 from app.programs.terms import Said
 from app.referrals import service as referrals
@@ -30,6 +30,7 @@ from app.staff import service as staff
 from app.staff import store as staff_store
 from app.standing import service as standings
 from app.web.principal import ROLES, SCOPES
+from tests import joined
 from tests.conftest import Shop
 from tests.enrolment.joining import Joining
 from tests.shops import make_card
@@ -39,7 +40,7 @@ HOST = "https://cards.example.com"
 # Columns that every request may touch; limit_hits counts requests, refused ones too.
 _NOTED = {("sessions", "seen_at"), ("api_keys", "used_at")}
 # What addresses name by a word of the business's own choice instead of a public id.
-KEYED = ("reward_key", "batch", "segment")
+KEYED = ("reward_key", "batch", "segment", "question", "topic")
 
 
 @dataclass(frozen=True)
@@ -129,12 +130,13 @@ class World:
                  "api_key": key_id, "program": shop.program_id, **await self._add_doubts(shop, card.id), **await self._add_keys(shop)}
         found |= await self._add_benefits(shop, name)
         found["screen"] = await screen.offer(here.db, here.ring, shop.cashier, shop.program_id, now)
-        found["plastic_batch"], _ = await plastic.make_batch(here.db, here.ring, shop.who, shop.program_id, "Spring", 1, now)
+        made, words = await joined.add(here, shop)
+        found |= made
         shown = screen.token_of(here.ring, await screen.get(here.db, shop.business_id, found["screen"]))
         paper = await promo.get_batch(here.db, shop.business_id, shop.program_id, f"paper-{name}")
         [(coupon_id, *_)] = await promo.codes_of(here.db, paper)
         handed_over = await handovers.make(here, card, now)
-        keys = {"reward_key": f"gift-{name}", "batch": f"paper-{name}", "segment": f"regulars-{name}"}
+        keys = {"reward_key": f"gift-{name}", "batch": f"paper-{name}", "segment": f"regulars-{name}", **words}
         self.sides[name] = Side(shop, {**{kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, **keys}, found,
                                 {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "q": shown, "console": sign_in_link,
                                  "k": coupons.token_of(here.ring, here.ids, coupon_id), "d": handed_over})
@@ -226,13 +228,14 @@ class World:
         kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "operation": "operation",
                  "approval": "approval", "batch": "batch", "segment": "segment", "id": self.id_kind(row),
                  "issuer": "google_issuer", "certificate": "certificate", "screen": "screen", "enrolment": "enrolment",
-                 "plastic": "plastic_batch",
+                 "plastic": "plastic_batch", **{kind: kind for kind in ("import", "campaign", "erasure", "question", "topic")},
                  "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
         fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
                  "token": links[row.path[1] if row.path.startswith(("/k/", "/d/")) else "c"], "short": "none", "device": "d" * 32,
                  "link": links["console" if row.path.startswith("/console") else "q" if row.path.startswith("/q/") else "a"],
                  "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts", "name": "none",
-                 "code": "none", "gateway": "none", "secret": "none"}
+                 "code": "none", "gateway": "none", "secret": "none", "purpose": "marketing", "language": "en", "version": "1",
+                 "pause": "pau_0000000000000", "suppression": "sup_0000000000000"}
         if row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
         elif row.path.startswith("/console/brand"):
@@ -247,7 +250,8 @@ class World:
 
     def has_id(self, row: Row) -> bool:
         """Whether the address names a thing of a business."""
-        named = (r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment|issuer|certificate|screen|enrolment|plastic)\}"
+        named = (r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment|issuer|certificate|screen|enrolment|plastic|"
+                 r"import|campaign|erasure|question|topic)\}"
                  r"|/console/programs/\{program\}")
         return row.kind in ("staff", "key") and bool(re.search(named, row.path))
 
@@ -260,6 +264,7 @@ class World:
             "/api/v1/sales/quote": {"card": ids["card"], "amount": 10_000},
             "/api/v1/sales": {"card": ids["card"], "amount": 10_000},
             "/api/v1/sales/{id}/refunds": {"amount": 100},
+            "/api/v1/cards/{id}/answers": {"answers": {}},
             "/api/v1/cards/{id}/events": {"event": "review", "key": "1"},
             "/api/v1/cards/{id}/purchases": {"package": "ten"},
             "/api/v1/cards/{id}/confirmations": {"code": "000000"},

@@ -1,0 +1,40 @@
+"""One thing of each kind that joining brings: an import, a campaign, a question, a topic, an erasure, a box of plastic."""
+from app.clock import to_ms
+from app.context import Context
+from app.db import write_transaction
+from app.enrolment import plastic
+from tests.conftest import Shop
+
+_IMPORT = """
+INSERT INTO imports(business_id, program_id, name, reading, columns, mapping, options, state, actor_kind, created_at, changed_at)
+VALUES (:business_id, :program_id, 'list.csv', '{"form": "csv", "encoding": "utf-8", "delimiter": ","}', '["Phone"]', '["phone"]', '{}',
+        'done', 'staff', :now, :now) RETURNING id"""
+_CAMPAIGN = """
+INSERT INTO campaigns(business_id, program_id, name, import_id, way, held_out_bp, per_hour, state, actor_kind, created_at)
+VALUES (:business_id, :program_id, 'Spring', :import_id, 'sms', 1000, 200, 'ready', 'staff', :now) RETURNING id"""
+_QUESTION = """
+INSERT INTO questions(business_id, program_id, key, kind, labels, need, position, version, created_at)
+VALUES (:business_id, :program_id, :key, 'text', '{"en": "Which roast?", "ru": "Какая обжарка?"}', 'optional', 5, 1, :now) RETURNING id"""
+_TOPIC = """
+INSERT INTO topics(business_id, key, names, created_at) VALUES (:business_id, :key, '{"en": "News", "ru": "Новости"}', :now) RETURNING id"""
+_ERASURE = """
+INSERT INTO erasures(business_id, customer_id, customer_created_at, actor_kind, cards, removed, at)
+VALUES (:business_id, 999, :now, 'staff', 1, '{}', :now) RETURNING id"""
+
+
+async def add(here: Context, shop: Shop) -> tuple[dict[str, int], dict[str, str]]:
+    """(kind of public id → row, word in an address → key) of what was made."""
+    now = here.clock.now()
+    row = {"business_id": shop.business_id, "now": to_ms(now)}
+    keys = {"question": f"roast{shop.business_id}", "topic": f"news{shop.business_id}"}
+    box, _ = await plastic.make_batch(here.db, here.ring, shop.who, shop.program_id, "Spring", 1, now)
+
+    async def act(tx) -> dict[str, int]:  # type: ignore[no-untyped-def]
+        of_program = {**row, "program_id": shop.program_id}
+        import_id = await tx.fetch_val(_IMPORT, of_program)
+        await tx.fetch_val(_QUESTION, {**of_program, "key": keys["question"]})
+        await tx.fetch_val(_TOPIC, {**row, "key": keys["topic"]})
+        campaign_id = await tx.fetch_val(_CAMPAIGN, {**of_program, "import_id": import_id})
+        return {"import": import_id, "campaign": campaign_id, "erasure": await tx.fetch_val(_ERASURE, row), "plastic_batch": box}
+
+    return await write_transaction(here.db, act), keys
