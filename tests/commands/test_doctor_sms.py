@@ -61,13 +61,16 @@ async def test_wrong_credentials_an_empty_account_and_a_silent_gateway_are_told_
 
 @pytest.mark.parametrize("fake", ["smsc"], indirect=True)
 async def test_what_went_wrong_at_the_last_message_is_told(fake: FakeSms) -> None:
+    # Read here: a long run began longer ago than a gateway rests.
+    now = datetime.now(UTC)
+
     async def act(here: Context) -> None:
         await balances.ask_due(here)
 
         async def breaks(tx) -> None:               # type: ignore[no-untyped-def]
-            await gateways_store.note_failure(tx, "smsc", "no_funds 3", to_ms(NOW))
-            await gateways_store.rest(tx, "smsc", to_ms(NOW + timedelta(minutes=10)), to_ms(NOW), ask_balance=True)
-            await gateways_store.set_low(tx, "smsc", to_ms(NOW))
+            await gateways_store.note_failure(tx, "smsc", "no_funds 3", to_ms(now))
+            await gateways_store.rest(tx, "smsc", to_ms(now + timedelta(minutes=10)), to_ms(now), ask_balance=True)
+            await gateways_store.set_low(tx, "smsc", to_ms(now))
 
         await write_transaction(here.db, breaks)
 
