@@ -15,8 +15,6 @@ from app.sms.gateways import gateways_of
 from tests.commands.conftest import Run
 from tests.money import make_bed
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture
 def migrated(run: Run) -> None:
