@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Request, Response, sync_playwright
 
 from bench.lines import Line, printed
 from tests.flows import shopper
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 90
 TRIES = 3                           # a machine at other work only makes a score lower: the best of them is the page's
 ROOT = Path(__file__).parents[1]
 FLAGS = "--headless=new --no-sandbox --disable-dev-shm-usage"
-PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 BLOCKING = "performance.getEntriesByType('resource').filter(each => each.renderBlockingStatus === 'blocking').length"
 
 
@@ -74,20 +74,26 @@ def _seen(browser: Browser, home: str, address: str, state: Any) -> Seen:
     """A page in a browser that knows nothing yet."""
     context = browser.new_context(storage_state=state, service_workers="block", viewport={"width": 390, "height": 844})
     page = context.new_page()
-    sizes: dict[str, int] = {}
-    page.on("response", lambda answer: sizes.update({answer.url: _size(answer)}))
+    # Read when the page is there, and of whole answers only: one that is still on its way would be waited for in the midst of it.
+    asked: list[Request] = []
+    page.on("requestfinished", lambda request: asked.append(request) if _ends(request.url) else None)
     page.goto(address, wait_until="load")
     page.wait_for_function(PAINT)
     blocking = page.evaluate(BLOCKING)
+    sizes = {answer.url: _size(answer) for answer in [request.response() for request in asked] if answer}
     context.close()
-    own = {url: size for url, size in sizes.items() if not url.startswith("data:") and "/events" not in url}
+    own = {url: size for url, size in sizes.items() if not url.startswith("data:")}
     return Seen(sum(own.values()), len(own), blocking, sum(not url.startswith(home) for url in own))
 
 
-def _size(answer: Any) -> int:
-    """Of the body; a redirect has none, and the stream of changes never ends."""
-    streams = "/events" in answer.url or 300 <= answer.status < 400
-    return 0 if streams else len(answer.body())
+def _ends(url: str) -> bool:
+    """The stream of changes never does."""
+    return "/events" not in url
+
+
+def _size(answer: Response) -> int:
+    """Of the body; a redirect has none."""
+    return 0 if 300 <= answer.status < 400 else len(answer.body())
 
 
 def _judgements(addresses: dict[str, str], state: Any, folder: Path) -> Iterator[Line]:

@@ -38,8 +38,10 @@ def running_demo(folder: Path) -> Iterator[Demo]:
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as running:
         assert running.stdout is not None
         assert any("SMS inbox" in line for line in running.stdout)      # the last of the addresses: it answers now
-        yield json.loads((folder / "demo.json").read_text())
-        running.terminate()
+        try:
+            yield json.loads((folder / "demo.json").read_text())
+        finally:
+            running.terminate()
 
 
 def routes() -> list[str]:
