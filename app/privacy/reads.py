@@ -3,16 +3,15 @@
 After a breach the question is "which shoppers did key K read since T"; a row for each look would be the largest table of all, so an
 hour of a key and a card is one row. What a crash loses is half a minute.
 """
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from app.clock import to_ms
 from app.db import Database, Transaction, write_transaction
-from app.errors import Unavailable
+from app.db.writing import writing as repeated_writing
 from app.privacy import reads_store as store
 from app.privacy.reads_store import Read
 from app.web.principal import Principal
@@ -20,7 +19,6 @@ from app.web.principal import Principal
 __all__ = ["Read", "note", "since", "write", "writing"]
 
 log = logging.getLogger("tessera.privacy")
-WRITTEN_EVERY_SECONDS = 30.0
 AT_ONCE = 500
 HOUR_MS = 3_600_000
 
@@ -53,25 +51,6 @@ async def since(db: Database, business_id: int, kind: str, actor_id: int, moment
     return await store.since(db, business_id, kind, actor_id, to_ms(moment) // HOUR_MS * HOUR_MS, most)
 
 
-@contextlib.asynccontextmanager
-async def writing(db: Database) -> AsyncIterator[None]:
+def writing(db: Database) -> AbstractAsyncContextManager[None]:
     """Writes every half minute and at the end, in each process."""
-    async def repeat() -> None:
-        while True:
-            await asyncio.sleep(WRITTEN_EVERY_SECONDS)
-            await _try(db)
-
-    task = asyncio.create_task(repeat(), name="note reads")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        await _try(db)
-
-
-async def _try(db: Database) -> None:
-    try:
-        await write(db)
-    except Unavailable as exc:
-        log.warning("who looked at which cards waits for its next turn: %s", exc)
+    return repeated_writing(db, write, log, "looks at cards")

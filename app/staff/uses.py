@@ -2,18 +2,15 @@
 
 A GET must not wait for the writer, and must be answered where nothing can be written.
 """
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from weakref import WeakKeyDictionary
 
 from app.db import Database, Transaction, write_transaction
-from app.errors import Unavailable
+from app.db.writing import writing as repeated_writing
 from app.staff import store
 
 log = logging.getLogger("tessera.staff")
-WRITTEN_EVERY_SECONDS = 30.0
 AT_ONCE = 200
 
 _used: "WeakKeyDictionary[Database, dict[tuple[str, int], int]]" = WeakKeyDictionary()
@@ -47,25 +44,6 @@ async def _write(tx: Transaction, batch: list[tuple[tuple[str, int], int]]) -> N
         await (store.set_seen if kind == "session" else store.set_key_used)(tx, row_id, at)
 
 
-@contextlib.asynccontextmanager
-async def writing(db: Database) -> AsyncIterator[None]:
+def writing(db: Database) -> AbstractAsyncContextManager[None]:
     """Writes every half minute and at the end, in each process."""
-    async def repeat() -> None:
-        while True:
-            await asyncio.sleep(WRITTEN_EVERY_SECONDS)
-            await _try(db)
-
-    task = asyncio.create_task(repeat(), name="note uses")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        await _try(db)
-
-
-async def _try(db: Database) -> None:
-    try:
-        await write(db)
-    except Unavailable as exc:
-        log.warning("uses of sessions and keys wait for their next turn: %s", exc)
+    return repeated_writing(db, write, log, "uses of sessions and keys")
