@@ -24,16 +24,22 @@ class Access:
     """Who may call a route.
 
     kind: public | link (the address holds the secret) | device (the handler checks the pass's token) | staff | key;
-    role: the least role of staff; session: the kind of session asked for; scopes: of which a key needs one.
+    role: the least role of staff; session: the kind of session asked for; scopes: of which a key needs one;
+    also: roles beside that line which may come in too.
     """
 
     kind: str
     role: str = ""
     session: str = ""
     scopes: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.kind, self.session, self.role, *self.scopes)))
+        return " ".join(filter(None, (self.kind, self.session, self.role, *self.scopes, *(f"+{each}" for each in self.also))))
+
+    def lets(self, who: Principal) -> bool:
+        """Whether this member of staff may come in."""
+        return who.may(self.role) or who.role in self.also
 
 
 public = Access("public")
@@ -41,9 +47,12 @@ link = Access("link")
 device = Access("device")
 
 
-def staff(session: str, role: str) -> Access:
-    """Staff of `role` or above, signed in to `session` ("console" or "till")."""
-    return Access("staff", role, session)
+def staff(session: str, role: str, *also: str) -> Access:
+    """Staff of `role` or above, signed in to `session` ("console" or "till").
+
+    also: roles beside that line (principal.BESIDE) which may come in too.
+    """
+    return Access("staff", role, session, also=also)
 
 
 def key(*scopes: str) -> Access:
@@ -132,7 +141,7 @@ async def _of_staff(request: Request, who: Access) -> Principal:
     principal = await request.app.state.doors.of_session(request, who.session)
     if principal is None:
         raise SignInNeeded(who.session)
-    if not principal.may(who.role):
+    if not who.lets(principal):
         raise errors.Forbidden()
     return principal
 
