@@ -16,12 +16,14 @@ from app.schema import migrate
 from tests import engines
 from tests.money import NOON, make_bed
 
-APPEND_ONLY = ("audit_entries", "chain", "day_seals", "entries", "level_changes", "operations")
-# NULL: mail to the operator; the server's own pass type; a number that no business may text; what the server itself spends.
-MAY_LACK_A_BUSINESS = {"mails", "pass_types", "sms_alerts", "suppressions"}
+APPEND_ONLY = ("audit_entries", "chain", "day_seals", "entries", "level_changes", "operations", "operator_acts")
+# NULL: mail to the operator, and how the operator signs in; the server's own pass type; a number that no business may text;
+# what the server itself spends.
+MAY_LACK_A_BUSINESS = {"mails", "operator_acts", "pass_types", "sms_alerts", "suppressions", "totp_keys", "recovery_codes", "passkeys", "sign_in_steps"}
 # A row of these belongs to the server, or to a row (an account, a push token, a message) that names its business.
 WITHOUT_A_BUSINESS = {"alembic_version", "meta", "businesses", "limit_hits", "balances", "latest_updates", "cursors", "push_targets",
-                      "device_logs", "sms_spend", "sms_gateways", "sms_balances", "demo_messages", "google_nonces", "image_files"}
+                      "operators", "operator_sessions", "operator_links", "device_logs", "sms_spend", "sms_gateways", "sms_balances", "demo_messages", "google_nonces", "image_files",
+                      "used_challenges"}
 KEPT = {
     "0001": ["INSERT INTO businesses(slug, name, country, currency, time_zone, language, created_at) "
              "VALUES ('coffee', 'Кофе', 'RU', 'RUB', 'Europe/Moscow', 'ru', 1)",

@@ -1,11 +1,12 @@
 """What is true of staff: what a password must be, how long sessions live, what scopes there are."""
+import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
 
 from app.errors import FieldError, Invalid
 from app.text import N_
-from app.web.principal import ROLES, SCOPES
+from app.web.principal import BESIDE, ROLES, SCOPES
 
 PASSWORD_LEAST, PASSWORD_MOST = 10, 200
 KEY_PREFIX = "tsk_"
@@ -14,6 +15,10 @@ LINK_SECONDS = 3 * 86400
 # A till stays signed in for a shift, a console for a working day; both end when nobody uses them.
 IDLE_SECONDS = {"till": 12 * 3600, "console": 4 * 3600}
 LIFE_SECONDS = {"till": 18 * 3600, "console": 24 * 3600}
+# What the columns of addresses are sealed and hashed for.
+EMAIL, EMAIL_HASH = "staff.email", "staff.email"
+# How a session was opened: a password alone, a password with a code of an app or of a list, a passkey, a PIN on a paired device, a link.
+FACTORS = ("password", "totp", "recovery", "passkey", "pin", "link")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -77,9 +82,14 @@ def check_name(name: str) -> str:
 
 
 def check_role(role: str) -> str:
-    if role not in ROLES:
-        raise Invalid(fields=[FieldError("role", "role", N_("Choose cashier, manager or owner."))])
+    if role not in (*ROLES, *BESIDE):
+        raise Invalid(fields=[FieldError("role", "role", N_("Choose one of the roles that are listed."))])
     return role
+
+
+def programs_in(text: str) -> frozenset[int] | None:
+    """The programmes of the column staff.program_ids; None: all."""
+    return frozenset(int(each) for each in text.split()) or None
 
 
 def check_scopes(scopes: frozenset[str]) -> frozenset[str]:
@@ -91,3 +101,28 @@ def check_scopes(scopes: frozenset[str]) -> frozenset[str]:
 def is_live(created_at: int, seen_at: int, expires_at: int, now_ms: int, kind: str) -> bool:
     """Whether a session still stands: inside its whole life and not idle for too long. All moments in ms."""
     return now_ms < expires_at and now_ms - seen_at < IDLE_SECONDS[kind] * 1000 and created_at <= now_ms + 60_000
+
+
+def is_at_till(role: str) -> bool:
+    """Agents and cashiers have no business in the console."""
+    return role in ("agent", "cashier")
+
+
+def network_of(address: str) -> str:
+    """What one subscriber holds: an IPv4 address itself, of IPv6 the first 64 bits, since all behind them are theirs."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
+
+
+def shortened(address: str) -> str:
+    """An address as a list of sessions shows it: enough to tell home from elsewhere, too little to name a household."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if parsed.version == 4:
+        return address.rpartition(".")[0] + ".x"
+    return str(ipaddress.ip_network((parsed, 48), strict=False).network_address)

@@ -55,14 +55,17 @@ async def set_disabled(tx: Transaction, staff_id: int, disabled_at: int | None) 
 
 async def append_session(tx: Transaction, row: dict[str, Any]) -> int:
     return await tx.fetch_val(
-        "INSERT INTO sessions(business_id, staff_id, location_id, token_hash, kind, created_at, seen_at, expires_at) "
-        "VALUES (:business_id, :staff_id, :location_id, :token_hash, :kind, :created_at, :created_at, :expires_at) RETURNING id", row)
+        "INSERT INTO sessions(business_id, staff_id, location_id, token_hash, kind, created_at, seen_at, expires_at, device_id, agent, "
+        "address, training, factor, confirmed_at) VALUES (:business_id, :staff_id, CAST(:location_id AS BIGINT), :token_hash, :kind, "
+        ":created_at, :created_at, :expires_at, CAST(:device_id AS BIGINT), :agent, :address, :training, :factor, :created_at) "
+        "RETURNING id", row)
 
 
 async def session(reader: Reader, token_hash: bytes, kind: str) -> Row | None:
-    """The session with its member of staff; revoked sessions and disabled people are not found."""
+    """The session with its member of staff; revoked sessions, disabled people and those of closed businesses are not found."""
     return await reader.fetch_one(
-        "SELECT n.id, n.business_id, n.staff_id, n.location_id, n.created_at, n.seen_at, n.expires_at, s.name, s.role "
+        "SELECT n.id, n.business_id, n.staff_id, n.location_id, n.created_at, n.seen_at, n.expires_at, n.device_id, n.training, "
+        "n.locked_at, s.name, s.role "
         "FROM sessions n JOIN staff s ON s.id = n.staff_id "
         "WHERE n.token_hash = :token_hash AND n.kind = :kind AND n.revoked_at IS NULL AND s.disabled_at IS NULL",
         {"token_hash": token_hash, "kind": kind})
@@ -84,6 +87,11 @@ async def revoke_session(tx: Transaction, session_id: int, at: int) -> None:
 async def revoke_sessions_of(tx: Transaction, staff_id: int, at: int) -> None:
     await tx.execute("UPDATE sessions SET revoked_at = :at WHERE staff_id = :staff_id AND revoked_at IS NULL",
                      {"staff_id": staff_id, "at": at})
+
+
+async def revoke_sessions_on(tx: Transaction, device_id: int, at: int) -> None:
+    await tx.execute("UPDATE sessions SET revoked_at = :at WHERE device_id = :device_id AND revoked_at IS NULL",
+                     {"device_id": device_id, "at": at})
 
 
 async def delete_sessions_before(tx: Transaction, at: int, most: int) -> int:
