@@ -19,6 +19,10 @@ RESERVED_CODE, RESERVED_NUMBER = "9999", "0000"      # begin what is never issue
 LIVE = ("provisional", "active", "blocked")
 TEXT_MOST = 64
 _NOT_TYPED = str.maketrans("", "", " \t\r\n-\u00a0\u2009\u200e\u200f\u202f")
+# A scanner presses keys; what they write is the layout's choice. static/js/wedge.js has the same two lines.
+_RUSSIAN = "йцукенгшщзхъфывапролджэячсмитьбю.ёЙЦУКЕНГШЩЗХЪФЫВАПРОЛДЖЭЯЧСМИТЬБЮ,Ё\"№;:?"
+_LATIN = "qwertyuiop[]asdfghjkl;'zxcvbnm,./`QWERTYUIOP{}ASDFGHJKL:\"ZXCVBNM<>?~@#$^&"
+_KEYS = str.maketrans(_RUSSIAN, _LATIN)
 
 
 class CardBlocked(Refused):
@@ -132,6 +136,24 @@ def is_reserved(digits: str) -> bool:
 def tidy(text: str) -> str:
     """What a till sent, as it is compared: NFKC (full-width digits become plain), without spaces and hyphens."""
     return unicodedata.normalize("NFKC", text[:4 * TEXT_MOST]).translate(_NOT_TYPED)[:TEXT_MOST]
+
+
+def latin(text: str) -> str:
+    """What a scanner pressed under a Russian layout, as it is under a Latin one; a text without Cyrillic letters stays."""
+    is_russian = any("\u0400" <= sign <= "\u04ff" for sign in text)
+    return text.translate(_KEYS) if is_russian else text
+
+
+def clean_code(text: str) -> tuple[str, str]:
+    """(code, what is wrong): 16 digits of ours that arrived whole, or 24 of a code that changes, and ""; else "" and "torn" or "other".
+
+    Pages ask the same before they take a scan (static/js/wedge.js; tests/cards/typed_codes.json holds both to it). "other" may be a phone,
+    an old card's number or a coupon's address.
+    """
+    code = tidy(latin(text))
+    if not (code.isascii() and code.isdigit() and 12 < len(code) < 25):
+        return "", "other"
+    return (code, "") if len(code) in (LENGTH, LENGTH + 8) and passes_luhn(code[:LENGTH]) else ("", "torn")
 
 
 def could_be_ours(text: str) -> bool:

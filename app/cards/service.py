@@ -25,8 +25,8 @@ from app.updates import service as updates
 from app.web.principal import Principal
 
 __all__ = ["Card", "Found", "IssuedNumbers", "activate", "add_alias", "block", "card_by_token", "cards_of_customer", "count", "end",
-           "erase", "find", "find_anywhere", "forget_cardless", "get_card", "issue", "issue_bearer", "list_cards", "page_link",
-           "provisional_before", "reissue", "rename_customer", "replace", "revoke_links", "unblock"]
+           "erase", "find", "find_anywhere", "forget_cardless", "get_card", "has_aliases", "issue", "issue_bearer", "list_cards",
+           "page_link", "provisional_before", "reissue", "rename_customer", "replace", "revoke_links", "unblock"]
 
 log = logging.getLogger("tessera.cards")
 
@@ -99,9 +99,10 @@ async def find(db: Database, ring: KeyRing, who: Principal, text: str, country: 
         return await _find_ours(db, who, tidy, now)
     if (parts := rotation_rules.parted(tidy)) and (found_live := await _find_live(db, ring, who, *parts, now)):
         return found_live
-    card = await store.by_alias(db, who.business_id, text.strip()[:rules.TEXT_MOST]) or await store.by_alias(db, who.business_id, tidy)
-    if card is not None:
-        return Found((card,))
+    # An old number may be in Cyrillic letters itself; a scanner under a Russian layout only makes it look so.
+    for value in dict.fromkeys((text.strip()[:rules.TEXT_MOST], tidy, rules.latin(text.strip())[:rules.TEXT_MOST])):
+        if card := await store.by_alias(db, who.business_id, value):
+            return Found((card,))
     try:
         e164 = phones.parse_phone(text, country, None)
     except Invalid:
@@ -284,6 +285,11 @@ async def replace(db: Database, who: Principal, card_id: int, key: Key | None, p
         return await get_card(tx, who.business_id, new_id)
 
     return await _once(db, who, card_id, key, "card.replace", act, now)
+
+
+async def has_aliases(reader: Database | Transaction, business_id: int) -> bool:
+    """Whether cards of another system are known here by their old numbers."""
+    return await store.has_aliases(reader, business_id)
 
 
 async def add_alias(tx: Transaction, card: Card, value: str, now: datetime) -> None:

@@ -139,6 +139,11 @@ async def append_alias(tx: Transaction, business_id: int, value: str, card_id: i
                               {"business_id": business_id, "value": value, "card_id": card_id, "now": now}) is not None
 
 
+async def has_aliases(reader: Reader, business_id: int) -> bool:
+    row = await reader.fetch_one("SELECT card_id FROM aliases WHERE business_id = :business_id LIMIT 1", {"business_id": business_id})
+    return row is not None
+
+
 async def move_aliases(tx: Transaction, business_id: int, card_id: int, to_card_id: int) -> None:
     await tx.execute("UPDATE aliases SET card_id = :to WHERE card_id = :card_id AND business_id = :business_id",
                      {"card_id": card_id, "to": to_card_id, "business_id": business_id})

@@ -15,7 +15,7 @@ from app.programs import service as programs
 from app.staff import rules as staff_rules
 from app.staff import service as staff
 from app.till import desk as desks
-from app.till import joining_pages, moving_pages, receipts, selling, showing, typed
+from app.till import frames, joining_pages, moving_pages, receipts, selling, showing, typed
 from app.till.desk import Desk
 from app.till.joining_pages import ENROL
 from app.till.receipts import SALES
@@ -132,5 +132,5 @@ routes = [
     routing.route(TILL, scan_page, who=CASHIER, name="till:scan"),
     routing.route(TILL, find, who=CASHIER, name="till:find", methods=["POST"]),
     routing.route("/till/place", choose_place, who=CASHIER, name="till:place", methods=["POST"]),
-    *selling.routes, *receipts.routes, *joining_pages.routes, *moving_pages.routes,
+    *frames.routes, *selling.routes, *receipts.routes, *joining_pages.routes, *moving_pages.routes,
 ]
