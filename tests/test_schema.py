@@ -17,13 +17,14 @@ from tests import engines
 from tests.money import NOON, make_bed
 
 APPEND_ONLY = ("audit_entries", "chain", "day_seals", "entries", "level_changes", "operations", "operator_acts")
-# NULL: mail to the operator, and how the operator signs in; the server's own pass type; a number that no business may text;
-# what the server itself spends.
-MAY_LACK_A_BUSINESS = {"mails", "operator_acts", "pass_types", "sms_alerts", "suppressions", "totp_keys", "recovery_codes", "passkeys", "sign_in_steps"}
+# NULL: mail to the operator, what the operator did to no business in particular, and how the operator signs in; the server's own pass
+# type; a number that no business may text; what the server itself spends.
+MAY_LACK_A_BUSINESS = {"mails", "operator_acts", "pass_types", "sms_alerts", "suppressions", "totp_keys", "recovery_codes", "passkeys",
+                       "sign_in_steps"}
 # A row of these belongs to the server, or to a row (an account, a push token, a message) that names its business.
 WITHOUT_A_BUSINESS = {"alembic_version", "meta", "businesses", "limit_hits", "balances", "latest_updates", "cursors", "push_targets",
-                      "operators", "operator_sessions", "operator_links", "device_logs", "sms_spend", "sms_gateways", "sms_balances", "demo_messages", "google_nonces", "image_files",
-                      "used_challenges"}
+                      "device_logs", "sms_spend", "sms_gateways", "sms_balances", "demo_messages", "google_nonces", "image_files",
+                      "used_challenges", "operators", "operator_sessions", "operator_links"}
 KEPT = {
     "0001": ["INSERT INTO businesses(slug, name, country, currency, time_zone, language, created_at) "
              "VALUES ('coffee', 'Кофе', 'RU', 'RUB', 'Europe/Moscow', 'ru', 1)",
@@ -88,6 +89,10 @@ async def test_what_was_booked_and_who_did_it_can_be_added_to_and_never_changed(
                      "VALUES (:business, :account, 'silver', 'reached', 'system', 1)", whose)
     await db.execute("INSERT INTO day_seals(business_id, local_day, first_seq, last_seq, head, root, created_at) "
                      "VALUES (:business, '2026-11-22', 1, 1, :hash, :hash, 1)", {"business": bed.business_id, "hash": bytes(32)})
+    await db.execute("INSERT INTO operators(id, name, email_sealed, email_hash, created_at) VALUES (1, 'Operator', :hash, :hash, 1)",
+                     {"hash": bytes(32)})
+    await db.execute("INSERT INTO operator_acts(operator_id, business_id, action, at) VALUES (1, :business, 'business.closed', 1)",
+                     {"business": bed.business_id})
     for table in APPEND_ONLY:
         before = [tuple(row) for row in await db.fetch_all(f"SELECT * FROM {table}")]
         assert before, f"{table} is empty, so that nothing is shown"

@@ -13,10 +13,11 @@ class Principal:
     """A member of staff, an API key, a shopper or the system itself.
 
     business_id: whose things it may touch; acting_business_id: on whose behalf (differs only in a coalition, design rule 13);
-    kind: staff | api_key | shopper | system; id: the row of that kind; role: of staff; scopes: of keys.
-    location_id: the one location that the person works at, None for all; program_ids: the programmes that the person is kept to,
-    None for all. device_id: the paired device that the session is bound to; training: the business is the sandbox of the real one;
-    sandbox: a sandbox key.
+    kind: staff | api_key | operator | shopper | system; id: the row of that kind; role: of staff; scopes: of keys.
+    location_id: where the person or key acts, None for nowhere in particular; kept_location_id, program_ids: the one location and the
+    programmes outside of which the person sees and does nothing, None for all (docs/business.md).
+    device_id: the paired device that the session is bound to; training: the business is the sandbox of the real one; sandbox: a
+    sandbox key.
     """
 
     business_id: int
@@ -32,6 +33,7 @@ class Principal:
     device_id: int | None = None
     training: bool = False
     sandbox: bool = False
+    kept_location_id: int | None = None
 
     def may(self, role: str) -> bool:
         """Whether this is staff of `role` or above, or a key that stands for it (`admin` is a manager: api.md).
@@ -43,6 +45,16 @@ class Principal:
         if self.kind == "api_key":
             return role != "owner" and ("admin" in self.scopes or role in ("agent", "cashier"))
         return self.role in ROLES and ROLES.index(self.role) >= ROLES.index(role)
+
+    @property
+    def kept_to(self) -> frozenset[str]:
+        """What keeps this person to a part of the business: of "location" and "programs"."""
+        return frozenset(([] if self.kept_location_id is None else ["location"]) + ([] if self.program_ids is None else ["programs"]))
+
+    def reaches(self, *, program_id: int | None = None, location_id: int | None = None) -> bool:
+        """Whether what is of this programme and this location (None: not asked) is this person's to see."""
+        return (program_id is None or self.program_ids is None or program_id in self.program_ids) \
+            and (location_id is None or self.kept_location_id in (None, location_id))
 
     def has_scope(self, *scopes: str) -> bool:
         """Whether this key has one of `scopes`; `admin` has all."""
