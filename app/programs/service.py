@@ -70,7 +70,7 @@ async def find_business_by_slug(reader: Reader, slug: str) -> Business | None:
 
 
 async def list_businesses(reader: Reader) -> list[Business]:
-    """All businesses of this server: for commands and jobs, never for an answer to one of them."""
+    """All businesses of this server but sandboxes: for commands and jobs, never for an answer to one of them."""
     return await store.list_businesses(reader)
 
 

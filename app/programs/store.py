@@ -21,7 +21,8 @@ def said(texts: Texts, language: str, field: str, fallback: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Business:
-    """A tenant. settings: its own limits and choices; texts: names in further languages."""
+    """A tenant. settings: its own limits and choices; texts: names in further languages; sandbox_of: the business that it is a copy of,
+    to try things in: nothing that is sent leaves for it, and no list or report of the server counts it."""
 
     id: int
     slug: str
@@ -32,6 +33,11 @@ class Business:
     time_zone: str
     language: str
     settings: Mapping[str, Any]
+    sandbox_of: int | None = None
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.sandbox_of is not None
 
     def name_in(self, language: str) -> str:
         return said(self.texts, language, "name", self.name)
@@ -101,7 +107,7 @@ class Program:
         return said(self.business_texts, language, "name", self.business_name)
 
 
-_BUSINESS = "SELECT id, slug, name, texts, country, currency, time_zone, language, settings FROM businesses"
+_BUSINESS = "SELECT id, slug, name, texts, country, currency, time_zone, language, settings, sandbox_of FROM businesses"
 _LOCATION = """
 SELECT l.id, l.business_id, l.name, l.texts, l.address, COALESCE(l.time_zone, b.time_zone) AS time_zone,
        l.latitude, l.longitude, l.closed_at
@@ -158,7 +164,7 @@ async def find_business_by_slug(reader: Reader, slug: str) -> Business | None:
 
 
 async def list_businesses(reader: Reader) -> list[Business]:
-    return [_business(row) for row in await reader.fetch_all(f"{_BUSINESS} ORDER BY id")]
+    return [_business(row) for row in await reader.fetch_all(f"{_BUSINESS} WHERE sandbox_of IS NULL ORDER BY id")]
 
 
 async def find_location(reader: Reader, business_id: int, location_id: int) -> Location | None:
