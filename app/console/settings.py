@@ -13,6 +13,7 @@ from app.console import frame
 from app.db import Transaction, write_transaction
 from app.designs.wallet import wrong_near
 from app.programs import service as programs
+from app.programs import tills
 from app.programs.store import Business, Location, Texts
 from app.text import N_
 from app.web import routing
@@ -21,6 +22,7 @@ from app.web.requests import context, language, principal
 SETTINGS, LOCATIONS = "/console/settings", "/console/locations"
 OTHER_LABELS = {"en": N_("Name in English"), "ru": N_("Name in Russian")}
 LANGUAGES = ("en", "ru")
+TILL_STARTS = {"camera": N_("On the camera"), "field": N_("On the field, for scanners that type")}
 LONGEST_ADDRESS = 200
 NEAR = {each: f"near_{each}" for each in LANGUAGES}         # language → the form's field
 DEGREES = re.compile(r"(-?[0-9]{1,3}(?:\.[0-9]{1,15})?)[,;\s]\s*(-?[0-9]{1,3}(?:\.[0-9]{1,15})?)")
@@ -144,7 +146,8 @@ async def _locations(request: Request, chosen: Location | None, typed: dict[str,
         **(names_of(chosen, business) if chosen else {"name": "", "other_name": ""}), "address": chosen.address if chosen else "",
         "place": f"{chosen.latitude}, {chosen.longitude}" if chosen and chosen.latitude is not None else "",
         **{field: dict(chosen.near).get(each, "") if chosen else "" for each, field in NEAR.items()},
-        "time_zone": chosen.time_zone if chosen else business.time_zone, "closed": "1" if chosen and chosen.closed_at is not None else ""}
+        "time_zone": chosen.time_zone if chosen else business.time_zone, "closed": "1" if chosen and chosen.closed_at is not None else "",
+        "till_start": await tills.start_of(here.db, who.business_id, chosen.id if chosen else None)}
     found = await programs.list_locations(here.db, who.business_id)
     rows = [{"id": here.ids.encode("location", each.id), "name": each.name_in(said), "address": each.address,
              "time_zone": each.time_zone, "is_closed": each.closed_at is not None,
@@ -152,6 +155,7 @@ async def _locations(request: Request, chosen: Location | None, typed: dict[str,
     editing = {"id": here.ids.encode("location", chosen.id), "name": chosen.name_in(said)} if chosen else None
     return await frame.page(request, "locations", {
         "locations": rows, "zones": zones(), "editing": editing, "values": values,
+        "till_starts": [(each, frame.said(request, words)) for each, words in TILL_STARTS.items()],
         "action": f"{LOCATIONS}/{editing['id']}" if editing else LOCATIONS, "other_label": frame.said(request, OTHER_LABELS[other])},
         done=done, wrong=wrong, status=status)
 
@@ -160,32 +164,37 @@ async def keep_location(request: Request) -> Response:
     """POST /console/locations (a new one) and /console/locations/{location}."""
     here, who, form = context(request), principal(request), await frame.form_of(request)
     chosen = await _chosen(request)
-    typed = frame.texts(form, "name", "other_name", "address", "place", *NEAR.values(), "time_zone", "closed")
+    typed = frame.texts(form, "name", "other_name", "address", "place", *NEAR.values(), "time_zone", "closed", "till_start")
     business = await programs.get_business(here.db, who.business_id)
     zone = typed["time_zone"] if typed["time_zone"] != business.time_zone else None
     try:
         _check(typed)
+        tills.check_start(typed["till_start"] or tills.STARTS[0])
         latitude, longitude = _place(typed["place"])
         values: dict[str, Any] = {
             "name": typed["name"], "texts": with_near(with_names(chosen.texts if chosen else {}, business, typed), typed),
             "address": typed["address"], "time_zone": zone, "latitude": latitude, "longitude": longitude, "now": here.clock.now()}
         if chosen is None:
-            await _add_location(request, values)
+            location_id = await _add_location(request, values)
         else:
-            await programs.change_location(here.db, who, chosen.id, **values, closed=bool(typed["closed"]))
+            location_id = chosen.id
+            await programs.change_location(here.db, who, location_id, **values, closed=bool(typed["closed"]))
+        if typed["till_start"]:
+            await tills.choose_start(here.db, who, location_id, typed["till_start"], here.clock.now())
     except errors.Invalid as refused:
         return await _locations(request, chosen, typed, wrong=frame.sentences_of(request, refused), status=422)
     return frame.to(LOCATIONS + "?done=1")
 
 
-async def _add_location(request: Request, values: dict[str, Any]) -> None:
+async def _add_location(request: Request, values: dict[str, Any]) -> int:
     here, who = context(request), principal(request)
 
-    async def act(tx: Transaction) -> None:
+    async def act(tx: Transaction) -> int:
         location_id = await programs.create_location(tx, who.business_id, **values)
         await audit.record(tx, who, "location.created", "location", location_id, now=here.clock.now())
+        return location_id
 
-    await write_transaction(here.db, act)
+    return await write_transaction(here.db, act)
 
 
 routes = [

@@ -37,7 +37,10 @@ async def lead(here: Context, desk: Desk, text: str, now: datetime) -> Led:
 
 def _coupon(here: Context, text: str) -> str:
     """The path of a printed coupon's address, if it is one of ours; its page says whether it is any good."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:          # brackets where none belong
+        return ""
     own = {urlsplit(here.settings.url).netloc.lower(), urlsplit(here.settings.link_url).netloc.lower()}
     token = parts.path.removeprefix(COUPONS)
     is_ours = parts.scheme in ("http", "https") and parts.netloc.lower() in own and parts.path.startswith(COUPONS)

@@ -3,7 +3,9 @@ import re
 
 import pytest
 
+from app.errors import NotFound
 from app.programs import service as programs
+from app.programs import tills
 from tests.console.visiting import audited, rows, value_of, words_of
 
 SETTINGS, LOCATIONS = "/console/settings", "/console/locations"
@@ -115,3 +117,24 @@ async def test_a_wrong_location_is_refused_with_what_was_typed(here, shop, manag
         assert [value_of(answer, name) for name in ("name", "other_name", "address")] == [
             form[name] for name in ("name", "other_name", "address")]
     assert await rows(here) == before
+
+
+async def test_a_location_says_what_its_scan_page_opens_on(here, shop, manager):
+    path = f"{LOCATIONS}/{here.ids.encode('location', shop.location_id)}"
+    assert chosen(await manager.get(path), "till_start") == "camera"
+    assert (await manager.post(path, {**PLACE, "till_start": "field"})).status_code == 303
+    assert chosen(await manager.get(path), "till_start") == "field"
+    assert await tills.start_of(here.db, shop.business_id, shop.location_id) == "field"
+    before = await rows(here)
+    refused = await manager.post(path, {**PLACE, "till_start": "radio"})
+    assert refused.status_code == 422 and await rows(here) == before
+
+
+async def test_a_new_location_may_open_on_the_field_and_another_businesss_stays_what_it_is(here, shop, other_shop, manager):
+    await manager.post(LOCATIONS, {**PLACE, "till_start": "field"})
+    place = (await programs.list_locations(here.db, shop.business_id))[-1]
+    assert await tills.start_of(here.db, shop.business_id, place.id) == "field"
+    assert await tills.start_of(here.db, other_shop.business_id, place.id) == "camera"
+    with pytest.raises(NotFound):
+        await tills.choose_start(here.db, other_shop.who, place.id, "camera", here.clock.now())
+    assert await tills.start_of(here.db, shop.business_id, place.id) == "field"
