@@ -2,9 +2,16 @@
 import re
 
 import pytest
+from babel.messages.catalog import Catalog
 from starlette.requests import Request
 
 from app.web import catalogues, i18n
+
+
+@pytest.fixture(scope="module")
+def found() -> Catalog:
+    """Every sentence of the sources and templates: seconds of reading."""
+    return catalogues.extracted()
 
 
 def asking(query: str = "", cookie: str = "", accept: str = "") -> Request:
@@ -42,9 +49,8 @@ def test_a_sentence_takes_its_parameters_in_either_language():
     assert i18n.translate("en", "What a point is called cannot hold a % sign.") == "What a point is called cannot hold a % sign."
 
 
-def test_every_sentence_of_the_sources_and_templates_has_its_russian():
+def test_every_sentence_of_the_sources_and_templates_has_its_russian(found: Catalog):
     """When this fails: `python -m app.web.catalogues`, then translate what it prints."""
-    found = catalogues.extracted()
     known = catalogues.read("ru")
     lacking = [message.id for message in found if message.id and (message.id not in known or not known[message.id].string)]
     assert lacking == []
@@ -57,8 +63,7 @@ def test_no_translation_is_a_guess():
     assert "#, fuzzy" not in catalogues.po_file("ru").read_text("utf-8")
 
 
-def test_no_translation_is_left_over():
-    found = catalogues.extracted()
+def test_no_translation_is_left_over(found: Catalog):
     assert [message.id for message in catalogues.read("ru") if message.id and message.id not in found] == []
 
 
@@ -75,7 +80,7 @@ def test_the_compiled_catalogue_is_the_committed_one():
     assert catalogues.po_file("ru").with_suffix(".mo").read_bytes() == catalogues.compiled(catalogues.read("ru"))
 
 
-def test_no_sentence_shouts():
-    for message in catalogues.extracted():
+def test_no_sentence_shouts(found: Catalog):
+    for message in found:
         for text in message.id if isinstance(message.id, tuple) else (message.id,):
             assert "!" not in text, text
