@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from app.errors import FieldError, Invalid
 from app.text import N_
-from app.web.principal import ROLES
 
 PAIRING_SECONDS = 10 * 60
 PIN_LINK_SECONDS = 86_400
@@ -23,7 +22,7 @@ PIN_TRIES, PIN_WINDOW_SECONDS = 10, 15 * 60             # of a person, whichever
 PIN_LEAST, PIN_MOST = 4, 6
 # How soon after the password a first PIN may be chosen: whoever finds an open till must not choose one for its cashier.
 FRESH_SECONDS = 15 * 60
-IDLE_MINUTES, IDLE_LEAST, IDLE_MOST = 5, 1, 120
+IDLE_LEAST, IDLE_MOST = 1, 120
 SIGNATURE_BYTES, _HALF = 64, 32
 _MOST_KEY_BYTES = 200
 
@@ -133,14 +132,3 @@ def is_plain(pin: str) -> bool:
 # Lines and corners of the keypad, and what leaked lists begin with.
 KEYPAD = frozenset(("2580", "0852", "1470", "0741", "1397", "7931", "1379", "147258", "159753", "258000", "123321", "112233", "121314",
                     "123654", "987654", "159357", "1357", "2468", "1236", "1590", "1230"))
-
-
-def may_reset(role: str | None, other: str) -> bool:
-    """Whether staff of `role` may let a person of role `other` choose a new PIN: of those below, and an owner of everybody."""
-    ranks = {name: rank for rank, name in enumerate(ROLES)}
-    return role == "owner" or (role is not None and ranks.get(other, len(ranks)) < ranks.get(role, 0))
-
-
-def is_idle(seen_at: int, idle_minutes: int, now_ms: int) -> bool:
-    """Whether a till that was used last at `seen_at` (epoch ms) is to ask for the PIN again."""
-    return now_ms - seen_at >= idle_minutes * 60_000

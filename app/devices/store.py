@@ -1,4 +1,4 @@
-"""SQL on devices, device_pairings, pins, pin_links and till_rules."""
+"""SQL on devices, device_pairings and till_rules."""
 from typing import Any
 
 from app.db import Database, Row, Transaction
@@ -28,6 +28,13 @@ async def device_of(reader: Reader, business_id: int, device_id: int) -> Device 
                                           {"id": device_id, "business_id": business_id}))
 
 
+async def live_device(tx: Transaction, business_id: int, device_id: int) -> int | None:
+    """The device's id, locked until the commit where rows can be; None once it is revoked: whoever signs in beside that loses."""
+    lock = " FOR UPDATE" if tx.engine == "postgresql" else ""
+    return await tx.fetch_val("SELECT id FROM devices WHERE id = :id AND business_id = :business_id AND revoked_at IS NULL" + lock,
+                              {"id": device_id, "business_id": business_id})
+
+
 async def list_devices(reader: Reader, business_id: int) -> list[Device]:
     rows = await reader.fetch_all(_DEVICE + "WHERE business_id = :business_id ORDER BY revoked_at IS NOT NULL, name, id",
                                   {"business_id": business_id})
@@ -55,6 +62,12 @@ async def revoke_device(tx: Transaction, business_id: int, device_id: int, now: 
 async def set_seen(tx: Transaction, business_id: int, device_id: int, now: int) -> None:
     await tx.execute("UPDATE devices SET seen_at = :now WHERE id = :id AND business_id = :business_id",
                      {"now": now, "id": device_id, "business_id": business_id})
+
+
+async def bind_session(tx: Transaction, business_id: int, session_id: int, device_id: int, location_id: int | None) -> None:
+    await tx.execute("UPDATE sessions SET device_id = CAST(:device_id AS BIGINT), location_id = CAST(:location_id AS BIGINT) "
+                     "WHERE id = :id AND business_id = :business_id",
+                     {"device_id": device_id, "location_id": location_id, "id": session_id, "business_id": business_id})
 
 
 async def append_pairing(tx: Transaction, row: dict[str, Any]) -> int:
@@ -90,3 +103,14 @@ async def delete_pairings_before(tx: Transaction, at: int) -> None:
     """Pairings and PIN links that ended before `at` help nobody any more."""
     await tx.execute("DELETE FROM device_pairings WHERE expires_at < :at", {"at": at})
     await tx.execute("DELETE FROM pin_links WHERE expires_at < :at", {"at": at})
+
+
+async def newest_counter(tx: Transaction, business_id: int, device_id: int) -> int:
+    """Up to which number everything that it did offline came; its row is locked until the commit."""
+    return await tx.fetch_val("UPDATE devices SET counter = counter WHERE id = :id AND business_id = :business_id RETURNING counter",
+                              {"id": device_id, "business_id": business_id})
+
+
+async def set_counter(tx: Transaction, business_id: int, device_id: int, counter: int) -> None:
+    await tx.execute("UPDATE devices SET counter = :counter WHERE id = :id AND business_id = :business_id",
+                     {"counter": counter, "id": device_id, "business_id": business_id})
