@@ -33,9 +33,9 @@ def new_key() -> str:
     return base64.urlsafe_b64encode(random.token_bytes(KEY_BYTES)).decode().rstrip("=")
 
 
-def new_token(length: int = 12) -> str:
-    """A token for a link: `length` letters of TOKEN_ALPHABET."""
-    return "".join(random.choice(TOKEN_ALPHABET) for _ in range(length))
+def new_token(length: int = 12, alphabet: str = TOKEN_ALPHABET) -> str:
+    """A token for a link: `length` letters of `alphabet`."""
+    return "".join(random.choice(alphabet) for _ in range(length))
 
 
 def is_token(text: str, length: int = 12) -> bool:

@@ -7,17 +7,19 @@ from app.db import Database, Row, Transaction, write_transaction
 from app.errors import Forbidden, NotFound, Refused
 from app.secrets import KeyRing
 from app.staff import passwords, rules, sessions, store
+from app.staff.doors import SecondStep, sign_in
 from app.staff.keys import create_key, list_keys, principal_of_key, revoke_key
 from app.staff.links import LinkGone, create_link, peek_link, use_link
 from app.staff.rules import EMAIL, EMAIL_HASH, Staff
-from app.staff.sessions import choose_location, forget_old_sessions, principal_of_session, sign_in, sign_out
+from app.staff.sessions import choose_location, forget_old_sessions, principal_of_session, sign_out
 from app.staff.tries import WrongPassword
 from app.text import N_
 from app.web.principal import Principal
 
-__all__ = ["AddressTaken", "LinkGone", "WrongPassword", "change_password", "change_staff", "choose_location", "create_key", "create_link",
-           "create_staff", "customer_of", "disable", "enable", "forget_old_sessions", "get_staff", "list_keys", "list_staff", "peek_link",
-           "principal_of_key", "principal_of_session", "revoke_key", "set_customer", "sign_in", "sign_out", "use_link"]
+__all__ = ["AddressTaken", "LinkGone", "SecondStep", "WrongPassword", "change_password", "change_staff", "check_hand_out",
+           "choose_location", "create_key", "create_link", "create_staff", "customer_of", "disable", "enable", "forget_old_sessions",
+           "get_staff", "list_keys", "list_staff", "peek_link", "principal_of_key", "principal_of_session", "revoke_key", "set_customer",
+           "sign_in", "sign_out", "use_link"]
 
 
 class AddressTaken(Refused):
@@ -31,13 +33,18 @@ class LastOwner(Refused):
 
 
 async def create_staff(tx: Transaction, ring: KeyRing, business_id: int, *, email: str, name: str, role: str, now: datetime,
-                       location_id: int | None = None, language: str | None = None, password_hash: str | None = None) -> int:
-    """A new member of staff; without `password_hash` they need a one-time link. Raises AddressTaken or Invalid."""
+                       location_id: int | None = None, language: str | None = None, password_hash: str | None = None,
+                       program_ids: frozenset[int] | None = None) -> int:
+    """A new member of staff; without `password_hash` they need a one-time link. program_ids: what they are kept to, None for all.
+
+    Raises AddressTaken or Invalid.
+    """
     folded = rules.fold_email(email)
     staff_id = await store.append_staff(tx, {
         "business_id": business_id, "location_id": location_id, "name": rules.check_name(name), "role": rules.check_role(role),
         "email_sealed": ring.seal_text(EMAIL, folded), "email_hash": ring.lookup_hash(EMAIL_HASH, folded),
-        "password_hash": password_hash, "language": language, "created_at": to_ms(now)})
+        "password_hash": password_hash, "language": language, "created_at": to_ms(now),
+        "program_ids": rules.program_text(program_ids)})
     if staff_id is None:
         raise AddressTaken()
     return staff_id
@@ -61,20 +68,30 @@ async def list_staff(db: Database, ring: KeyRing, business_id: int) -> list[Staf
 
 def _staff(row: Row, ring: KeyRing) -> Staff:
     return Staff(row["id"], row["business_id"], row["location_id"], row["name"], ring.open_text(EMAIL, row["email_sealed"]), row["role"],
-                 row["password_hash"] is not None, row["disabled_at"] is not None, row["seen_at"])
+                 row["password_hash"] is not None, row["disabled_at"] is not None, row["seen_at"], rules.programs_in(row["program_ids"]))
+
+
+def check_hand_out(who: Principal, role: str, location_id: int | None, program_ids: frozenset[int] | None) -> None:
+    """Raises Forbidden where `who` may not make this of somebody: managers make cashiers and agents, kept to what they are kept to."""
+    if not rules.may_hand_out(who, rules.check_role(role), location_id, program_ids):
+        raise Forbidden(N_("Managers look after cashiers and agents, of their own location and programmes. Ask an owner for the rest."),
+                        code="not_yours_to_give")
 
 
 async def change_staff(db: Database, who: Principal, staff_id: int, *, name: str, role: str, location_id: int | None,
-                       now: datetime) -> None:
-    """New name, role or location. Whoever changes role signs in again. Raises LastOwner."""
+                       now: datetime, program_ids: frozenset[int] | None = None) -> None:
+    """New name, role, location or programmes. Whoever changes any but the name signs in again. Raises LastOwner, Forbidden."""
     name, role = rules.check_name(name), rules.check_role(role)
+    check_hand_out(who, role, location_id, program_ids)
+    kept = rules.program_text(program_ids)
 
     async def act(tx: Transaction) -> None:
         row = await _own(tx, who, staff_id)
         if row["role"] == "owner" and role != "owner" and not await store.owners_left(tx, who.business_id, staff_id):
             raise LastOwner()
-        await store.change_staff(tx, staff_id, name, role, location_id)
-        if role != row["role"]:
+        await store.change_staff(tx, staff_id, name, role, location_id, kept)
+        # Sessions carry where they stand: one of the old location would go on acting there.
+        if (role, location_id, kept) != (row["role"], row["location_id"], row["program_ids"]):
             await sessions.end_all(tx, staff_id, now)
         await audit.record(tx, who, "staff.changed", "staff", staff_id, {"role": role}, now=now)
 
@@ -120,8 +137,7 @@ async def _own(tx: Transaction, who: Principal, staff_id: int) -> Row:
     row = await store.staff_of(tx, who.business_id, staff_id)
     if row is None:
         raise NotFound()
-    if row["role"] == "owner" and not who.may("owner"):
-        raise Forbidden()
+    check_hand_out(who, row["role"], row["location_id"], rules.programs_in(row["program_ids"]))
     return row
 
 

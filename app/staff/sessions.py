@@ -1,46 +1,16 @@
 """Sessions: begun at a door, seen in a list, ended one by one or all at once. Every request asks the row: what ended is out at once."""
 from datetime import datetime, timedelta
 
-from app import secrets
 from app.audit import service as audit
 from app.clock import to_ms
 from app.db import Database, Row, Transaction, write_transaction
-from app.errors import Forbidden, Invalid
+from app.errors import Forbidden
 from app.secrets import KeyRing
-from app.staff import rules, store, tries, uses
-from app.staff.rules import EMAIL_HASH
+from app.staff import rules, store, uses
 from app.text import N_
 from app.web.principal import Principal
 
 SESSION = "staff.session"
-
-
-async def sign_in(db: Database, ring: KeyRing, email: str, password: str, kind: str, address: str, now: datetime, *,
-                  agent: str = "") -> tuple[str, Principal]:
-    """A session's token and principal. kind: till or console; agent: the browser's short name.
-
-    Raises WrongPassword (same words and work for an unknown address) and LimitReached after ten tries in a quarter of an hour.
-    """
-    try:
-        folded = rules.fold_email(email)
-    except Invalid:
-        folded = email.strip().casefold()[:254]
-    account = ring.lookup_hash(EMAIL_HASH, folded)
-    row = await store.staff_by_email(db, account)
-    alive = row is not None and row["disabled_at"] is None
-    counted = await tries.prove(db, ring, account, row["password_hash"] if row is not None and alive else None, password, address, now)
-    assert row is not None
-    if kind == "console" and rules.is_at_till(row["role"]):
-        raise Forbidden(N_("The console is for managers and owners. Cashiers sign in at the till."), code="till_only")
-    token, known = secrets.new_secret(), row
-
-    async def act(tx: Transaction) -> Principal:
-        await tries.take_back(tx, counted, now)
-        principal = await begin(tx, ring, known, kind, token, now, agent=agent, address=address)
-        await audit.record(tx, principal, "staff.signed_in", "staff", known["id"], {"session": kind}, now=now)
-        return principal
-
-    return token, await write_transaction(db, act)
 
 
 async def begin(tx: Transaction, ring: KeyRing, row: Row, kind: str, token: str, now: datetime, *, device_id: int | None = None,
@@ -57,11 +27,15 @@ async def begin(tx: Transaction, ring: KeyRing, row: Row, kind: str, token: str,
         "expires_at": to_ms(now + timedelta(seconds=rules.LIFE_SECONDS[kind]))})
     return Principal(row["business_id"], row["business_id"], "staff", row["id"], row["name"], row["role"],
                      location_id=row["location_id"], session_id=session_id, device_id=device_id, training=training,
-                     program_ids=rules.programs_in(row["program_ids"]), kept_location_id=row["location_id"])
+                     **rules.kept(row["role"], row["location_id"], row["program_ids"]))
 
 
-async def principal_of_session(db: Database, ring: KeyRing, token: str, kind: str, now: datetime) -> Principal | None:
-    """Who stands behind a session's cookie, or None; notes the use, in memory."""
+async def principal_of_session(db: Database, ring: KeyRing, token: str, kind: str, now: datetime, *,
+                               is_use: bool = True) -> Principal | None:
+    """Who stands behind a session's cookie, or None (of a paired till's that is locked, too); notes the use, in memory.
+
+    is_use: False for what a page asks by itself, which keeps no tablet open that nobody touches.
+    """
     row = await store.session(db, ring.lookup_hash(SESSION, token), kind)
     now_ms = to_ms(now)
     if row is None:
@@ -69,14 +43,23 @@ async def principal_of_session(db: Database, ring: KeyRing, token: str, kind: st
     seen_at = max(row["seen_at"], uses.last(db, "session", row["id"]))
     if not rules.is_live(row["created_at"], seen_at, row["expires_at"], now_ms, kind):
         return None
-    uses.note(db, "session", row["id"], now_ms)
+    if rules.is_locked(row["device_id"], row["locked_at"], seen_at, row["idle_minutes"], now_ms):
+        return None
+    if is_use:
+        uses.note(db, "session", row["id"], now_ms)
     return Principal(row["business_id"], row["business_id"], "staff", row["staff_id"], row["name"], row["role"],
                      location_id=row["location_id"], session_id=row["id"], device_id=row["device_id"], training=bool(row["training"]),
-                     program_ids=rules.programs_in(row["program_ids"]), kept_location_id=row["kept_location_id"])
+                     **rules.kept(row["role"], row["kept_location_id"], row["program_ids"]))
 
 
 async def choose_location(db: Database, who: Principal, location_id: int | None, now: datetime) -> None:
-    """Where this till session stands from now on; the caller checked that the location is the business's own."""
+    """Where this till session stands from now on; the caller checked that the location is the business's own.
+
+    Raises Forbidden for another location than the one that the person is kept to.
+    """
+    if location_id is None or not who.reaches(location_id=location_id):
+        raise Forbidden(N_("You work at one location only. Ask an owner or manager to change that."), code="other_location")
+
     async def act(tx: Transaction) -> None:
         assert who.session_id is not None
         await store.set_session_location(tx, who.session_id, location_id)
@@ -90,6 +73,16 @@ async def sign_out(db: Database, who: Principal, now: datetime) -> None:
         assert who.session_id is not None
         await store.revoke_session(tx, who.session_id, to_ms(now))
         await audit.record(tx, who, "staff.signed_out", "staff", who.id, now=now)
+
+    await write_transaction(db, act)
+
+
+async def lock(db: Database, who: Principal, now: datetime) -> None:
+    """The till waits for the next PIN, whoever's it is."""
+    async def act(tx: Transaction) -> None:
+        assert who.session_id is not None
+        await store.lock_session(tx, who.session_id, to_ms(now))
+        await audit.record(tx, who, "staff.till_locked", "staff", who.id, now=now)
 
     await write_transaction(db, act)
 

@@ -23,7 +23,7 @@ class WrongPassword(Unauthenticated):
 
 
 async def prove(db: Database, ring: KeyRing, account: bytes, stored: str | None, password: str, address: str,
-                now: datetime) -> Sequence[Limit]:
+                now: datetime) -> list[Limit]:
     """Counts a try, then looks whether `password` is the one that `stored` was made from; what was counted, for `take_back`.
 
     account: the keyed hash of the address that was typed, known or not; stored: None where nobody may come in with it. A guess in
