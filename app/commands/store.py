@@ -46,6 +46,8 @@ SEALED = (
     Sealed("totp_keys", "key_sealed", "staff.totp", "account_id"),
     Sealed("sign_in_steps", "key_sealed", "staff.totp", "account_id"),
     Sealed("passkeys", "name_sealed", "staff.passkey", "account_id"),
+    Sealed("offline_items", "body_sealed", "offline.item", "device_id"),
+    Sealed("offline_items", "reason_sealed", "offline.reason", "device_id"),
     Sealed("passes", "authentication_token_sealed", "passes.token", "id"),
     Sealed("signed_passes", "pass_json_sealed", "passes.kept", "pass_id", "pass_id"),
     Sealed("certificates", "key_sealed", "certificates.key", "id"),

@@ -79,6 +79,8 @@ HELD = (
     Held("handovers", CARD, "handovers", erased=DELETE),
     Held("number_changes", CARD, "number_changes", {"phone_sealed": "number_changes.phone"}, erased=DELETE),
     Held("number_notices", CARD, "number_notices", {"phone_sealed": "number_notices.phone"}, erased=DELETE),
+    Held("offline_items", CARD, "offline", withheld=("digest",), erased={"body_sealed": "NULL", "reason_sealed": "NULL"},
+         why="that a till without a network did something, and who decided about it"),
     Held("passes", CARD, "passes", why="phones must be able to fetch that the pass is void"),
     Held("signed_passes", PASS, why="a kept drawing of the pass", erased=DELETE),
     Held("registrations", PASS, "devices", withheld=("push_token",),
