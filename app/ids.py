@@ -15,10 +15,12 @@ _VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
 PREFIXES = {"business": "biz", "program": "prg", "location": "loc", "customer": "cus", "card": "crd", "operation": "op",
             "device": "dev", "offline_item": "ofi",
+            "session": "ses", "passkey": "psk",
             "enrolment": "enr", "api_key": "key", "staff": "stf", "event": "evt", "coupon": "cpn", "invitation": "inv",
             "participation": "prt", "suspicion": "sus", "reward": "rwd", "voucher": "vch", "approval": "apr", "promo_code": "prc",
             "certificate": "crt", "image": "img", "google_issuer": "gis", "erasure": "ers", "import": "imp", "campaign": "cmp",
-            "screen": "scr", "plastic_batch": "plb", "pause": "pau", "suppression": "sup"}
+            "screen": "scr", "plastic_batch": "plb", "pause": "pau", "webhook": "whk", "delivery": "dlv", "suppression": "sup",
+            "device": "dev"}
 
 
 class PublicIds:

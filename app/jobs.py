@@ -122,8 +122,11 @@ def timetable() -> Sequence[Job]:
     from app.sms.gateways import gateways_of
     from app.staff import service as staff
     from app.standing import service as standing
+    from app.till import telling
     from app.updates import service as updates
     from app.updates import spreads
+    from app.webhooks import sending as webhooks
+    from app.webhooks.service import CHANNEL as WEBHOOKS
 
     return (
         Job("send messages", SECOND, lambda here: sms.deliver_due(here.db, here.ring, gateways_of(here), here.clock), ("messages",)),
@@ -136,6 +139,9 @@ def timetable() -> Sequence[Job]:
         Job("spread changes", SECOND, spreads.go_on, (spreads.CHANNEL,)),
         Job("tell Google", SECOND, google.sync_due, ("updates", "google")),
         Job("ask Google who holds cards", 10 * SECOND, google.reconcile_due, (google.HINTS,)),
+        # Nearly all that is told changed a card too; what did not is a second late.
+        Job("tell webhooks", SECOND, lambda here: webhooks.send_due(here, telling.data_of), ("updates", WEBHOOKS)),
+        Job("give webhooks up", 10 * MINUTE, webhooks.give_up_old),
         Job("look at certificates", 24 * HOUR, watching.warn_due, (CERTIFICATES,)),
         Job("send mail", MINUTE, mail.deliver_due, (mail.CHANNEL,)),
         Job("expire points", 10 * MINUTE, lambda here: ledger.expire_due(here.db, here.clock.now())),
@@ -220,6 +226,10 @@ async def _hang_up(here: Context) -> None:
         from app.push import service as push
 
         await push.close(here)
+    if "webhooks" in here.extras:
+        from app.webhooks import sending as webhooks
+
+        await webhooks.close(here)
     if "google" in here.extras and "broker" not in here.extras:     # pages of this process may be using it
         from app.google import service as google
 

@@ -53,6 +53,8 @@ TABLE = (
     ("TESSERA_SMS_MONTH_CAP", "1000000", "most that SMS may cost a business in a month, minor units"),
     ("TESSERA_SMS_SERVER_DAY_CAP", "1000000", "most that SMS of all businesses together may cost in a day (UTC), minor units"),
     ("TESSERA_SMS_SERVER_MONTH_CAP", "10000000", "most that SMS of all businesses together may cost in a month (UTC), minor units"),
+    ("TESSERA_WEBHOOK_PRIVATE", "", "private addresses or networks that webhooks may tell, also by plain http, separated by commas"),
+    ("TESSERA_KEY_RATE", "50", "calls a second of one API key, twice as many in a burst; each process counts its own; 0: no limit"),
     ("TESSERA_WORKERS", "1", "web processes; more than one only with PostgreSQL"),
     ("TESSERA_LOG", "info", "debug, info, warning or error"),
 )
@@ -66,6 +68,9 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 KNOWN = {name for name, _, _ in TABLE} | {name + "_PEM" for name in FILES}
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Where the demo's own receiver listens.
+DEMO_RECEIVERS: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.1/32"),)
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ class Settings:
     sms_month_cap_minor: int
     sms_server_day_cap_minor: int
     sms_server_month_cap_minor: int
+    webhook_private: tuple[Network, ...]
+    key_rate: int
     workers: int
     log: str
 
@@ -158,6 +165,8 @@ def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Set
         sms_month_cap_minor=reader.number("TESSERA_SMS_MONTH_CAP", 0, 10**12),
         sms_server_day_cap_minor=reader.number("TESSERA_SMS_SERVER_DAY_CAP", 0, 10**12),
         sms_server_month_cap_minor=reader.number("TESSERA_SMS_SERVER_MONTH_CAP", 0, 10**12),
+        webhook_private=reader.networks("TESSERA_WEBHOOK_PRIVATE") or (DEMO_RECEIVERS if demo else ()),
+        key_rate=reader.number("TESSERA_KEY_RATE", 0, 10_000),
         workers=reader.number("TESSERA_WORKERS", 1, 64),
         log=reader.choice("TESSERA_LOG", ("debug", "info", "warning", "error")),
     )

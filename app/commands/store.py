@@ -66,6 +66,8 @@ SEALED = (
     Sealed("answers", "value_sealed", "question.answer", "business_id"),
     Sealed("number_changes", "phone_sealed", "number_changes.phone", "business_id"),
     Sealed("number_notices", "phone_sealed", "number_notices.phone", "business_id"),
+    Sealed("webhooks", "secret_sealed", "webhooks.secret", "id"),
+    Sealed("webhooks", "old_secret_sealed", "webhooks.secret", "id"),
     Sealed("reward_codes", "code_sealed", "benefits.reward_code", "business_id"),
 )
 
