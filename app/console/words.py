@@ -31,7 +31,7 @@ ACTIONS = {
     "card.issue": N_("issued a card"), "card.block": N_("blocked a card"), "card.unblock": N_("unblocked a card"),
     "card.reissue": N_("gave a card a new code"), "card.replace": N_("replaced a card"), "card.adjust": N_("corrected points"),
     "card.page_link": N_("made a link to a card's page"), "card.links_revoked": N_("ended the links to a card's page"),
-    "card.reserved_tried": N_("tried a number that was never issued"),
+    "card.reserved_tried": N_("tried a number that was never issued"), "customer.searched": N_("looked for a shopper at the till"),
     "program.closed": N_("closed the programme"), "approval.asked": N_("asked a second manager"),
     "card.favourite_chosen": N_("chose a favourite product"), "card.freeze": N_("froze visits"),
     "card.level_set": N_("set a level by hand"), "card.own_refused": N_("tried to credit their own card"),

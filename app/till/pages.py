@@ -8,20 +8,22 @@ from starlette.responses import RedirectResponse, Response
 
 from app import errors
 from app.cards import rules as card_rules
-from app.cards import service as cards
 from app.cards.service import Card
+from app.devices import service as devices
 from app.privacy import reads
 from app.programs import service as programs
+from app.programs import tills
 from app.staff import rules as staff_rules
 from app.staff import service as staff
 from app.till import desk as desks
-from app.till import frames, joining_pages, moving_pages, receipts, selling, showing, typed
+from app.till import finding, frames, joining_pages, moving_pages, receipts, search_pages, selling, showing, typed
 from app.till.desk import Desk
 from app.till.joining_pages import ENROL
 from app.till.receipts import SALES
+from app.till.search_pages import SEARCH
 from app.till.selling import TILL, card_path
-from app.web import i18n, routing, templating
-from app.web.cookies import drop_cookie, set_cookie
+from app.web import assets, i18n, routing, templating
+from app.web.cookies import cookie, drop_cookie, set_cookie
 from app.web.forms import check_forgery, check_origin, csrf_token, read_form, text_field
 from app.web.problems import status_of
 from app.web.requests import client_address, context, language, principal
@@ -78,12 +80,15 @@ async def _scan(request: Request, code: str = "", error: str = "", found: tuple[
     here, now = context(request), context(request).clock.now()
     desk = await desks.desk_of(here, principal(request), language(request))
     places = await programs.list_locations(here.db, desk.who.business_id)
+    device = await devices.device_of(here.db, here.ring, cookie(request, here.settings, "device"))
     return templating.render(request, "till/scan.html", {
         "business_name": desk.program.business_name_in(language(request)), "place": desk.place, "who": desk.who.name,
         "count": await desks.served_today(here, desk, now), "action": TILL, "code": code, "error": error,
         "found": [await _found_row(request, desk, card, now) for card in found], "done": "",
         "notices": await moving_pages.notices(request, desk),
-        "enrol_url": ENROL, "sales_url": SALES, "sign_out_action": "/till/sign-out", "place_action": "/till/place",
+        "opens": await tills.start_of(here.db, desk.who.business_id, desk.who.location_id), "frame_url": frames.FRAME,
+        "formats": sorted(await frames.formats_of(here, desk.who.business_id, now)), "wasm": assets.reader_url(), "device": device,
+        "enrol_url": ENROL, "sales_url": SALES, "search_url": SEARCH, "sign_out_action": "/till/sign-out", "place_action": "/till/place",
         "places": [(here.ids.encode("location", each.id), each.name_in(language(request))) for each in places if each.closed_at is None],
         "place_id": here.ids.encode("location", desk.who.location_id) if desk.who.location_id else "",
         "csrf_token": csrf_token(request, KIND)}, status=status)
@@ -104,14 +109,12 @@ async def find(request: Request) -> Response:
     code = text_field(form, "code", 300)
     desk = await desks.desk_of(here, principal(request), language(request))
     try:
-        found = await cards.find_anywhere(here.db, here.ring, desk.who, code, desk.program.country, here.clock.now())
+        led = await finding.lead(here, desk, code, here.clock.now())
     except errors.TooMany as refused:
         return await _scan(request, code, typed.said(request, refused), status=status_of(refused))
-    if found.problem:
-        return await _scan(request, code, i18n.translate(language(request), card_rules.PROBLEMS[found.problem]), status=422)
-    if len(found.cards) > 1:
-        return await _scan(request, code, found=found.cards)
-    return RedirectResponse(card_path(request, found.cards[0]), 303)
+    if led.problem:
+        return await _scan(request, code, i18n.translate(language(request), card_rules.PROBLEMS[led.problem]), status=422)
+    return RedirectResponse(led.url, 303) if led.url else await _scan(request, code, found=led.cards)
 
 
 async def choose_place(request: Request) -> Response:
@@ -132,5 +135,5 @@ routes = [
     routing.route(TILL, scan_page, who=CASHIER, name="till:scan"),
     routing.route(TILL, find, who=CASHIER, name="till:find", methods=["POST"]),
     routing.route("/till/place", choose_place, who=CASHIER, name="till:place", methods=["POST"]),
-    *frames.routes, *selling.routes, *receipts.routes, *joining_pages.routes, *moving_pages.routes,
+    *frames.routes, *search_pages.routes, *selling.routes, *receipts.routes, *joining_pages.routes, *moving_pages.routes,
 ]

@@ -20,12 +20,19 @@ from app.standing import service as standings
 from app.web import formats
 from app.web.principal import Principal
 
+UNDO_AT_ONCE_SECONDS = 10       # the undo stands beside the result so long; afterwards it is on the sale's own page
 DONE = ("sale", "visit", "purchase", "claim")        # what a till does and may take back
 
 
 def undo_seconds(operation: Operation, program: Program, now: datetime) -> int:
     """How long an act can still be undone, in whole seconds; 0: no longer."""
     return max(0, int((operation.recorded_at + timedelta(minutes=program.rules.undo_minutes) - now).total_seconds()))
+
+
+def undo_at_once(operation: Operation, program: Program, now: datetime) -> int:
+    """How long the undo stands where the act was just done, in whole seconds; 0: it is to be looked for."""
+    since = int((now - operation.recorded_at).total_seconds())
+    return max(0, min(undo_seconds(operation, program, now), UNDO_AT_ONCE_SECONDS - since))
 
 
 def signed(amount: int, unit: str, currency: str, language: str) -> str:
@@ -59,7 +66,7 @@ async def done_of(here: Context, who: Principal, program: Program, card: Card, o
     pieces = await benefits.pieces_of(here.db, here.ring, card.business_id, card.account_id) if made or used else {}
     return {
         "kind": operation.kind, "change": change_of(operation, program.currency), "to_pay_minor": operation.to_pay_minor,
-        "operation": here.ids.encode("operation", operation.id), "seconds": undo_seconds(operation, program, now),
+        "operation": here.ids.encode("operation", operation.id), "at_once": undo_at_once(operation, program, now),
         "gains": [signed(amount, unit, program.currency, language) for unit, amount in shown(operation)["sums"]],
         "hand_out": [{"name": by_id.get(each.reward_id, ""), "piece": pieces.get(each.id, "")} for each in used],
         "vouchers": [_voucher(each, names, language) for each in made if each.status == "open"],

@@ -18,6 +18,7 @@ from app.errors import NotFound
 from app.web.routing import public, route
 
 ROOT = Path(__file__).parents[2] / "static"
+READER = "reader"               # the folder of the extra that `make offline-reader` brings
 
 _FRAME = ("tokens", "base", "button")
 _SHOPPER = (*_FRAME, "tinted", "shopper", "top")
@@ -97,7 +98,16 @@ def every() -> dict[str, Asset]:
         for file in sorted((ROOT / folder).iterdir()):
             media_type = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file.name)[0] or "application/octet-stream"
             found[f"{folder}/{file.name}"] = Asset(file.read_bytes(), media_type)
+    for file in sorted(path for path in (ROOT / READER).rglob("*") if path.is_file()):
+        media_type = "text/javascript" if file.suffix == ".js" else "application/wasm"
+        found[f"{file.relative_to(ROOT).as_posix()}"] = Asset(file.read_bytes(), media_type)
     return found
+
+
+def reader_url() -> str:
+    """The address of the module that reads codes in the browser, or "" where `make offline-reader` did not bring it."""
+    name = f"{READER}/reader/index.js"
+    return url(name) if name in every() else ""
 
 
 @lru_cache

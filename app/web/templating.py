@@ -120,8 +120,10 @@ def environment(language: str) -> Environment:
     return made
 
 
-def _policy(nonce: str) -> str:
-    return POLICY.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
+def _policy(nonce: str, *, wasm: bool) -> str:
+    """wasm: whether the page brings a program of its own to read codes with; browsers ask for that word then, and for no other page."""
+    policy = POLICY.replace("style-src 'self'", f"style-src 'self' 'nonce-{nonce}'")
+    return policy.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'") if wasm else policy
 
 
 def _is_exposed(request: Request) -> bool:
@@ -136,14 +138,16 @@ def render(request: Request, name: str, context: Mapping[str, Any] | None = None
     """Answer with a page in the language that the request asks for, else in `default_language`, the business's own.
 
     Pages with forms take their token from `context["csrf_token"]` or `request.state.csrf_token`. Times are told in
-    `context["zone"]` (UTC without it) as seen at `context["now"]`. nonce: only for a page that must be the same to the byte each
+    `context["zone"]` (UTC without it) as seen at `context["now"]`. `context["wasm"]` is the
+    address of the module that reads codes, on pages with a camera. nonce: only for a page that must be the same to the byte each
     time and on which nothing from outside stands.
     """
     language = i18n.language_of(request, default_language)
     nonce = nonce or secrets.token_urlsafe(12)
     body = environment(language).get_template(name).render(
         {"request": request, "nonce": nonce, "exposed": _is_exposed(request), **(context or {})})
-    answer = HTMLResponse(body, status, {"Content-Security-Policy": _policy(nonce), "Vary": "Accept-Language, Cookie",
+    policy = _policy(nonce, wasm=bool((context or {}).get("wasm")))
+    answer = HTMLResponse(body, status, {"Content-Security-Policy": policy, "Vary": "Accept-Language, Cookie",
                                          "Content-Language": language, **(headers or {})})
     if request.query_params.get("lang") == language:
         answer.set_cookie(i18n.COOKIE, language, max_age=365 * 86400, path="/", samesite="lax", httponly=True,

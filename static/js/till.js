@@ -1,5 +1,20 @@
 // The amount at the till: the keypad types into the field, the two buttons say beforehand what they will do. The server decides.
+import { signal, stayAwake } from "./signals.js";
+import { forget, keep, kept } from "./typed.js";
+import { cleanCode, isAgain, listen } from "./wedge.js";
+
 const form = document.querySelector("[data-pay]");
+stayAwake();
+
+// A card that is scanned here is the next customer's, or the proof that this one is at hand: it goes where the page wants it.
+const scanned = document.querySelector("[data-scanned]");
+const follow = code => {
+  if (isAgain(code)) return;
+  signal("accept");
+  scanned.value = code;
+  scanned.form.requestSubmit(scanned.form.querySelector("button") ?? undefined);
+};
+if (scanned) listen(follow, () => signal("refuse"));
 
 if (form) {
   const field = form.elements.amount, keypad = form.querySelector(".keypad"), fewer = form.elements.points;
@@ -44,6 +59,15 @@ if (form) {
     for (const name of ["full", "rest"]) { const line = form.querySelector(`[data-${name}]`); if (line) line.hidden = !bill; }
   };
 
+  const texts = ["amount", "points", "price", "promo", "receipt"].map(name => form.elements[name]).filter(Boolean);
+  const changed = () => {
+    tell();
+    keep(location.pathname, Object.fromEntries(texts.map(text => [text.name, text.value])));
+  };
+  const before = kept();
+  if (document.querySelector("[data-done]")) forget();
+  else if (before?.path === location.pathname && !field.value) for (const text of texts) text.value = before.fields[text.name] ?? "";
+
   keypad.hidden = false;
   // With keys of our own the phone's keyboard stays down; a real keyboard types as ever.
   field.inputMode = "none";
@@ -51,16 +75,19 @@ if (form) {
     const key = event.target.closest("[data-key]")?.dataset.key;
     if (!key) return;
     field.value = key === "back" ? field.value.slice(0, -1) : (field.value + key).slice(0, 12);
-    tell();
+    changed();
   });
-  form.addEventListener("input", tell);
+  form.addEventListener("input", changed);
   // A card scanned into the amount is the next customer, not sixteen digits of money.
   form.addEventListener("submit", event => {
     const wanted = isPlain() ? bills[event.submitter?.value] : undefined;
     form.elements.expect.value = wanted ?? "";
-    if (/^\d{16}$/.test(field.value.trim())) {
+    const { code } = cleanCode(field.value);
+    if (code) {
       event.preventDefault();
-      location.href = document.querySelector(".sale__band a").href;
+      field.value = "";
+      changed();
+      follow(code);
     } else {
       // One press is one sale: the second press of a double click finds the buttons at rest. The pressed one is sent first.
       setTimeout(() => form.querySelectorAll("[name=act]").forEach(button => { button.disabled = true; }));
@@ -82,8 +109,8 @@ if (undo) {
   const count = () => {
     const seconds = Math.ceil((end - Date.now()) / 1000);
     undo.hidden = seconds <= 0;
-    left.textContent = `${Math.floor(seconds / 60)}:${String(Math.max(seconds, 0) % 60).padStart(2, "0")}`;
-    if (seconds > 0) setTimeout(count, 1000);
+    left.textContent = String(Math.max(seconds, 0));
+    if (seconds > 0) setTimeout(count, 250);
   };
   count();
 }

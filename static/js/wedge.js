@@ -32,8 +32,8 @@ export function isAgain(code, now = Date.now()) {
   return false;
 }
 
-/** Hands `take` each whole code that is scanned while no field has the focus. A torn one is nobody's: `torn` hears of it. */
-export function listen(take, torn = () => {}) {
+/** Hands `take` each whole code that is scanned while no field has the focus; `refuse` gets every other text, and "torn" or "other". */
+export function listen(take, refuse = () => {}) {
   let keys = "", last = 0;
   addEventListener("keydown", event => {
     if (event.target.closest?.("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -46,10 +46,10 @@ export function listen(take, torn = () => {}) {
       if (keys.length > 1) event.preventDefault();
     } else if (event.key === "Enter" && keys.length > 3) {
       event.preventDefault();
-      const { code, wrong } = cleanCode(keys);
+      const { code, wrong } = cleanCode(keys), text = keys;
       keys = "";
       if (code) take(code);
-      else torn(wrong);
+      else refuse(text, wrong);
     }
   }, true);
 }
