@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from app import errors
-from app.clock import Clock, SystemClock
+from app.clock import Clock, SystemClock, to_ms
 from app.context import Context
 from app.db import open_database
 from app.ids import PublicIds
@@ -22,8 +22,8 @@ from app.privacy import reads
 from app.schema import migrate
 from app.secrets import KeyRing
 from app.settings import Settings
+from app.staff import keys, uses
 from app.staff import service as staff
-from app.staff import uses
 from app.updates import service as updates
 from app.web import assets, problems, routing
 from app.web.cookies import cookie
@@ -69,6 +69,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
             stack.push_async_callback(_hang_up, here)       # after the jobs, which would connect again
             await stack.enter_async_context(publishing(here, broker))
             await stack.enter_async_context(uses.writing(here.db))
+            await stack.enter_async_context(keys.watching(here.db))
             await stack.enter_async_context(reads.writing(here.db))
             for each in more_lifespans:
                 await stack.enter_async_context(each(here))
@@ -146,7 +147,16 @@ async def _of_session(request: Request, kind: str) -> Principal | None:
 
 async def _of_key(request: Request, plain: str) -> Principal | None:
     here: Context = request.app.state.context
-    return await staff.principal_of_key(here.db, here.ring, plain, here.clock.now())
+    now = here.clock.now()
+    kept = await keys.known_key(here.db, here.ring, plain, now, here.settings.key_rate)
+    if kept is None:
+        return None
+    request.state.key_ends_at = kept.ends_at
+    if kept.allowance is not None:
+        request.state.allowance = kept.allowance
+        if not kept.allowance.take(to_ms(now)):
+            raise keys.TooManyRequests(retry_after=kept.allowance.retry_after)
+    return kept.principal
 
 
 @contextlib.asynccontextmanager

@@ -74,7 +74,7 @@ async def _people(stand: Stand, count: int) -> tuple[str, str, list[str]]:
                               {"id": BUSINESS, "settings": json.dumps(ALLOWANCE)})
         program = (await programs.list_programs(here.db, BUSINESS))[0]
         manager = Principal(BUSINESS, BUSINESS, "staff", None, "Olga", "owner")
-        _, key = await staff.create_key(here.db, here.ring, manager, "shop", frozenset({"cards:write"}), None, now)
+        _, key = await staff.create_key(here.db, here.ring, manager, "shop", frozenset({"cards:write"}), None, now, per_second=0)
         tokens: list[str] = []
         for e164 in _numbers(count):
             wish = enrolment.Wish(program.id, e164, "api", "en")

@@ -55,7 +55,7 @@ async def prepare(environ: dict[str, str], idle_cards: int, rules: ProgramRules 
     async with start.opened(settings) as here:
         now = datetime.now(UTC)
         manager, program_id = await _business(here, rules, now)
-        _, api_key = await staff.create_key(here.db, here.ring, manager, "till 2", frozenset({"sales:write"}), None, now)
+        _, api_key = await staff.create_key(here.db, here.ring, manager, "till 2", frozenset({"sales:write"}), None, now, per_second=0)
         key_id = await here.db.fetch_val("SELECT MAX(id) FROM api_keys")
         await _cards(here, program_id, IN_USE + idle_cards, now)
         cards = [(FIRST_CARD + number, FIRST_ACCOUNT + number) for number in range(IN_USE)]

@@ -63,7 +63,7 @@ async def prepare(environ: dict[str, str], phones: int, idle_cards: int = 0) -> 
         owner = Principal(BUSINESS, BUSINESS, "staff", None, "Olga", "owner")
         program = (await programs.list_programs(here.db, BUSINESS))[0]
         await write_transaction(here.db, lambda tx: designs.publish(tx, owner, program.id, default_content("Bench"), now))
-        _, admin_key = await staff.create_key(here.db, here.ring, owner, "office", frozenset({"admin"}), None, now)
+        _, admin_key = await staff.create_key(here.db, here.ring, owner, "office", frozenset({"admin"}), None, now, per_second=0)
         kind = await certificates.pass_type_for(here, BUSINESS, now)
         held = await _phones(here, kind.id, kind.short_id, phones, now)
         return Pocket(stand, admin_key, here.ids.encode("program", program.id), kind.short_id, held)

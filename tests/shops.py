@@ -39,7 +39,7 @@ async def make_shop(here: Context, slug: str = "coffee", name: str = "Coffee cor
     business_id, location_id, program_id, people = await write_transaction(here.db, act)
     owner = Principal(business_id, business_id, "staff", people["owner"], "Owner", "owner")
     cashier = Principal(business_id, business_id, "staff", people["cashier"], "Cashier", "cashier", location_id=location_id)
-    key_id, api_key = await staff.create_key(here.db, here.ring, owner, "till 2", frozenset(SCOPES), None, now)
+    key_id, api_key = await staff.create_key(here.db, here.ring, owner, "till 2", frozenset(SCOPES), None, now, per_second=0)
     key = Principal(business_id, business_id, "api_key", key_id, "till 2", scopes=frozenset(SCOPES))
     return Shop(business_id, location_id, program_id, owner, cashier, key, api_key)
 

@@ -105,7 +105,7 @@ async def _found(here: Context, wish: founding.Wish, places: tuple, team: tuple,
     people = tuple(Person(staff_id, name, role, None if place is None else location_ids[place], _address(wish, word), password)
                    for staff_id, (name, role, place, word), password in zip(staff_ids, team, plain, strict=True))
     owner = Principal(founded.business_id, founded.business_id, "staff", people[0].id, people[0].name, "owner")
-    _, api_key = await staff.create_key(here.db, here.ring, owner, "Demo script", frozenset(SCOPES), None, now)
+    _, api_key = await staff.create_key(here.db, here.ring, owner, "Demo script", frozenset(SCOPES), None, now, per_second=0)
     return Business(founded.business_id, founded.program_id, location_ids, people, api_key)
 
 

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from app.db import Database, Transaction, write_transaction
 from app.db.writing import writing as repeated_writing
-from app.staff import store
+from app.staff import keys_store, store
 
 log = logging.getLogger("tessera.staff")
 AT_ONCE = 200
@@ -41,7 +41,7 @@ async def write(db: Database) -> int:
 
 async def _write(tx: Transaction, batch: list[tuple[tuple[str, int], int]]) -> None:
     for (kind, row_id), at in batch:
-        await (store.set_seen if kind == "session" else store.set_key_used)(tx, row_id, at)
+        await (store.set_seen if kind == "session" else keys_store.set_used)(tx, row_id, at)
 
 
 def writing(db: Database) -> AbstractAsyncContextManager[None]:

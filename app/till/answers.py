@@ -25,6 +25,7 @@ from app.sales import surroundings
 from app.sales.approvals import Approval
 from app.sales.approvals_rules import LIFE
 from app.sales.surroundings import Seen
+from app.staff.key_rules import Allowance
 from app.standing import levels
 from app.standing import service as standings
 from app.till import sale_shapes, shapes, words
@@ -209,10 +210,14 @@ def location(here: Context, drawn: programs.Location, language: str) -> shapes.L
     return shapes.Location(here.ids.encode("location", drawn.id), drawn.name_in(language), drawn.address, drawn.time_zone)
 
 
-def me(here: Context, who: Principal, business: programs.Business, language: str) -> shapes.Me:
+def me(here: Context, who: Principal, business: programs.Business, language: str, ends_at: int | None,
+       allowance: Allowance | None) -> shapes.Me:
+    """ends_at: of the secret that asks, epoch ms; allowance: None where it may ask as often as it likes."""
     assert who.id is not None
     return shapes.Me(
         id=here.ids.encode("api_key", who.id), name=who.name, scopes=sorted(who.scopes),
         location=None if who.location_id is None else here.ids.encode("location", who.location_id),
         business=shapes.Business(here.ids.encode("business", business.id), business.name_in(language), business.currency,
-                                 business.country, business.time_zone, business.language))
+                                 business.country, business.time_zone, business.language),
+        channel=who.channel, expires_at=None if ends_at is None else rfc3339(from_ms(ends_at)),
+        rate=None if allowance is None else shapes.Rate(allowance.per_second, allowance.burst), sandbox=who.sandbox)

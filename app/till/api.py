@@ -15,7 +15,8 @@ from app.web.templating import render
 async def me(request: Request) -> Response:
     here, who = context(request), principal(request)
     business = await programs.get_business(here.db, who.business_id)
-    return asking.answered(answers.me(here, who, business, language(request)))
+    return asking.answered(answers.me(here, who, business, language(request), request.state.key_ends_at,
+                                      getattr(request.state, "allowance", None)))
 
 
 async def list_locations(request: Request) -> Response:

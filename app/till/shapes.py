@@ -91,14 +91,25 @@ class Business(Answer):
     language: str
 
 
+class Rate(Answer):
+    """Calls a second, and at once after a pause; more is 429 with Retry-After."""
+
+    per_second: int
+    burst: int
+
+
 class Me(Answer):
-    """What a key is."""
+    """What a key is. location: the one shop that it is kept to; rate: null for no limit; sandbox: whether nothing that it does counts."""
 
     id: str
     name: str
     scopes: list[str]
     location: str | None
     business: Business
+    channel: Annotated[str, Meta(description="till or web: where its sales are made unless they say it.")]
+    expires_at: Annotated[str, Meta(description="From when on this secret is refused: the key ends, or it was changed for a new one.")] | None
+    rate: Rate | None
+    sandbox: bool
 
 
 class Location(Answer):

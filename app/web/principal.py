@@ -5,6 +5,8 @@ from dataclasses import dataclass
 ROLES = ("agent", "cashier", "manager", "owner")
 # Beside the line: they come in only where a route names them (routing.staff's `also`).
 BESIDE = ("marketer", "auditor")
+# Where a sale was made, as the key or the sale itself says: at a till, or in the business's shop on the web.
+CHANNELS = ("till", "web")
 SCOPES = ("cards:read", "cards:write", "enrolments:write", "sales:write", "reports:read", "admin")
 
 
@@ -17,7 +19,7 @@ class Principal:
     location_id: where the person or key acts, None for nowhere in particular; kept_location_id, program_ids: the one location and the
     programmes outside of which the person sees and does nothing, None for all (docs/business.md).
     device_id: the paired device that the session is bound to; training: the business is the sandbox of the real one; sandbox: a
-    sandbox key.
+    sandbox key; channel: where a key's sales are made unless they say it.
     """
 
     business_id: int
@@ -34,6 +36,7 @@ class Principal:
     training: bool = False
     sandbox: bool = False
     kept_location_id: int | None = None
+    channel: str = "till"
 
     def may(self, role: str) -> bool:
         """Whether this is staff of `role` or above, or a key that stands for it (`admin` is a manager: api.md).
@@ -45,6 +48,11 @@ class Principal:
         if self.kind == "api_key":
             return role != "owner" and ("admin" in self.scopes or role in ("agent", "cashier"))
         return self.role in ROLES and ROLES.index(self.role) >= ROLES.index(role)
+
+    @property
+    def markets(self) -> bool:
+        """Whether this may look after segments and campaigns: a manager, or the role that is there for it."""
+        return self.may("manager") or self.role == "marketer"
 
     @property
     def kept_to(self) -> frozenset[str]:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from app import errors
 from app.text import N_
+from app.web import rates
 from app.web.routing import SignInNeeded
 
 log = logging.getLogger("tessera.web")
@@ -83,7 +84,7 @@ def answer(request: Request, status: int, failure: errors.TesseraError) -> Respo
     if status == 401 and _wants_json(request):
         # Each door says what it asks for: phones bring their pass's token, everybody else a key.
         response.headers["WWW-Authenticate"] = "ApplePass" if request.url.path.startswith("/apple/") else "Bearer"
-    return response
+    return rates.tell(request, response)
 
 
 def problem(request: Request, status: int, failure: errors.TesseraError) -> Response:

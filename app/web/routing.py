@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app import errors
 from app.text import N_
+from app.web import rates
 from app.web.principal import Principal
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -124,6 +125,7 @@ def guarded(endpoint: Endpoint, who: Access) -> Endpoint:
             request.state.principal = await _of_staff(request, who)
         elif who.kind == "key":
             request.state.principal = await _of_key(request, who)
+            return rates.tell(request, await endpoint(request))
         return await endpoint(request)
 
     return call

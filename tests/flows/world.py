@@ -196,7 +196,7 @@ class World:
 
     async def key(self, side: str, scopes: frozenset[str], *, is_revoked: bool = False) -> Caller:
         here, shop = self.here, self.sides[side].shop
-        key_id, plain = await staff.create_key(here.db, here.ring, shop.who, "test", scopes, None, here.clock.now())
+        key_id, plain = await staff.create_key(here.db, here.ring, shop.who, "test", scopes, None, here.clock.now(), per_second=0)
         if is_revoked:
             await staff.revoke_key(here.db, shop.who, key_id, here.clock.now())
         return Caller(f"key of {side} with {' '.join(sorted(scopes))}" + (" (revoked)" if is_revoked else ""),

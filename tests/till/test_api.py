@@ -22,7 +22,8 @@ async def test_a_key_says_what_it_is(till, here, shop):
         "id": till.id("api_key", shop.key_principal.id), "name": "till 2", "location": None,
         "scopes": ["admin", "cards:read", "cards:write", "enrolments:write", "reports:read", "sales:write"],
         "business": {"id": till.id("business", shop.business_id), "name": "Coffee corner", "currency": "RUB", "country": "RU",
-                     "time_zone": "Europe/Moscow", "language": "en"}}
+                     "time_zone": "Europe/Moscow", "language": "en"},
+        "channel": "till", "expires_at": None, "rate": None, "sandbox": False}
     assert answer.headers["Cache-Control"] == "private, no-store"
 
 
