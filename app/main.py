@@ -1,6 +1,7 @@
 """Builds the application: settings, database, routes, error pages, start and stop."""
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from app import errors
 from app.clock import Clock, SystemClock, to_ms
 from app.context import Context
 from app.db import open_database
+from app.guard import Guard
 from app.ids import PublicIds
 from app.installation import service as installation
 from app.installation import store as installation_store
@@ -62,6 +64,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
     """
     broker = Broker()
     here.extras["broker"], here.extras["measures"] = broker, (_measure,)
+    here.extras["guard"] = Guard(proxies=here.settings.proxies)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -126,13 +129,13 @@ async def _hang_up(here: Context) -> None:
 
 
 async def _measure(here: Context) -> list[Gauge]:
-    """For /metrics: how long pass certificates still live, which versions of passes were kept, and how messages do."""
+    """For /metrics: what the guard did, how long pass certificates still live, which versions of passes were kept, how messages do."""
     from app.certificates import watching
     from app.passes import keeping
     from app.sms import measures
 
     kept = keeping.counts(here)
-    return [*await measures.gauges(here),
+    return [*await measures.gauges(here), *itertools.starmap(Gauge, here.extras["guard"].measures()),
             Gauge("tessera_pass_certificate_seconds_left", "Until the last certificate of a pass type ends", "pass_type",
                   await watching.seconds_left(here, here.clock.now())),
             Gauge("tessera_passes_kept", "Fetched versions of passes since the start, kept and too large to be kept", "outcome",

@@ -2,7 +2,7 @@
 
 uvicorn's own `bind_socket` does not name the protocol, and asyncio switches Nagle's algorithm off only where it is named: each
 answer on a kept connection would wait 40 ms for a delayed acknowledgement (Kludex/uvicorn#3149). So the socket is made here.
-uvicorn closes no slow connection and caps no header; the protocol below does.
+uvicorn closes no slow connection and caps no header; app/guard does.
 """
 import asyncio
 import contextlib
@@ -15,24 +15,22 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 
 from app.errors import SettingsError
+from app.guard import Guard
+from app.guard.protocol import GuardedProtocol
 
 log = logging.getLogger("tessera.server")
 
-HEADER_SECONDS = 10.0           # for a request's line and headers, from its first byte or from the connection
-BODY_SECONDS = 30.0             # for a body; more while it brings BODY_RATE
-BODY_RATE = 1024                # bytes a second
-HEADER_BYTES = 64 * 1024        # never kept for longer than it takes to say no; the tidy 431 above 16 KiB is the application's
-KEEP_ALIVE_SECONDS = 75         # above the 60 s after which a proxy gives an idle connection up
 GRACE_SECONDS = 10              # for requests in flight when the server is told to stop
-MOST_CONNECTIONS = 4000         # event streams included
 BACKLOG = 1024
+AT_ONCE = 64                    # connections taken before the guard has looked at those before them
+OTHER_FILES = 128               # database, listening socket, calls to others: files that connections must leave free
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -51,71 +49,6 @@ def bind(host: str, port: int) -> socket.socket:
         raise SettingsError(f"Port {port} on {host} cannot be used ({exc.strerror}). Is another server running there? "
                             "PORT chooses another.") from exc
     return made
-
-
-class GuardedProtocol(HttpToolsProtocol):
-    """Closes connections that dribble: headers within HEADER_SECONDS, bodies within BODY_SECONDS or at BODY_RATE.
-
-    A timer is set only where one read did not bring the whole request, so ordinary requests pay nothing.
-    """
-
-    _timer: asyncio.TimerHandle | None = None
-    _in_headers, _in_body = False, False
-    _seen = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._start(HEADER_SECONDS)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        before = (self._in_headers, self._in_body)
-        super().data_received(data)
-        if self.transport.is_closing():
-            return
-        if self._in_headers:
-            self._seen = self._seen + len(data) if before[0] else len(data)
-            if self._seen > HEADER_BYTES:
-                self.transport.close()
-            elif not before[0]:
-                self._start(HEADER_SECONDS)
-        elif self._in_body:
-            self._seen = self._seen + len(data) if before[1] else len(data)
-            if not before[1]:
-                self._start(BODY_SECONDS)
-        else:
-            self._stop()
-
-    def on_message_begin(self) -> None:
-        self._in_headers = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_headers, self._in_body = False, True
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._in_body = False
-        super().on_message_complete()
-
-    def _start(self, seconds: float) -> None:
-        self._stop()
-        self._timer = self.loop.call_later(seconds, self._time_is_up, seconds)
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _time_is_up(self, seconds: float) -> None:
-        if self._in_body and self._seen >= BODY_RATE * seconds:
-            self._seen = 0
-            self._start(BODY_SECONDS)
-        elif not self.transport.is_closing():
-            self.transport.close()
 
 
 class OrderlyServer(Server):
@@ -157,25 +90,35 @@ def _nothing() -> None:
     pass
 
 
-async def serve(app: Any, listener: socket.socket, *, ready: Callable[[], Any] = _nothing,
+async def serve(app: Any, listener: socket.socket, *, guard: Guard | None = None, ready: Callable[[], Any] = _nothing,
                 before_shutdown: Callable[[], Any] = _nothing) -> None:
     """Answers on `listener` until SIGTERM or SIGINT; requests in flight get GRACE_SECONDS.
 
     ready: called once it answers; before_shutdown: called first of all when it stops. Raises SystemExit where the app's start failed.
     """
-    _raise_file_limit()
-    config = Config(app, http=GuardedProtocol, ws="none", loop="asyncio", lifespan="on", access_log=False, log_config=None,
-                    proxy_headers=False, server_header=False, limit_concurrency=MOST_CONNECTIONS, backlog=BACKLOG,
-                    timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=GRACE_SECONDS)
-    await OrderlyServer(config, ready, before_shutdown).serve(sockets=[listener])
+    guard = guard or Guard()
+    guard.crowds.most = _connections_allowed(guard.crowds.most)
+    protocol: Any = partial(GuardedProtocol, guard=guard)
+    # asyncio takes as many connections in one go as the backlog is long; the kernel's own queue is made longer again below.
+    config = Config(app, http=protocol, ws="none", loop="asyncio", lifespan="on", access_log=False, log_config=None,
+                    proxy_headers=False, server_header=False, backlog=AT_ONCE,
+                    timeout_graceful_shutdown=GRACE_SECONDS)
+
+    def listening() -> None:
+        listener.listen(BACKLOG)
+        ready()
+
+    await OrderlyServer(config, listening, before_shutdown).serve(sockets=[listener])
 
 
-def _raise_file_limit() -> None:
-    """Every connection is an open file, and 1024 are fewer than the event streams that are allowed."""
+def _connections_allowed(wanted: int) -> int:
+    """Every connection is an open file, and 1024 are fewer than the event streams that are allowed; where no more may be had, fewer."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + 512
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+    needed = wanted + OTHER_FILES + AT_ONCE
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - OTHER_FILES - AT_ONCE))
 
 
 def supervise(count: int, work: Callable[[], Awaitable[None]]) -> int:

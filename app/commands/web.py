@@ -100,7 +100,7 @@ async def _open_and_serve(stage: Stage, listener: socket.socket) -> None:
         server.collect_rarely()
         if stage.prepare:
             await stage.prepare(context)
-        await server.serve(app, listener, ready=partial(stage.greet, context), before_shutdown=context.extras["broker"].close)
+        await _serve(app, context, listener, stage.greet)
 
 
 async def serve_beside_others(here: Settings, listener: socket.socket) -> None:
@@ -110,4 +110,9 @@ async def serve_beside_others(here: Settings, listener: socket.socket) -> None:
     migrate.check_revision(await start.stored_revision(here))
     async with start.opened(here) as context:
         app = create_app(context, more_lifespans=[jobs.numbering])
-        await server.serve(app, listener, ready=partial(_greet, context), before_shutdown=context.extras["broker"].close)
+        await _serve(app, context, listener, _greet)
+
+
+async def _serve(app: Any, context: Context, listener: socket.socket, greet: Callable[[Context], None]) -> None:
+    await server.serve(app, listener, guard=context.extras["guard"], ready=partial(greet, context),
+                       before_shutdown=context.extras["broker"].close)

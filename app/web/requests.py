@@ -85,13 +85,18 @@ def invalid_field(text: str) -> errors.Invalid:
 
 
 def client_address(request: Request) -> str:
-    """The caller's address: the socket's, or, where that is a configured proxy, the first unknown one of X-Forwarded-For from the right."""
+    """The caller's address: the socket's, or, where that is a configured proxy, what `address_behind` finds in X-Forwarded-For."""
     peer = request.client.host if request.client else "127.0.0.1"
-    proxies = context(request).settings.proxies
-    if not _within(peer, proxies):
+    # A second line of the same name is more of the list, and a stranger's may stand before the proxy's.
+    return address_behind(peer, ",".join(request.headers.getlist("x-forwarded-for")), context(request).settings.proxies)
+
+
+def address_behind(peer: str, forwarded: str, proxies: tuple[Network, ...]) -> str:
+    """The first unknown address of `forwarded` from the right, where `peer` is one of `proxies`; `peer` otherwise."""
+    if not is_within(peer, proxies):
         return peer
-    for hop in reversed(request.headers.get("x-forwarded-for", "").split(",")):
-        if hop.strip() and not _within(hop.strip(), proxies):
+    for hop in reversed(forwarded.split(",")):
+        if hop.strip() and not is_within(hop.strip(), proxies):
             return hop.strip() if _is_address(hop.strip()) else peer
     return peer
 
@@ -104,7 +109,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _within(text: str, networks: tuple[Network, ...]) -> bool:
+def is_within(text: str, networks: tuple[Network, ...]) -> bool:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

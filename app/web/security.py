@@ -59,9 +59,9 @@ class SecurityMiddleware:
             await send(message)
 
         try:
-            if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > HEADER_CAP:
+            if _size_of_head(scope) > HEADER_CAP:
                 await _refuse(answer, 431, "headers_too_large", "Headers too large",
-                              "The headers are over 16 KiB. Drop what the address does not need, such as old cookies.")
+                              "Address and headers are over 16 KiB. Drop what is not needed, such as old cookies.")
             elif _ODD_PATH.search(scope.get("raw_path") or b""):
                 await problems.answer(Request(scope), 404, errors.NotFound())(scope, receive, answer)
             elif b"%00" in scope.get("query_string", b""):
@@ -70,6 +70,7 @@ class SecurityMiddleware:
             else:
                 await self.app(scope, receive, answer)
         finally:
+            scope["state"]["status"] = status       # the guard counts refusals
             _log_line(scope, status, time.perf_counter() - started)
 
     def _headers_for(self, path: str) -> tuple[tuple[bytes, bytes], ...]:
@@ -88,6 +89,12 @@ def _headers(https: bool, is_secret: bool, is_private: bool) -> tuple[tuple[byte
     if https:
         found["Strict-Transport-Security"] = "max-age=31536000"
     return tuple((name.lower().encode(), value.encode()) for name, value in found.items())
+
+
+def _size_of_head(scope: Scope) -> int:
+    """A million pairs in a query are as dear to read as a long header."""
+    return (sum(len(name) + len(value) + 4 for name, value in scope["headers"]) + len(scope.get("raw_path") or b"")
+            + len(scope.get("query_string", b"")))
 
 
 async def _refuse(send: Send, status: int, code: str, title: str, detail: str) -> None:

@@ -1,0 +1,92 @@
+"""Lanes: so many requests of a kind run at once, the others wait in line, and who would wait too long is told so at once.
+
+Four kinds, so that none takes the place of another: tills and pages, reading and writing. Writes that wait for a locked database
+must not hold up reads, and a rush on the shoppers' pages must not hold up tills: a page is worked on at the cost of all that runs
+beside it, so fewer of them run at once. How long the line may get is no count but the time that its first has waited: a fast
+machine has a longer line. A request counts from when its last byte is there until its answer is worked out, or waits for its reader.
+"""
+from collections import deque
+from typing import Any, Protocol
+
+from app.guard.limits import Pace
+
+# Asked by machines that decide whether this process lives, and answered whatever happens.
+EXEMPT = ("/health", "/ready", "/metrics")
+READING = ("GET", "HEAD", "OPTIONS")
+_TILLS = ("/api/", "/till")
+
+
+class Slot:
+    """A request's place in a lane: it waits, has it, or has given it back. begin, refuse: what the connection does then."""
+
+    __slots__ = ("connection", "cycle", "has_place", "lane", "since")
+
+    def __init__(self, lane: "Lane", connection: "Runner", cycle: Any) -> None:
+        self.lane, self.connection, self.cycle = lane, connection, cycle
+        self.has_place, self.since = False, 0.0
+
+    def finished(self, task: Any) -> None:
+        """The request was worked on, whatever came of it."""
+        if self.has_place:
+            self.lane.leave(self)
+
+
+class Runner(Protocol):
+    """A connection that has requests."""
+
+    def begin(self, slot: Slot) -> None:
+        """Runs the slot's request."""
+
+    def refuse(self, slot: Slot) -> None:
+        """Answers that there is too much."""
+
+
+class Lane:
+    """One kind of requests."""
+
+    def __init__(self, name: str, pace: Pace) -> None:
+        self.name, self.pace, self.at_once = name, pace, pace.at_once
+        self.running = 0
+        self.waiting: deque[Slot] = deque()
+
+    def has_room(self) -> bool:
+        return self.running < self.at_once
+
+    def begin(self, slot: Slot) -> None:
+        """Runs a request; the caller knows that there is room."""
+        slot.has_place = True
+        self.running += 1
+        slot.connection.begin(slot)
+
+    def wait(self, slot: Slot, now: float) -> bool:
+        """Puts the request in line; False where the line is too slow for one more. now: the loop's seconds."""
+        if self.waiting and (now - self.waiting[0].since > self.pace.patience_seconds or len(self.waiting) >= self.pace.most_waiting):
+            return False
+        slot.since = now
+        self.waiting.append(slot)
+        return True
+
+    def leave(self, slot: Slot) -> None:
+        """Gives the place to the next in line; once for each slot, further calls do nothing."""
+        if not slot.has_place:
+            return
+        slot.has_place = False
+        self.running -= 1
+        while self.waiting and self.running < self.at_once:
+            self.begin(self.waiting.popleft())
+
+    def expired(self, now: float) -> list[Slot]:
+        """Takes those out of the line that have waited too long."""
+        found = []
+        while self.waiting and now - self.waiting[0].since >= self.pace.most_wait_seconds:
+            found.append(self.waiting.popleft())
+        return found
+
+
+def kind_of(method: str, path: str) -> str | None:
+    """The lane's name; None for what is never counted: the questions of machines, and event streams, which wait by nature."""
+    if method in READING:
+        if path in EXEMPT or path.endswith("/events"):
+            return None
+        return "till_reads" if path.startswith(_TILLS) else "page_reads"
+    return "till_writes" if path.startswith(_TILLS) else "page_writes"
