@@ -1,4 +1,4 @@
-"""One thing of each kind that joining brings: an import, a campaign, a question, a topic, an erasure, a box of plastic."""
+"""One thing of each kind that came later: an import, a campaign, a question, a topic, an erasure, a box of plastic, a webhook."""
 from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
@@ -20,6 +20,12 @@ INSERT INTO topics(business_id, key, names, created_at) VALUES (:business_id, :k
 _ERASURE = """
 INSERT INTO erasures(business_id, customer_id, customer_created_at, actor_kind, cards, removed, at)
 VALUES (:business_id, 999, :now, 'staff', 1, '{}', :now) RETURNING id"""
+_WEBHOOK = """
+INSERT INTO webhooks(business_id, url, kinds, created_at) VALUES (:business_id, 'https://crm.example.com/tessera', ' card.created ', :now)
+RETURNING id"""
+_DELIVERY = """
+INSERT INTO deliveries(business_id, webhook_id, kind, event_at, created_at, give_up_at)
+VALUES (:business_id, :webhook_id, 'ping', :now, :now, :now) RETURNING id"""
 
 
 async def add(here: Context, shop: Shop) -> tuple[dict[str, int], dict[str, str]]:
@@ -35,6 +41,10 @@ async def add(here: Context, shop: Shop) -> tuple[dict[str, int], dict[str, str]
         await tx.fetch_val(_QUESTION, {**of_program, "key": keys["question"]})
         await tx.fetch_val(_TOPIC, {**row, "key": keys["topic"]})
         campaign_id = await tx.fetch_val(_CAMPAIGN, {**of_program, "import_id": import_id})
-        return {"import": import_id, "campaign": campaign_id, "erasure": await tx.fetch_val(_ERASURE, row), "plastic_batch": box}
+        webhook_id = await tx.fetch_val(_WEBHOOK, row)
+        delivery_id = await tx.fetch_val(_DELIVERY, {**row, "webhook_id": webhook_id})
+        erasure_id = await tx.fetch_val(_ERASURE, row)
+        return {"webhook": webhook_id, "delivery": delivery_id, "import": import_id, "campaign": campaign_id, "erasure": erasure_id,
+                "plastic_batch": box}
 
     return await write_transaction(here.db, act), keys

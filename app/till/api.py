@@ -4,7 +4,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from app.programs import service as programs
-from app.till import account_api, answers, asking, cards_api, catalogue_api, joining_api, programs_api, questions_api, sales_api, shapes
+from app.till import (
+    account_api,
+    answers,
+    asking,
+    cards_api,
+    catalogue_api,
+    joining_api,
+    programs_api,
+    questions_api,
+    sales_api,
+    shapes,
+    webhooks_api,
+)
 from app.till import openapi as openapi_document
 from app.till.calls import PAGE, PREFIX, Call
 from app.web.requests import context, language, principal, wanted_page
@@ -41,7 +53,7 @@ async def docs(request: Request) -> Response:
 # Routes are tried in this order: sales and scans first.
 CALLS: tuple[Call, ...] = (
     *sales_api.CALLS, *cards_api.CALLS, *account_api.CALLS, *joining_api.CALLS, *programs_api.CALLS, *questions_api.CALLS,
-    *catalogue_api.CALLS,
+    *catalogue_api.CALLS, *webhooks_api.CALLS,
     Call("GET", "/me", "api:me", me, key(), "Business", "What this key is", shapes.Me),
     Call("GET", "/locations", "api:list_locations", list_locations, key("cards:read"), "Business", "The business's locations",
          shapes.LocationList, query=PAGE),

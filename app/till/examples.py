@@ -20,6 +20,8 @@ EXAMPLES: Mapping[str, dict[str, Any]] = {
     "api:refund": {"lines": [{"line": 1, "quantity": 1}], "receipt": "R-17"},
     "api:issue_card": {"program": PROGRAM, "customer": {"phone": "+79161230001", "name": "Anna"},
                        "consent": {"terms": True, "marketing": False}},
+    "api:create_webhook": {"url": "https://crm.example.com/tessera", "kinds": ["card.created", "operation.created"], "note": "CRM"},
+    "api:change_webhook": {"url": "https://crm.example.com/tessera", "kinds": ["operation.created"], "paused": False},
     "api:put_answers": {"answers": {"name": "Anna"}},
     "api:start_enrolment": {"program": PROGRAM, "phone": "+79161230002", "language": "ru"},
     "api:events": {"event": "review", "key": "review-2041", "quantity": 1},

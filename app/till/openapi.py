@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from app.till import shapes
+from app.till import shapes, webhook_shapes
 from app.till.calls import KEY_REQUIRED, NO_KEY, Call, Query
 from app.till.examples import EXAMPLES
+from app.webhooks.rules import KINDS
 
 VERSION = "1.0"
 ABOUT = """What cash registers, web shops and back offices call. Amounts are integers in the currency's minor unit, times are RFC 3339 in
@@ -24,9 +25,10 @@ TAGS = (
     ("Account", "What else happens to a card's account: purchases, visits, rewards, levels, corrections."),
     ("Programmes", "Kinds, rules, rewards, promo codes, segments, products."),
     ("Operations", "What was done."),
+    ("Webhooks", "Being told of what happens, instead of asking."),
 )
 _PARTS = re.compile(r"\{([a-z]+)\}")
-_IN_PATH = {"reward": "Its id.", "batch": "Its key.", "segment": "Its key."}
+_IN_PATH = {"reward": "Its id.", "batch": "Its key.", "segment": "Its key.", "delivery": "Its id."}
 _MEDIA, _PROBLEM = "application/json", "application/problem+json"
 _KEY_HEADER = {"schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
                "description": "A new one for each act: 1 to 255 visible ASCII characters."}
@@ -41,7 +43,8 @@ def document(calls: Sequence[Call], url: str) -> bytes:
 @lru_cache(maxsize=4)
 def parsed(calls: Sequence[Call], url: str) -> dict[str, Any]:
     """The document as a dict; nobody changes it."""
-    named = {kind for call in calls for kind in (call.body, call.answer) if kind is not None} | {shapes.Problem}
+    named: set[type] = {kind for call in calls for kind in (call.body, call.answer) if kind is not None}
+    named |= {shapes.Problem, webhook_shapes.Event}
     types = sorted(named, key=lambda kind: kind.__name__)
     found, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     references = dict(zip(types, found, strict=True))
@@ -51,6 +54,9 @@ def parsed(calls: Sequence[Call], url: str) -> dict[str, Any]:
     return {
         "openapi": "3.1.0", "info": {"title": "Tessera till API", "version": VERSION, "description": ABOUT},
         "servers": [{"url": url}], "tags": [{"name": name, "description": what} for name, what in TAGS], "paths": paths,
+        "webhooks": {kind: {"post": {"tags": ["Webhooks"], "summary": f"We tell you of {kind}", "security": [], "requestBody": {
+            "required": True, "content": {_MEDIA: {"schema": references[webhook_shapes.Event]}}}, "responses": {
+            "2XX": {"description": "Taken."}}}} for kind in KINDS},
         "components": {"schemas": {**components, "OpenAPI": {"type": "object", "title": "OpenAPI"}},
                        "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key, tsk_…."}}}}
 

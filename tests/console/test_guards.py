@@ -76,7 +76,7 @@ def filled(path, here, shop, world, side="a"):
              "certificate": ("certificate", shop.business_id), "issuer": ("google_issuer", shop.business_id),
              "pause": ("pause", shop.business_id), "suppression": ("suppression", shop.business_id),
              "plastic": ("plastic_batch", made["plastic_batch"]),
-             **{kind: (kind, made[kind]) for kind in ("import", "campaign", "erasure")}}
+             **{kind: (kind, made[kind]) for kind in ("import", "campaign", "erasure", "webhook", "delivery")}}
     path = path.replace("/brand/{kind}", "/brand/logo")
     path = path.replace("{act}", "block").replace("{kind}", "points").replace("{rule}", "new").replace("{report}", "gifts")
     path = path.replace("{purpose}/{language}", "marketing/en").replace("{purpose}", "none") if "/privacy/" in path else path

@@ -228,7 +228,8 @@ class World:
         kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "operation": "operation",
                  "approval": "approval", "batch": "batch", "segment": "segment", "id": self.id_kind(row),
                  "issuer": "google_issuer", "certificate": "certificate", "screen": "screen", "enrolment": "enrolment",
-                 "plastic": "plastic_batch", **{kind: kind for kind in ("import", "campaign", "erasure", "question", "topic")},
+                 "plastic": "plastic_batch", **{kind: kind for kind in ("webhook", "delivery",
+                                                                        "import", "campaign", "erasure", "question", "topic")},
                  "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
         fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
                  "token": links[row.path[1] if row.path.startswith(("/k/", "/d/")) else "c"], "short": "none", "device": "d" * 32,
@@ -243,7 +244,7 @@ class World:
         return re.sub(r"\{([^}]+)\}", lambda match: fixed.get(match[1]) or ids[kinds[match[1]]], row.path)
 
     def id_kind(self, row: Row) -> str:
-        for kind in ("card", "program"):
+        for kind in ("card", "program", "webhook"):
             if row.path.startswith(f"/api/v1/{kind}s"):
                 return kind
         return "enrolment" if "/enrolments" in row.path else "operation"
@@ -251,7 +252,7 @@ class World:
     def has_id(self, row: Row) -> bool:
         """Whether the address names a thing of a business."""
         named = (r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment|issuer|certificate|screen|enrolment|plastic|"
-                 r"import|campaign|erasure|question|topic)\}"
+                 r"import|campaign|erasure|question|topic|webhook|delivery)\}"
                  r"|/console/programs/\{program\}")
         return row.kind in ("staff", "key") and bool(re.search(named, row.path))
 
@@ -285,6 +286,8 @@ class World:
             "/api/v1/programs/{id}/promo-batches": {"key": "summer", "name": "Summer", "count": 2},
             "/api/v1/segments": {"key": "regulars", "name": "Regulars", "filter": {"sales_from": 3}},
             "/api/v1/products": {"sku": "1", "name": "Coffee"},
+            "/api/v1/webhooks": {"url": "https://crm.example.com/more", "kinds": ["card.created"]},
+            "/api/v1/webhooks/{id}": {"url": "https://crm.example.com/more", "kinds": ["card.blocked"]},
             "/api/v1/cards/{id}/adjustments": {"unit": "points", "amount": 1, "reason": "a test"},
         }.get(row.path)
 

@@ -47,13 +47,16 @@ async def test_every_example_does_what_its_call_promises(client, here):
         if name == "api:merge":
             told["crd"] = other
         body = filled(EXAMPLES[name], told)
-        path = {"api:refund": ids.get("op", ""), "program": till.program, "card": card}.get(name if name == "api:refund" else call.kind, "")
+        path = {"api:refund": ids.get("op", ""), "program": till.program, "card": card,
+                "webhook": ids.get("whk", "")}.get(name if name == "api:refund" else call.kind, "")
         address = call.address.replace("{id}", path).replace("{reward}", ids.get("rwd", ""))
         headers = {**till.headers, **({"Idempotency-Key": name} if call.method == "POST" else {})}
         answer = await client.request(call.method, address, json=body, headers=headers)
         assert answer.status_code == call.status, (name, answer.text)
         if name == "api:sell":
             ids["op"] = answer.json()["id"]
+        if name == "api:create_webhook":
+            ids["whk"] = answer.json()["id"]
         if name == "api:claims":
             ids["vch"] = answer.json()["vouchers"]["issued"][0]["id"]
         if name == "api:create_reward":
