@@ -36,6 +36,8 @@ from app.web.security import SecurityMiddleware
 from app.web.status import Gauge
 
 UPDATES_AT_ONCE = 500
+# What a till's page asks without anybody touching it: a tablet that lies there locks all the same.
+BY_ITSELF = frozenset(("/till/frame", "/till/offline", "/till/offline/pack"))
 RETRY_SECONDS, GATHER_SECONDS = 1.0, 0.03
 log = logging.getLogger("tessera.web")
 
@@ -86,7 +88,7 @@ def create_app(here: Context, *, more_routes: Sequence[BaseRoute] = (), more_lif
     # Redirected slashes would send callers to an address made from the Host header.
     app.router = routing.Lanes([*all_routes(), *more_routes], lifespan=lifespan, redirect_slashes=False)
     app.state.context = here
-    app.state.doors = routing.Doors(_of_session, _of_key)
+    app.state.doors = routing.Doors(_of_session, _of_key, _of_operator, _check_reach)
     return app
 
 
@@ -145,7 +147,24 @@ async def _measure(here: Context) -> list[Gauge]:
 async def _of_session(request: Request, kind: str) -> Principal | None:
     here: Context = request.app.state.context
     token = cookie(request, here.settings, kind)
-    return await staff.principal_of_session(here.db, here.ring, token, kind, here.clock.now()) if token else None
+    if not token:
+        return None
+    who = await staff.principal_of_session(here.db, here.ring, token, kind, here.clock.now(), is_use=request.url.path not in BY_ITSELF)
+    return await _at_till(request, who) if who is not None and kind == "till" else who
+
+
+async def _at_till(request: Request, who: Principal) -> Principal:
+    """Bound to the paired device in whose browser it is; in training, in the business's copy."""
+    here: Context = request.app.state.context
+    if who.device_id is None and (device := cookie(request, here.settings, "device")):
+        from app.devices import service as devices
+
+        who = await devices.bind(here.db, here.ring, who, device, here.clock.now())
+    if who.training:
+        from app.till import practice
+
+        who = await practice.principal_in(here, who, here.clock.now())
+    return who
 
 
 async def _of_key(request: Request, plain: str) -> Principal | None:
@@ -160,6 +179,21 @@ async def _of_key(request: Request, plain: str) -> Principal | None:
         if not kept.allowance.take(to_ms(now)):
             raise keys.TooManyRequests(retry_after=kept.allowance.retry_after)
     return kept.principal
+
+
+async def _of_operator(request: Request) -> Principal | None:
+    from app.operators import service as operators
+
+    here: Context = request.app.state.context
+    token = cookie(request, here.settings, "operator")
+    return await operators.principal_of_session(here.db, here.ring, token, here.clock.now()) if token else None
+
+
+async def _check_reach(request: Request, who: Principal) -> None:
+    from app.sales import reach
+
+    query = {"program": named} if (named := request.query_params.get("program")) else {}
+    await reach.check(request.app.state.context, who, {**query, **request.path_params}, is_till=request.url.path.startswith("/till"))
 
 
 @contextlib.asynccontextmanager

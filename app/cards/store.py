@@ -47,6 +47,14 @@ async def by_number(reader: Reader, business_id: int, number: str) -> Card | Non
     return _card(row) if row else None
 
 
+async def newest_of_source(reader: Reader, business_id: int, program_id: int, source: str) -> Card | None:
+    """The newest active card of a programme that came this way: of few, as practice cards are."""
+    row = await reader.fetch_one(_CARD + "WHERE c.business_id = :business_id AND c.program_id = :program_id AND c.source = :source "
+                                 "AND c.status = 'active' ORDER BY c.id DESC LIMIT 1",
+                                 {"business_id": business_id, "program_id": program_id, "source": source})
+    return _card(row) if row else None
+
+
 async def by_alias(reader: Reader, business_id: int, value: str) -> Card | None:
     row = await reader.fetch_one(_CARD + "JOIN aliases l ON l.card_id = c.id AND l.business_id = c.business_id "
                                  "WHERE l.business_id = :business_id AND l.value = :value", {"business_id": business_id, "value": value})

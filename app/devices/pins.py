@@ -70,6 +70,16 @@ async def people_at(db: Database, device: Device) -> list[Person]:
     return [person for person in await list_people(db, device.business_id) if device.takes(person.location_id)]
 
 
+async def has_pin(db: Database, business_id: int, staff_id: int) -> bool:
+    row = await store.person(db, business_id, staff_id)
+    return row is not None and row["pin_hash"] is not None
+
+
+async def last_person(db: Database, device: Device) -> int | None:
+    """Who worked there last, and is most likely the next; None for nobody yet."""
+    return await store.last_person(db, device.business_id, device.id)
+
+
 def _person(row: Row) -> Person:
     return Person(row["id"], row["name"], row["role"], _kept_to(row), row["set_at"])
 

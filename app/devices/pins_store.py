@@ -24,11 +24,12 @@ async def password_session_at(reader: Reader, business_id: int, session_id: int)
                                   {"id": session_id, "business_id": business_id})
 
 
-async def session_person(tx: Transaction, session_id: int) -> Row | None:
-    """The member of staff of a till session that stands, with its device_id, agent and factor; of which business, the row says."""
-    return await tx.fetch_one(
-        "SELECT s.*, n.device_id, n.agent, n.factor FROM sessions n JOIN staff s ON s.id = n.staff_id WHERE n.id = :id "
-        "AND n.kind = 'till' AND n.revoked_at IS NULL AND s.disabled_at IS NULL", {"id": session_id})
+async def session_person(reader: Reader, session_id: int) -> Row | None:
+    """The member of staff of a till session that stands, with its device_id, agent, factor and began_at."""
+    # Of which business it is the row says: in training who asks is in another one.
+    return await reader.fetch_one(
+        "SELECT s.*, n.device_id, n.agent, n.factor, n.created_at AS began_at FROM sessions n JOIN staff s ON s.id = n.staff_id "
+        "WHERE n.id = :id AND n.kind = 'till' AND n.revoked_at IS NULL AND s.disabled_at IS NULL", {"id": session_id})
 
 
 async def end_session(tx: Transaction, business_id: int, session_id: int, now: int) -> None:

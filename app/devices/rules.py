@@ -121,6 +121,13 @@ def check_pin(pin: str) -> str:
     return pin
 
 
+def check_same(pin: str, again: str) -> str:
+    """Raises Invalid (field `again`) for two that differ: nobody can read back what was typed."""
+    if pin != again:
+        raise Invalid(fields=[FieldError("again", "differs", N_("The two PINs differ. Type the same one twice."))])
+    return pin
+
+
 def is_plain(pin: str) -> bool:
     """Whether a PIN is easily guessed: few different digits, even steps, a repetition, a year, a line on the keypad."""
     steps, half = {(int(after) - int(before)) % 10 for before, after in pairwise(pin)}, len(pin) // 2

@@ -176,7 +176,7 @@ async def bind(db: Database, ring: KeyRing, who: Principal, token: str, now: dat
         await store.set_seen(tx, device.business_id, device.id, to_ms(now))
 
     await write_transaction(db, act)
-    return replace(who, device_id=device.id, location_id=place)
+    return replace(who, device_id=device.id, location_id=place, idle_minutes=await idle_minutes(db, who.business_id))
 
 
 async def idle_minutes(reader: Database | Transaction, business_id: int) -> int:

@@ -32,6 +32,14 @@ async def leave(db: Database, ring: KeyRing, session_id: int, now: datetime) -> 
     return await _move(db, ring, session_id, False, now)
 
 
+async def began_at(db: Database, session_id: int) -> int:
+    """Epoch ms. Raises Unauthenticated where the session is over."""
+    row = await store.session_person(db, session_id)
+    if row is None:
+        raise Unauthenticated()
+    return int(row["began_at"])
+
+
 async def _move(db: Database, ring: KeyRing, session_id: int, training: bool, now: datetime) -> Opened:
     token = secrets.new_secret()
 

@@ -16,9 +16,10 @@ from app.sandbox import rules, store
 from app.sandbox.rules import SLUG_PREFIX
 from app.secrets import KeyRing
 from app.segments import service as segments
+from app.staff import keys
 from app.web.principal import Principal, system
 
-__all__ = ["find", "forget_ended", "refresh", "reset", "twin_of"]
+__all__ = ["copies", "find", "forget_ended", "places", "refresh", "reset", "twin_of"]
 
 SLUG_LETTERS = 10
 PROGRAMS_MOST = 200
@@ -30,6 +31,12 @@ async def find(reader: Database | Transaction, business_id: int) -> int | None:
     return await store.find(reader, business_id)
 
 
+async def places(reader: Database | Transaction, business_id: int) -> dict[int, int]:
+    """A location of the business → its copy in the sandbox; empty where there is none."""
+    twin = await store.find(reader, business_id)
+    return {} if twin is None else await store.copies(reader, twin, "locations")
+
+
 async def twin_of(db: Database, ring: KeyRing, who: Principal, now: datetime) -> int:
     """The sandbox of who's business, made where there is none; its business id. In a sandbox: that sandbox itself."""
     if (found := await store.find(db, who.business_id)) is not None:
@@ -39,9 +46,16 @@ async def twin_of(db: Database, ring: KeyRing, who: Principal, now: datetime) ->
     slug = _slug()
 
     async def act(tx: Transaction) -> int:
-        return await _make(tx, who, slug, now)
+        made = await _make(tx, who, slug, now)
+        await audit.record(tx, who, "sandbox.made", "business", who.business_id, now=now)
+        return made
 
     return await write_transaction(db, act)
+
+
+async def copies(reader: Database | Transaction, twin: int) -> tuple[dict[int, int], dict[int, int]]:
+    """Of locations and of programmes: the real row → its copy in the sandbox."""
+    return await store.copies(reader, twin, "locations"), await store.copies(reader, twin, "programs")
 
 
 async def refresh(db: Database, ring: KeyRing, who: Principal, now: datetime) -> int:
@@ -71,6 +85,7 @@ async def reset(db: Database, who: Principal, now: datetime) -> int:
         made = await _make(tx, who, slug, now)
         if before is not None:
             await store.move_keys(tx, before, made)
+            keys.forget_with(tx, db)
         await audit.record(tx, who, "sandbox.reset", "business", who.business_id, now=now)
         return made
 
@@ -99,7 +114,6 @@ async def _make(tx: Transaction, who: Principal, slug: str, now: datetime) -> in
         assert found is not None
         return found
     await _copy(tx, who.business_id, made, now)
-    await audit.record(tx, who, "sandbox.made", "business", who.business_id, now=now)
     return made
 
 

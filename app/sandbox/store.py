@@ -119,9 +119,9 @@ async def copy(tx: Transaction, business_id: int, twin: int, now: int) -> None:
                                      if f":{name}" in statement})
 
 
-async def copies(tx: Transaction, twin: int, table: str) -> dict[int, int]:
+async def copies(reader: Reader, twin: int, table: str) -> dict[int, int]:
     """The real row → its copy; table: locations or programs."""
-    return {row["copy_of"]: row["id"] for row in await tx.fetch_all(_COPY_IDS.format(table=table), {"twin": twin})}
+    return {row["copy_of"]: row["id"] for row in await reader.fetch_all(_COPY_IDS.format(table=table), {"twin": twin})}
 
 
 async def put_segment(tx: Transaction, twin: int, values: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from app.errors import Forbidden, Invalid, Unauthenticated
 from app.secrets import KeyRing
 from app.staff import factors, passkeys, passwords, rules, sessions, steps, store, tries
 from app.staff.passkeys import Site
-from app.staff.rules import EMAIL_HASH, Account
+from app.staff.rules import EMAIL, EMAIL_HASH, Account
 from app.staff.steps import Step, StepGone
 from app.text import N_
 from app.web.principal import Principal
@@ -121,6 +121,11 @@ async def by_passkey(db: Database, site: Site, ring: KeyRing, kind: str, ticket:
         return await _open(tx, ring, row, kind, token, now, agent, address, "passkey")
 
     return token, await write_transaction(db, act)
+
+
+async def email_of(db: Database, ring: KeyRing, account: Account) -> str:
+    """Whose step it is, as an app names it. Raises NobodyThere."""
+    return ring.open_text(EMAIL, (await _alive(db, account))["email_sealed"])
 
 
 async def _alive(db: Database, account: Account) -> Row:

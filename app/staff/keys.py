@@ -103,7 +103,7 @@ async def change_key(db: Database, who: Principal, key_id: int, *, name: str, sc
         if await keys_store.change(tx, who.business_id, key_id, values) is None:
             raise NotFound()
         await audit.record(tx, who, "api_key.changed", "api_key", key_id, {"scopes": values["scopes"]}, now=now)
-        _forget(tx, db)
+        forget_with(tx, db)
 
     await write_transaction(db, act)
 
@@ -118,7 +118,7 @@ async def rotate_key(db: Database, ring: KeyRing, who: Principal, key_id: int, g
         if await keys_store.rotate(tx, who.business_id, key_id, values) is None:
             raise NotFound()
         await audit.record(tx, who, "api_key.rotated", "api_key", key_id, {"hours": grace_hours}, now=now)
-        _forget(tx, db)
+        forget_with(tx, db)
 
     await write_transaction(db, act)
     return plain
@@ -131,19 +131,19 @@ async def revoke_key(db: Database, who: Principal, key_id: int, now: datetime) -
             raise NotFound()
         if await keys_store.revoke(tx, who.business_id, key_id, to_ms(now)) is not None:
             await audit.record(tx, who, "api_key.revoked", "api_key", key_id, now=now)
-        _forget(tx, db)
+        forget_with(tx, db)
 
     await write_transaction(db, act)
 
 
-def _forget(tx: Transaction, db: Database) -> None:
-    """What this and other processes keep in memory is read again."""
+def forget_with(tx: Transaction, db: Database) -> None:
+    """With this commit what this and other processes keep in memory of keys is read again: some were changed, or their business."""
     tx.after_commit(lambda: forget_kept(db))
     tx.notify(CHANNEL)
 
 
 def forget_kept(db: Database) -> None:
-    """Every key is read anew with its next call: one was changed, or its business was closed."""
+    """Every key is read anew with its next call, in this process."""
     _known.pop(db, None)
 
 

@@ -12,7 +12,8 @@ from app.web.principal import BESIDE, ROLES, SCOPES, Principal
 PASSWORD_LEAST, PASSWORD_MOST = 10, 200
 KEY_PREFIX = "tsk_"
 SIGN_IN_TRIES, SIGN_IN_WINDOW_SECONDS = 10, 15 * 60         # per account; an address gets four times as many
-LINK_SECONDS = 3 * 86400
+LINK_SECONDS, RESET_SECONDS = 3 * 86400, 3600
+RESETS_AN_HOUR, RESETS_AN_HOUR_FROM = 3, 20         # of an account; from one network
 # A till stays signed in for a shift, a console for a working day; both end when nobody uses them.
 IDLE_SECONDS = {"till": 12 * 3600, "console": 4 * 3600}
 LIFE_SECONDS = {"till": 18 * 3600, "console": 24 * 3600}
@@ -183,8 +184,13 @@ def is_live(created_at: int, seen_at: int, expires_at: int, now_ms: int, kind: s
 
 def is_locked(device_id: int | None, locked_at: int | None, seen_at: int, idle_minutes: int | None, now_ms: int) -> bool:
     """Whether the session of a paired till waits for the next PIN: somebody locked it, or it lay idle. idle_minutes: None: not chosen."""
-    idle = DEVICE_IDLE_MINUTES if idle_minutes is None else idle_minutes
-    return locked_at is not None or (device_id is not None and now_ms - seen_at >= idle * 60_000)
+    idle = idle_minutes_of(device_id, idle_minutes)
+    return locked_at is not None or (idle is not None and now_ms - seen_at >= idle * 60_000)
+
+
+def idle_minutes_of(device_id: int | None, chosen: int | None) -> int | None:
+    """After how many minutes a session locks; None where it stands on no paired till. chosen: by the business, None: nothing yet."""
+    return None if device_id is None else DEVICE_IDLE_MINUTES if chosen is None else chosen
 
 
 def is_at_till(role: str) -> bool:

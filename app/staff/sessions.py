@@ -49,6 +49,7 @@ async def principal_of_session(db: Database, ring: KeyRing, token: str, kind: st
         uses.note(db, "session", row["id"], now_ms)
     return Principal(row["business_id"], row["business_id"], "staff", row["staff_id"], row["name"], row["role"],
                      location_id=row["location_id"], session_id=row["id"], device_id=row["device_id"], training=bool(row["training"]),
+                     idle_minutes=rules.idle_minutes_of(row["device_id"], row["idle_minutes"]),
                      **rules.kept(row["role"], row["kept_location_id"], row["program_ids"]))
 
 

@@ -46,6 +46,11 @@ async def begin(tx: Transaction, ring: KeyRing, account: Account, kind: str, tok
         "expires_at": to_ms(now + timedelta(minutes=rules.STEP_MINUTES))})
 
 
+async def end_all(tx: Transaction, account: Account, now: datetime) -> None:
+    """Whoever is between a password of before and a second factor begins again."""
+    await store.end_steps_of(tx, account, to_ms(now))
+
+
 async def find(db: Database, ring: KeyRing, token: str, now: datetime) -> Step:
     """Raises StepGone."""
     row = await store.live_step(db, ring.lookup_hash(STEP, token), to_ms(now)) if token else None

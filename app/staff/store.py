@@ -10,13 +10,16 @@ _STAFF = "SELECT s.*, (SELECT MAX(n.seen_at) FROM sessions n WHERE n.staff_id = 
 async def append_staff(tx: Transaction, row: dict[str, Any]) -> int | None:
     """The new row's id, or None where the address has an account already."""
     return await tx.fetch_val(
-        "INSERT INTO staff(business_id, location_id, name, email_sealed, email_hash, role, password_hash, language, created_at) "
-        "VALUES (:business_id, :location_id, :name, :email_sealed, :email_hash, :role, :password_hash, :language, :created_at) "
+        "INSERT INTO staff(business_id, location_id, name, email_sealed, email_hash, role, password_hash, language, created_at, "
+        "program_ids) VALUES (:business_id, CAST(:location_id AS BIGINT), :name, :email_sealed, :email_hash, :role, :password_hash, "
+        ":language, :created_at, :program_ids) "
         "ON CONFLICT (email_hash) DO NOTHING RETURNING id", row)
 
 
 async def staff_by_email(reader: Reader, email_hash: bytes) -> Row | None:
-    return await reader.fetch_one("SELECT * FROM staff WHERE email_hash = :email_hash", {"email_hash": email_hash})
+    """Nobody of a closed business."""
+    return await reader.fetch_one("SELECT s.* FROM staff s JOIN businesses b ON b.id = s.business_id AND b.closed_at IS NULL "
+                                  "WHERE s.email_hash = :email_hash", {"email_hash": email_hash})
 
 
 async def staff_of(reader: Reader, business_id: int, staff_id: int) -> Row | None:
@@ -43,9 +46,15 @@ async def set_password(tx: Transaction, staff_id: int, password_hash: str) -> No
     await tx.execute("UPDATE staff SET password_hash = :password_hash WHERE id = :id", {"id": staff_id, "password_hash": password_hash})
 
 
-async def change_staff(tx: Transaction, staff_id: int, name: str, role: str, location_id: int | None) -> None:
-    await tx.execute("UPDATE staff SET name = :name, role = :role, location_id = CAST(:location_id AS BIGINT) WHERE id = :id",
-                     {"id": staff_id, "name": name, "role": role, "location_id": location_id})
+async def change_staff(tx: Transaction, staff_id: int, name: str, role: str, location_id: int | None, program_ids: str) -> None:
+    """program_ids: separated by spaces, empty for all."""
+    await tx.execute("UPDATE staff SET name = :name, role = :role, location_id = CAST(:location_id AS BIGINT), program_ids = :program_ids "
+                     "WHERE id = :id", {"id": staff_id, "name": name, "role": role, "location_id": location_id, "program_ids": program_ids})
+
+
+async def change_own(tx: Transaction, staff_id: int, name: str, language: str | None) -> None:
+    await tx.execute("UPDATE staff SET name = :name, language = CAST(:language AS TEXT) WHERE id = :id",
+                     {"id": staff_id, "name": name, "language": language})
 
 
 async def set_disabled(tx: Transaction, staff_id: int, disabled_at: int | None) -> None:
@@ -65,14 +74,19 @@ async def session(reader: Reader, token_hash: bytes, kind: str) -> Row | None:
     """The session with its member of staff; revoked sessions, disabled people and those of closed businesses are not found."""
     return await reader.fetch_one(
         "SELECT n.id, n.business_id, n.staff_id, n.location_id, n.created_at, n.seen_at, n.expires_at, n.device_id, n.training, "
-        "n.locked_at, s.name, s.role "
-        "FROM sessions n JOIN staff s ON s.id = n.staff_id "
+        "n.locked_at, r.idle_minutes, s.name, s.role, s.program_ids, s.location_id AS kept_location_id "
+        "FROM sessions n JOIN staff s ON s.id = n.staff_id JOIN businesses b ON b.id = n.business_id AND b.closed_at IS NULL "
+        "LEFT JOIN till_rules r ON r.business_id = n.business_id "
         "WHERE n.token_hash = :token_hash AND n.kind = :kind AND n.revoked_at IS NULL AND s.disabled_at IS NULL",
         {"token_hash": token_hash, "kind": kind})
 
 
 async def set_seen(tx: Transaction, session_id: int, at: int) -> None:
     await tx.execute("UPDATE sessions SET seen_at = :at WHERE id = :id", {"id": session_id, "at": at})
+
+
+async def lock_session(tx: Transaction, session_id: int, at: int) -> None:
+    await tx.execute("UPDATE sessions SET locked_at = :at WHERE id = :id AND locked_at IS NULL", {"id": session_id, "at": at})
 
 
 async def set_session_location(tx: Transaction, session_id: int, location_id: int | None) -> None:
@@ -102,8 +116,8 @@ async def delete_sessions_before(tx: Transaction, at: int, most: int) -> int:
 
 
 async def append_link(tx: Transaction, row: dict[str, Any]) -> None:
-    await tx.execute("INSERT INTO sign_in_links(business_id, staff_id, token_hash, created_at, expires_at) "
-                     "VALUES (:business_id, :staff_id, :token_hash, :created_at, :expires_at)", row)
+    await tx.execute("INSERT INTO sign_in_links(business_id, staff_id, token_hash, created_at, expires_at, purpose, clears_factors) "
+                     "VALUES (:business_id, :staff_id, :token_hash, :created_at, :expires_at, :purpose, :clears_factors)", row)
 
 
 async def live_link(reader: Reader, token_hash: bytes, now: int) -> Row | None:
@@ -115,7 +129,8 @@ async def live_link(reader: Reader, token_hash: bytes, now: int) -> Row | None:
 
 async def consume_link(tx: Transaction, token_hash: bytes, now: int) -> Row | None:
     return await tx.fetch_one("UPDATE sign_in_links SET consumed_at = :now WHERE token_hash = :token_hash AND consumed_at IS NULL "
-                              "AND expires_at > :now RETURNING business_id, staff_id", {"token_hash": token_hash, "now": now})
+                              "AND expires_at > :now RETURNING business_id, staff_id, purpose, clears_factors",
+                              {"token_hash": token_hash, "now": now})
 
 
 async def end_links_of(tx: Transaction, staff_id: int, now: int) -> None:
@@ -135,7 +150,8 @@ async def append_key(tx: Transaction, row: dict[str, Any]) -> int:
 
 
 async def key_by_hash(reader: Reader, key_hash: bytes) -> Row | None:
-    return await reader.fetch_one("SELECT * FROM api_keys WHERE key_hash = :key_hash AND revoked_at IS NULL", {"key_hash": key_hash})
+    return await reader.fetch_one("SELECT k.* FROM api_keys k JOIN businesses b ON b.id = k.business_id AND b.closed_at IS NULL "
+                                  "WHERE k.key_hash = :key_hash AND k.revoked_at IS NULL", {"key_hash": key_hash})
 
 
 async def key_of(reader: Reader, business_id: int, key_id: int) -> Row | None:

@@ -16,7 +16,21 @@ from app.programs import tills
 from app.staff import rules as staff_rules
 from app.staff import service as staff
 from app.till import desk as desks
-from app.till import finding, frames, joining_pages, moving_pages, receipts, search_pages, selling, showing, typed
+from app.till import (
+    device_pages,
+    finding,
+    frames,
+    joining_pages,
+    moving_pages,
+    offline_pages,
+    pin_pages,
+    practice_pages,
+    receipts,
+    search_pages,
+    selling,
+    showing,
+    typed,
+)
 from app.till.desk import Desk
 from app.till.joining_pages import ENROL
 from app.till.receipts import SALES
@@ -24,6 +38,7 @@ from app.till.search_pages import SEARCH
 from app.till.selling import TILL, card_path
 from app.web import assets, i18n, routing, templating
 from app.web.cookies import cookie, drop_cookie, set_cookie
+from app.web.devices import browser_name
 from app.web.forms import check_forgery, check_origin, csrf_token, read_form, text_field
 from app.web.problems import status_of
 from app.web.requests import client_address, context, language, principal
@@ -40,6 +55,7 @@ async def sign_in_page(request: Request) -> Response:
 def _sign_in(request: Request, email: str = "", error: str = "", status: int = 200) -> Response:
     return templating.render(request, "till/sign_in.html", {
         "action": SIGN_IN, "email": email, "error": error, "csrf_token": csrf_token(request, KIND), "place": "",
+        "start_url": device_pages.START if cookie(request, context(request).settings, device_pages.DEVICE) else "",
         "demo": context(request).extras.get("demo_till")}, status=status)
 
 
@@ -50,13 +66,18 @@ async def sign_in(request: Request) -> Response:
     email, password = text_field(form, "email"), form.get("password")
     try:
         token, who = await staff.sign_in(here.db, here.ring, email, password if isinstance(password, str) else "", KIND,
-                                       client_address(request), here.clock.now())
+                                       client_address(request), here.clock.now(),
+                                       agent=browser_name(request.headers.get("user-agent", "")))
+    except staff.SecondStep as step:
+        onward = RedirectResponse("/console/sign-in/second", 303)
+        set_cookie(onward, here.settings, "step", step.token, 60 * staff_rules.STEP_MINUTES)
+        return onward
     except (staff.WrongPassword, errors.TooMany, errors.Forbidden) as refused:
         answer = _sign_in(request, email, typed.said(request, refused), status_of(refused))
         if refused.retry_after:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
-    answer = RedirectResponse(TILL if who.may("cashier") else ENROL, 303)
+    answer = RedirectResponse(await pin_pages.after_password(request, who) or (TILL if who.may("cashier") else ENROL), 303)
     set_cookie(answer, here.settings, KIND, token, staff_rules.LIFE_SECONDS[KIND])
     return answer
 
@@ -66,7 +87,7 @@ async def sign_out(request: Request) -> Response:
     here = context(request)
     check_forgery(request, await read_form(request), KIND)
     await staff.sign_out(here.db, principal(request), here.clock.now())
-    answer = RedirectResponse(SIGN_IN, 303)
+    answer = RedirectResponse(device_pages.START if principal(request).device_id is not None else SIGN_IN, 303)
     drop_cookie(answer, here.settings, KIND)
     return answer
 
@@ -135,5 +156,7 @@ routes = [
     routing.route(TILL, scan_page, who=CASHIER, name="till:scan"),
     routing.route(TILL, find, who=CASHIER, name="till:find", methods=["POST"]),
     routing.route("/till/place", choose_place, who=CASHIER, name="till:place", methods=["POST"]),
+    *device_pages.routes, *pin_pages.routes, *practice_pages.routes,
     *frames.routes, *search_pages.routes, *selling.routes, *receipts.routes, *joining_pages.routes, *moving_pages.routes,
+    *offline_pages.routes,
 ]

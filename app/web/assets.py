@@ -22,8 +22,8 @@ READER = "reader"               # the folder of the extra that `make offline-rea
 
 _FRAME = ("tokens", "base", "button")
 _SHOPPER = (*_FRAME, "tinted", "shopper", "top")
-_TILL = (*_FRAME, "field", "band", "banner", "chip", "figure", "list", "empty", "till")
-_CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs", "details", "empty", "choice", "console")
+_TILL = (*_FRAME, "field", "band", "banner", "chip", "figure", "list", "empty", "stripe", "offbar", "till")
+_CONSOLE = (*_FRAME, "field", "banner", "chip", "state", "list", "table", "tabs", "details", "empty", "choice", "passkey", "console")
 BUNDLES: dict[str, tuple[str, ...]] = {
     "plain": (*_FRAME, "plain"),
     "enrol": (*_SHOPPER, "field", "banner", "details", "pass", "enrol"),
@@ -32,8 +32,10 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "receipt": (*_SHOPPER, "list", "activate"),
     "profile": (*_SHOPPER, "field", "choice", "segments", "questions", "banner", "list", "details", "activate", "profile"),
     "coupon": (*_SHOPPER, "field", "banner", "activate", "coupon"),
-    "sign-in": (*_FRAME, "field", "banner", "sign-in"),
+    "sign-in": (*_FRAME, "field", "banner", "details", "passkey", "sign-in"),
+    "tablet": (*_TILL, "keypad", "sign-in", "tablet"),
     "scan": (*_TILL, "scan"),
+    "offline": (*_TILL, "keypad", "sale", "offline"),
     "sale": (*_TILL, "choice", "questions", "tinted", "tesserae", "keypad", "sale"),
     "console": _CONSOLE,
     "today": (*_CONSOLE, "stat", "chart", "today"),

@@ -26,3 +26,16 @@ def chrome_link(address: str) -> str:
     """An address that Android opens in Chrome from within another app (Chrome, "Android Intents with Chrome"). address: http(s)."""
     scheme, _, rest = address.partition("://")
     return f"intent://{rest}#Intent;scheme={scheme};package=com.android.chrome;end"
+
+
+# In this order: each browser names those that it descends from.
+_BROWSERS = (("YaBrowser/", "Yandex"), ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser/", "Samsung Internet"), ("Firefox/", "Firefox"),
+             ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("CrOS", "ChromeOS"),
+            ("Mac OS X", "macOS"), ("Linux", "Linux"))
+
+
+def browser_name(user_agent: str) -> str:
+    """A browser and its system in a few words, as its owner knows them: `Firefox, Windows`; empty for what is neither."""
+    names = [next((name for mark, name in known if mark in user_agent), "") for known in (_BROWSERS, _SYSTEMS)]
+    return ", ".join(filter(None, names))

@@ -18,8 +18,8 @@ class Principal:
     kind: staff | api_key | operator | shopper | system; id: the row of that kind; role: of staff; scopes: of keys.
     location_id: where the person or key acts, None for nowhere in particular; kept_location_id, program_ids: the one location and the
     programmes outside of which the person sees and does nothing, None for all (docs/business.md).
-    device_id: the paired device that the session is bound to; training: the business is the sandbox of the real one; sandbox: a
-    sandbox key; channel: where a key's sales are made unless they say it.
+    device_id: the paired device that the session is bound to, which locks when it lies idle for idle_minutes; training: the business is
+    the sandbox of the real one; sandbox: a sandbox key; channel: where a key's sales are made unless they say it.
     """
 
     business_id: int
@@ -36,6 +36,7 @@ class Principal:
     training: bool = False
     sandbox: bool = False
     kept_location_id: int | None = None
+    idle_minutes: int | None = None
     channel: str = "till"
 
     def may(self, role: str) -> bool:

@@ -4,6 +4,7 @@ Under /api an answer is `application/problem+json` (RFC 9457); elsewhere a page.
 """
 import logging
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from app import errors
 from app.text import N_
 from app.web import rates
+from app.web.cookies import cookie
 from app.web.routing import SignInNeeded
 
 log = logging.getLogger("tessera.web")
@@ -110,6 +112,9 @@ def _page(request: Request, status: int, failure: errors.TesseraError) -> Respon
 
 def _to_sign_in(request: Request, session: str) -> Response:
     where = "/till/sign-in" if session == "till" else "/console/sign-in"
+    if session == "till" and cookie(request, request.app.state.context.settings, "device"):
+        # A shared tablet: its people and their PINs, and back to where the one before was.
+        where = "/till/start?" + urlencode({"next": request.url.path})
     return RedirectResponse(where, 303, headers={"Cache-Control": "private, no-store"})
 
 

@@ -145,7 +145,8 @@ def render(request: Request, name: str, context: Mapping[str, Any] | None = None
     language = i18n.language_of(request, default_language)
     nonce = nonce or secrets.token_urlsafe(12)
     body = environment(language).get_template(name).render(
-        {"request": request, "nonce": nonce, "exposed": _is_exposed(request), **(context or {})})
+        {"request": request, "nonce": nonce, "exposed": _is_exposed(request), "at_till": getattr(request.state, "principal", None),
+         **(context or {})})
     policy = _policy(nonce, wasm=bool((context or {}).get("wasm")))
     answer = HTMLResponse(body, status, {"Content-Security-Policy": policy, "Vary": "Accept-Language, Cookie",
                                          "Content-Language": language, **(headers or {})})
