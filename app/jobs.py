@@ -116,6 +116,7 @@ def timetable() -> Sequence[Job]:
     from app.registrations import service as registrations
     from app.reports import suspicions
     from app.sales import approvals, closing, occasions
+    from app.sandbox import service as sandbox
     from app.sms import alerts as sms_alerts
     from app.sms import balances, polling
     from app.sms import delivery as sms
@@ -151,6 +152,7 @@ def timetable() -> Sequence[Job]:
         Job("review levels", 5 * MINUTE, lambda here: standing.review_due(here.db, here.clock.now())),
         Job("renew offers", 5 * MINUTE, lambda here: standing.renew_offers(here.db, here.clock.now())),
         Job("seal days", 10 * MINUTE, lambda here: day_seals.seal_days(here.db, here.clock.now())),
+        Job("forget sandboxes", HOUR, lambda here: sandbox.forget_ended(here.db, here.ring, here.clock.now())),
         Job("expire vouchers", 10 * MINUTE, lambda here: benefits.expire_due(here.db, here.clock.now())),
         # Within seconds: whoever has just joined looks at the card now.
         Job("give what coupons prove", MINUTE, lambda here: occasions.give_claimed(here.db, here.clock.now()), (coupons.CLAIMED,)),

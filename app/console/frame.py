@@ -10,6 +10,7 @@ from app import errors
 from app.certificates import watching
 from app.programs import service as programs
 from app.sms import alerts
+from app.staff import key_warnings
 from app.web import i18n, routing, templating
 from app.web.forms import MAX_FIELDS, check_forgery, csrf_token, read_form
 from app.web.problems import status_of
@@ -41,7 +42,8 @@ async def page(request: Request, name: str, values: Mapping[str, Any], *, done: 
         "csrf_token": csrf_token(request, KIND), "done": done, "error": (wrong or {}).get("", ""), "errors": dict(wrong or {}),
         "zone": business.time_zone, "currency": business.currency, "now": now,
         "banners": [*await watching.banners(here, business.id, who.role or "", language(request), now),
-                    *await alerts.banners(here, business.id, who.role or "", language(request), now)], **values}, status=status)
+                    *await alerts.banners(here, business.id, who.role or "", language(request), now),
+                    *await key_warnings.banners(here, business, who.role or "", language(request), now)], **values}, status=status)
 
 
 async def form_of(request: Request, most_fields: int = MAX_FIELDS) -> FormData:

@@ -15,6 +15,7 @@ from app.console import (
     imports,
     invitations,
     issued,
+    keys,
     merging,
     message_texts,
     messages,
@@ -46,6 +47,6 @@ from app.console import (
 
 NOUNS = (session, today, suspicions, merging, numbers, bearers, erasing, customers, operations, programs, program, program_rules,
          program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, campaigns,
-         reports, design, brand, poster, ways, issued, settings, people, coalition, invitations, brands, messages, message_texts, google,
+         reports, design, brand, poster, ways, issued, settings, people, keys, coalition, invitations, brands, messages, message_texts, google,
          certificates, privacy_documents, privacy_reads, privacy, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

@@ -1,4 +1,4 @@
-"""Who works here, and the keys of programs."""
+"""Who works here."""
 from typing import Any
 
 from starlette.requests import Request
@@ -8,21 +8,19 @@ from app import errors, secrets
 from app.audit import service as audit
 from app.cards import service as cards
 from app.clock import from_ms
-from app.console import frame, words
+from app.console import frame
 from app.db import Transaction, write_transaction
 from app.programs import service as programs
 from app.staff import service as staff
 from app.staff.rules import Staff
 from app.text import N_
 from app.web import routing
-from app.web.principal import SCOPES
 from app.web.requests import context, language, principal
 
-STAFF, KEYS = "/console/staff", "/console/keys"
+STAFF = "/console/staff"
 STAFF_DONE = {"disabled": N_("Access is taken away. Every session of theirs has ended."),
               "kept": N_("Kept. A new role asks them to sign in again."),
               "enabled": N_("They may sign in again, with the password that they had.")}
-KEYS_DONE = {"revoked": N_("The key is revoked. Programs that use it are refused from now on.")}
 
 
 async def _places(request: Request) -> list[tuple[str, str]]:
@@ -178,48 +176,6 @@ async def toggle_access(request: Request) -> Response:
     return frame.to(STAFF + "?done=" + ("enabled" if person.disabled else "disabled"))
 
 
-async def keys_page(request: Request) -> Response:
-    """GET /console/keys"""
-    return await _keys(request, done=_done(request, KEYS_DONE))
-
-
-async def _keys(request: Request, typed: dict[str, Any] | None = None, *, plain: str = "", done: str = "",
-                wrong: dict[str, str] | None = None, status: int = 200) -> Response:
-    here, places = context(request), await _places(request)
-    names = dict(places)
-    rows = [{"name": each.name, "scopes": sorted(each.scopes), "created_at": from_ms(each.created_at), "active": each.revoked_at is None,
-             "used_at": from_ms(each.used_at) if each.used_at else None,
-             "place": names.get(here.ids.encode("location", each.location_id), "") if each.location_id else "",
-             "revoke_action": f"{KEYS}/{here.ids.encode('api_key', each.id)}/revoke"}
-            for each in await staff.list_keys(here.db, principal(request).business_id)]
-    return await frame.page(request, "keys", {
-        "keys": rows, "action": KEYS, "places": places, "plain": plain, "docs_url": "/api/docs",
-        "scopes": [(scope, frame.said(request, words.SCOPES[scope])) for scope in SCOPES],
-        "values": typed or {"name": "", "scopes": [], "location": ""}}, done=done, wrong=wrong,
-        status=status)
-
-
-async def make_key(request: Request) -> Response:
-    """POST /console/keys: the answer is the only time that the key is seen."""
-    here, who, form = context(request), principal(request), await frame.form_of(request)
-    scopes = [scope for scope in form.getlist("scopes") if isinstance(scope, str)]
-    typed: dict[str, Any] = {**frame.texts(form, "name", "location"), "scopes": scopes}
-    try:
-        location_id = await _location(request, typed["location"])
-        _, plain = await staff.create_key(here.db, here.ring, who, typed["name"], frozenset(scopes), location_id, here.clock.now())
-    except errors.Invalid as refused:
-        return await _keys(request, typed, wrong=frame.sentences_of(request, refused), status=422)
-    return await _keys(request, plain=plain)
-
-
-async def revoke_key(request: Request) -> Response:
-    """POST /console/keys/{key}/revoke"""
-    here = context(request)
-    await frame.form_of(request)
-    await staff.revoke_key(here.db, principal(request), frame.own_id(request, "api_key", "key"), here.clock.now())
-    return frame.to(KEYS + "?done=revoked")
-
-
 routes = [
     routing.route(STAFF, staff_page, who=frame.OWNER, name="console:staff"),
     routing.route(STAFF, invite, who=frame.OWNER, name="console:invite", methods=["POST"]),
@@ -227,7 +183,4 @@ routes = [
     routing.route(STAFF + "/{staff}", keep_person, who=frame.OWNER, name="console:keep_person", methods=["POST"]),
     routing.route(STAFF + "/{staff}/link", new_link, who=frame.OWNER, name="console:staff_link", methods=["POST"]),
     routing.route(STAFF + "/{staff}/access", toggle_access, who=frame.OWNER, name="console:staff_access", methods=["POST"]),
-    routing.route(KEYS, keys_page, who=frame.OWNER, name="console:keys"),
-    routing.route(KEYS, make_key, who=frame.OWNER, name="console:make_key", methods=["POST"]),
-    routing.route(KEYS + "/{key}/revoke", revoke_key, who=frame.OWNER, name="console:revoke_key", methods=["POST"]),
 ]

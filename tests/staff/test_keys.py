@@ -78,7 +78,6 @@ async def test_a_sandbox_key_belongs_to_the_sandbox_and_is_listed_with_the_other
     assert who is not None and (who.business_id, who.sandbox) == (twin, True)
     assert [(each.id, each.is_sandbox) for each in await keys.list_keys(db, bed.business_id)] == [(key_id, True)]
     again = await sandbox.reset(db, bed.manager, NOON)
-    keys.forget_kept(db)
     who = await keys.principal_of_key(db, ring, plain, NOON)
     assert who is not None and who.business_id == again, "it goes with the sandbox that took the old one's place"
     await db.execute("UPDATE businesses SET closed_at = 1 WHERE id = :id", {"id": bed.business_id})
