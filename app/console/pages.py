@@ -1,5 +1,6 @@
 """The console's routes, noun by noun."""
 from app.console import (
+    account,
     approvals,
     audit_log,
     bearers,
@@ -8,9 +9,11 @@ from app.console import (
     campaigns,
     certificates,
     coalition,
+    confirming,
     customers,
     design,
     erasing,
+    forgot,
     google,
     imports,
     invitations,
@@ -21,6 +24,7 @@ from app.console import (
     messages,
     numbers,
     operations,
+    own_factors,
     people,
     poster,
     privacy,
@@ -37,16 +41,19 @@ from app.console import (
     questions,
     reports,
     rewards,
+    second,
     segments,
     session,
     settings,
     suspicions,
     today,
     ways,
+    webhooks,
 )
 
-NOUNS = (session, today, suspicions, merging, numbers, bearers, erasing, customers, operations, programs, program, program_rules,
-         program_try, program_codes, program_closing, rewards, questions, promos, products, approvals, segments, imports, campaigns,
-         reports, design, brand, poster, ways, issued, settings, people, keys, coalition, invitations, brands, messages, message_texts, google,
-         certificates, privacy_documents, privacy_reads, privacy, audit_log)
+NOUNS = (session, second, forgot, confirming, account, own_factors, today, suspicions, merging, numbers, bearers, erasing, customers,
+         operations, programs, program, program_rules, program_try, program_codes, program_closing, rewards, questions, promos, products,
+         approvals, segments, imports, campaigns, reports, design, brand, poster, ways, issued, settings, people, keys, coalition,
+         invitations, brands, messages, message_texts, google, certificates, privacy_documents, privacy_reads, privacy, webhooks,
+         audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

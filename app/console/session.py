@@ -3,12 +3,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import errors
-from app.console import frame
-from app.staff import rules as staff_rules
+from app.console import doorstep, frame, letters, second
+from app.db import Row, Transaction
 from app.staff import service as staff
+from app.staff.rules import EMAIL, is_at_till
 from app.text import N_
 from app.web import routing, templating
-from app.web.cookies import drop_cookie, set_cookie
+from app.web.cookies import drop_cookie
 from app.web.forms import bound_token, check_origin, csrf_token, read_form, text_field
 from app.web.problems import status_of
 from app.web.requests import client_address, context, principal
@@ -23,7 +24,8 @@ async def sign_in_page(request: Request) -> Response:
 
 def _sign_in(request: Request, email: str = "", error: str = "", status: int = 200) -> Response:
     return templating.render(request, "console/sign_in.html", {
-        "action": SIGN_IN, "email": email, "error": error, "csrf_token": csrf_token(request, frame.KIND),
+        "action": SIGN_IN, "email": email, "error": error, "csrf_token": csrf_token(request, frame.KIND), "forgot": "/console/forgot",
+        "passkey": second.passkey_button(),
         "demo": context(request).extras.get("demo_console")}, status=status)
 
 
@@ -34,19 +36,15 @@ async def sign_in(request: Request) -> Response:
     email, password = text_field(form, "email"), form.get("password")
     try:
         token, _ = await staff.sign_in(here.db, here.ring, email, password if isinstance(password, str) else "", frame.KIND,
-                                       client_address(request), here.clock.now())
+                                       client_address(request), here.clock.now(), agent=doorstep.agent_of(request))
+    except staff.SecondStep as step:
+        return doorstep.owes_more(request, step.token)
     except (staff.WrongPassword, errors.TooMany, errors.Forbidden) as refused:
         answer = _sign_in(request, email, frame.said(request, refused.detail, **refused.params), status_of(refused))
         if refused.retry_after:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
-    return _signed_in(request, token)
-
-
-def _signed_in(request: Request, token: str, kind: str = frame.KIND) -> Response:
-    answer = RedirectResponse("/till" if kind == "till" else "/console", 303)
-    set_cookie(answer, context(request).settings, kind, token, staff_rules.LIFE_SECONDS[kind])
-    return answer
+    return doorstep.signed_in(request, token)
 
 
 async def link_page(request: Request) -> Response:
@@ -63,16 +61,24 @@ async def _link(request: Request, error: str = "", status: int = 200) -> Respons
 
 
 async def use_link(request: Request) -> Response:
-    """POST /console/link/{link}: sets the password and signs in, once."""
+    """POST /console/link/{link}: sets the password and signs in, once; a second factor is still asked for."""
     here, form = context(request), await read_form(request)
     check_origin(request)
-    password = form.get("password")
+    password, now = form.get("password"), here.clock.now()
+
+    async def tell(tx: Transaction, row: Row, purpose: str) -> None:
+        if purpose == "reset":
+            await letters.changed(tx, here, row["business_id"], here.ring.open_text(EMAIL, row["email_sealed"]), row["language"],
+                                  "password", now)
+
     try:
-        token, who = await staff.use_link(here.db, here.ring, request.path_params["link"],
-                                          password if isinstance(password, str) else "", here.clock.now())
+        token, who = await staff.use_link(here.db, here.ring, request.path_params["link"], password if isinstance(password, str) else "",
+                                          now, address=client_address(request), agent=doorstep.agent_of(request), tell=tell)
+    except staff.SecondStep as step:
+        return doorstep.owes_more(request, step.token)
     except errors.Invalid as refused:
         return await _link(request, frame.said(request, refused.fields[0].detail), 422)
-    return _signed_in(request, token, frame.KIND if who.may("manager") else "till")
+    return doorstep.signed_in(request, token, "till" if is_at_till(who.role or "") else frame.KIND)
 
 
 async def password_page(request: Request) -> Response:
@@ -112,7 +118,7 @@ routes = [
     routing.route(SIGN_IN, sign_in, who=routing.public, name="console:signing_in", methods=["POST"]),
     routing.route("/console/link/{link}", link_page, who=routing.link, name="console:link"),
     routing.route("/console/link/{link}", use_link, who=routing.link, name="console:using_link", methods=["POST"]),
-    routing.route(PASSWORD, password_page, who=frame.MANAGER, name="console:password"),
-    routing.route(PASSWORD, keep_password, who=frame.MANAGER, name="console:keep_password", methods=["POST"]),
-    routing.route("/console/sign-out", sign_out, who=frame.MANAGER, name="console:sign_out", methods=["POST"]),
+    routing.route(PASSWORD, password_page, who=frame.ANYONE, name="console:password"),
+    routing.route(PASSWORD, keep_password, who=frame.ANYONE, name="console:keep_password", methods=["POST"]),
+    routing.route("/console/sign-out", sign_out, who=frame.ANYONE, name="console:sign_out", methods=["POST"]),
 ]
