@@ -15,6 +15,7 @@ from app.web import i18n, routing, templating
 from app.web.forms import MAX_FIELDS, check_forgery, csrf_token, read_form
 from app.web.problems import status_of
 from app.web.requests import context, language, principal
+from app.webhooks import notices as webhook_notices
 
 KIND = "console"
 MANAGER, OWNER = routing.staff(KIND, "manager"), routing.staff(KIND, "owner")
@@ -42,6 +43,7 @@ async def page(request: Request, name: str, values: Mapping[str, Any], *, done: 
         "csrf_token": csrf_token(request, KIND), "done": done, "error": (wrong or {}).get("", ""), "errors": dict(wrong or {}),
         "zone": business.time_zone, "currency": business.currency, "now": now,
         "banners": [*await watching.banners(here, business.id, who.role or "", language(request), now),
+                    *await webhook_notices.banners(here, business.id, who.role or "", language(request)),
                     *await alerts.banners(here, business.id, who.role or "", language(request), now),
                     *await key_warnings.banners(here, business, who.role or "", language(request), now)], **values}, status=status)
 
