@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import argon2.profiles
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
@@ -38,6 +39,12 @@ def _only_this_machine(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_only_this_machine)
 
 
+# A hash that takes tens of milliseconds protects a password, and a thousand tests sign in.
+# What production uses is said in app/staff/passwords.py, and asserted by those who ask for `hashed_as_in_production`.
+PRODUCTION = argon2.profiles.RFC_9106_LOW_MEMORY
+argon2.profiles.RFC_9106_LOW_MEMORY = argon2.Parameters(argon2.Type.ID, 19, 16, 32, time_cost=1, memory_cost=64, parallelism=1)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--goal", help="run only the tests of this goal, such as F4")
 
@@ -54,6 +61,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _servers_end() -> Iterator[None]:
     yield
     engines.stop_postgres()
+
+
+@pytest.fixture
+def hashed_as_in_production(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from app.staff import passwords
+
+    monkeypatch.setattr(argon2.profiles, "RFC_9106_LOW_MEMORY", PRODUCTION)
+    passwords._hasher.cache_clear()
+    yield
+    passwords._hasher.cache_clear()
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from app.programs import service as programs
 from app.programs.kinds import KINDS
 
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
+# One engine is enough: what was written is the same on both, and writing takes seconds.
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.mark.parametrize("hour", [0, 6, 12, 23])
@@ -46,6 +48,7 @@ async def test_every_kind_has_a_programme_and_the_ledger_agrees_with_itself(here
     assert [finding for finding in await verify(here.db, now) if finding.is_fault and "sealed" not in finding.sentence] == []
 
 
+@ON_SQLITE
 async def test_what_the_console_shows_is_there(here: Context, filled: list[Shown]) -> None:
     kinds = {row[0] for row in await here.db.fetch_all("SELECT DISTINCT kind FROM operations")}
     assert kinds >= {"sale", "refund", "adjustment", "welcome", "event", "purchase", "visit", "freeze"}
@@ -57,6 +60,7 @@ async def test_what_the_console_shows_is_there(here: Context, filled: list[Shown
     assert filled[0].shop.program_id < min(shown.program_id for shown in filled)
 
 
+@ON_SQLITE
 async def test_a_script_finds_each_programme_and_a_card_of_it(here: Context, filled: list[Shown]) -> None:
     told = [await demo_file.program(here, shown) for shown in filled]
     assert all(one["card"]["page"].startswith(here.settings.url) and one["enrol"].startswith(here.settings.url) for one in told)

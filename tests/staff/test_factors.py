@@ -249,6 +249,7 @@ async def test_one_session_or_all_others_end_at_once_and_nobody_elses(db, ring, 
     assert await service.principal_of_session(db, ring, token, "console", clock.now()) == me
 
 
+@pytest.mark.usefixtures("hashed_as_in_production")
 async def test_a_weaker_hash_grows_at_the_next_sign_in(sqlite_db, ring, clock) -> None:
     weak = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
     business = await write_transaction(sqlite_db, lambda tx: programs.create_business(
