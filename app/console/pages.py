@@ -12,6 +12,7 @@ from app.console import (
     confirming,
     customers,
     design,
+    devices,
     erasing,
     forgot,
     google,
@@ -53,7 +54,7 @@ from app.console import (
 
 NOUNS = (session, second, forgot, confirming, account, own_factors, today, suspicions, merging, numbers, bearers, erasing, customers,
          operations, programs, program, program_rules, program_try, program_codes, program_closing, rewards, questions, promos, products,
-         approvals, segments, imports, campaigns, reports, design, brand, poster, ways, issued, settings, people, keys, coalition,
+         approvals, segments, imports, campaigns, reports, design, brand, poster, ways, issued, settings, people, devices, keys, coalition,
          invitations, brands, messages, message_texts, google, certificates, privacy_documents, privacy_reads, privacy, webhooks,
          audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

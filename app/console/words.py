@@ -4,9 +4,18 @@ from app.text import N_
 # Audit actions, as "who … what": verbs in English; the Russian ones are nouns, which fit every name.
 ACTIONS = {
     "staff.signed_in": N_("signed in"), "staff.signed_out": N_("signed out"), "staff.password_set": N_("set a password"),
+    "staff.confirmed": N_("showed again that it is they"), "staff.factor_added": N_("added a way to sign in"),
+    "staff.factor_removed": N_("removed a way to sign in"), "staff.sessions_ended": N_("ended sessions of their own"),
+    "staff.own_changed": N_("changed their own account"), "business.sign_in_rule": N_("changed what signing in takes"),
     "staff.own_card": N_("said which card belongs to somebody of the staff"),
     "staff.invited": N_("made a sign-in link"), "staff.changed": N_("changed somebody's work"), "staff.disabled": N_("took access away"),
-    "staff.enabled": N_("gave access back"), "staff.location_chosen": N_("chose where the till stands"),
+    "staff.limits_changed": N_("changed what cashiers may"), "staff.enabled": N_("gave access back"),
+    "staff.location_chosen": N_("chose where the till stands"),
+    "staff.till_locked": N_("locked the till"),
+    "device.offered": N_("made a code that pairs a tablet"), "device.paired": N_("paired a tablet"),
+    "device.changed": N_("changed a tablet’s name or place"), "device.revoked": N_("put a tablet out"),
+    "device.idle_chosen": N_("chose when tills lock"), "pin.set": N_("chose a PIN"), "pin.reset": N_("reset somebody’s PIN"),
+    "pin.offered": N_("made a link for a PIN"), "training.began": N_("began to practise"), "training.left": N_("went back to work"),
     "certificate.request": N_("made a signing request"), "certificate.bring": N_("brought a pass certificate"),
     "certificate.retire": N_("took a pass certificate out of use"), "google.issuer_brought": N_("brought a Google issuer"),
     "google.issuer_retired": N_("took a Google issuer out of use"), "image.kept": N_("sent a picture"),
@@ -74,14 +83,19 @@ ACTIONS = {
     "suspicion.settled": N_("settled a sign of fraud"),
 }
 ACTORS = {"shopper": N_("the shopper"), "system": N_("Tessera"), "device": N_("a phone")}
-ROLES = {"agent": N_("agent"), "cashier": N_("cashier"), "manager": N_("manager"), "owner": N_("owner")}
+ROLES = {"agent": N_("agent"), "cashier": N_("cashier"), "manager": N_("manager"), "marketer": N_("marketer"),
+         "auditor": N_("auditor"), "owner": N_("owner")}
 SESSIONS = {"till": N_("at the till"), "console": N_("in the console")}
+# How a session was opened.
+FACTORS = {"password": N_("with a password"), "totp": N_("with a password and an app’s code"),
+           "recovery": N_("with a password and a recovery code"), "passkey": N_("with a passkey"), "pin": N_("with a PIN"),
+           "link": N_("with a one-time link")}
 # Where a card or an enrolment came from.
 SOURCES = {"poster": N_("from the poster or link"), "link": N_("from the poster or link"), "till": N_("from the till"),
            "api": N_("from a program"), "console": N_("from the console"), "command": N_("from the command line"),
            "demo": N_("from the demo"), "bearer": N_("without a name"), "screen": N_("from the till’s screen"),
            "plastic": N_("by a plastic card"), "agent": N_("from an agent"), "import": N_("from an import"),
-           "invitation": N_("by invitation"), "mail": N_("by mail")}
+           "invitation": N_("by invitation"), "mail": N_("by mail"), "training": N_("for practice")}
 SCOPES = {
     "cards:read": N_("find cards and read them"), "cards:write": N_("issue, block and replace cards"),
     "enrolments:write": N_("only send links to new cards"),

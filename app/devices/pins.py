@@ -30,13 +30,14 @@ PIN, LINK = "devices.pin", "devices.pin_link"
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who may work at a device. location_id: the one where they work, None for all; set_at: epoch ms of their PIN, None for
-    none yet."""
+    none yet; program_ids: those that they are kept to, None for all."""
 
     id: int
     name: str
     role: str
     location_id: int | None
     set_at: int | None
+    program_ids: frozenset[int] | None = None
 
     @property
     def has_pin(self) -> bool:
@@ -81,7 +82,7 @@ async def last_person(db: Database, device: Device) -> int | None:
 
 
 def _person(row: Row) -> Person:
-    return Person(row["id"], row["name"], row["role"], _kept_to(row), row["set_at"])
+    return Person(row["id"], row["name"], row["role"], _kept_to(row), row["set_at"], staff_rules.programs_in(row["program_ids"]))
 
 
 def _kept_to(row: Row) -> int | None:

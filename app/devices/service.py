@@ -17,11 +17,10 @@ from app.staff.rules import DEVICE_IDLE_MINUTES
 from app.text import N_
 from app.web.principal import Principal
 
-__all__ = ["Device", "PairingGone", "bind", "change", "choose_idle", "device_of", "forget_old", "get", "idle_minutes", "list_devices",
-           "offer", "pair", "peek", "revoke", "verify"]
+__all__ = ["Device", "PairingGone", "bind", "change", "choose_idle", "device_of", "get", "get_reached", "idle_minutes",
+           "list_devices", "offer", "pair", "peek", "revoke", "verify"]
 
 TOKEN, PAIRING = "devices.token", "devices.pairing"
-KEPT = timedelta(days=30)
 
 
 class PairingGone(Expired):
@@ -112,8 +111,9 @@ async def _existing(reader: Database | Transaction, business_id: int, device_id:
     return device
 
 
-async def _reached(tx: Transaction, who: Principal, device_id: int) -> Device:
-    device = await _existing(tx, who.business_id, device_id)
+async def get_reached(reader: Database | Transaction, who: Principal, device_id: int) -> Device:
+    """A device that `who` looks after. Raises NotFound."""
+    device = await _existing(reader, who.business_id, device_id)
     if not _reaches(who, device):
         raise NotFound()
     return device
@@ -136,7 +136,7 @@ async def change(db: Database, who: Principal, device_id: int, name: str, locati
     name = rules.check_device_name(name)
 
     async def act(tx: Transaction) -> None:
-        await _reached(tx, who, device_id)
+        await get_reached(tx, who, device_id)
         if await store.change_device(tx, who.business_id, device_id, name, location_id) is None:
             raise NotFound()
         await audit.record(tx, who, "device.changed", "device", device_id, {"location": location_id}, now=now)
@@ -147,7 +147,7 @@ async def change(db: Database, who: Principal, device_id: int, name: str, locati
 async def revoke(db: Database, who: Principal, device_id: int, now: datetime) -> None:
     """The device signs nobody in any more, and whoever is signed in there is out with the same commit. Raises NotFound."""
     async def act(tx: Transaction) -> None:
-        await _reached(tx, who, device_id)
+        await get_reached(tx, who, device_id)
         await _end(tx, who, device_id, now)
 
     await write_transaction(db, act)
@@ -194,8 +194,3 @@ async def choose_idle(db: Database, who: Principal, minutes: str, now: datetime)
         await audit.record(tx, who, "device.idle_chosen", details={"minutes": wanted}, now=now)
 
     await write_transaction(db, act)
-
-
-async def forget_old(db: Database, now: datetime) -> None:
-    """Deletes pairing codes and PIN links that ended a month ago."""
-    await write_transaction(db, lambda tx: store.delete_pairings_before(tx, to_ms(now - KEPT)))

@@ -97,20 +97,3 @@ async def set_idle_minutes(tx: Transaction, business_id: int, minutes: int, now:
     await tx.execute("INSERT INTO till_rules(business_id, idle_minutes, changed_at) VALUES (:business_id, :minutes, :now) "
                      "ON CONFLICT (business_id) DO UPDATE SET idle_minutes = excluded.idle_minutes, changed_at = excluded.changed_at",
                      {"business_id": business_id, "minutes": minutes, "now": now})
-
-
-async def delete_pairings_before(tx: Transaction, at: int) -> None:
-    """Pairings and PIN links that ended before `at` help nobody any more."""
-    await tx.execute("DELETE FROM device_pairings WHERE expires_at < :at", {"at": at})
-    await tx.execute("DELETE FROM pin_links WHERE expires_at < :at", {"at": at})
-
-
-async def newest_counter(tx: Transaction, business_id: int, device_id: int) -> int:
-    """Up to which number everything that it did offline came; its row is locked until the commit."""
-    return await tx.fetch_val("UPDATE devices SET counter = counter WHERE id = :id AND business_id = :business_id RETURNING counter",
-                              {"id": device_id, "business_id": business_id})
-
-
-async def set_counter(tx: Transaction, business_id: int, device_id: int, counter: int) -> None:
-    await tx.execute("UPDATE devices SET counter = :counter WHERE id = :id AND business_id = :business_id",
-                     {"counter": counter, "id": device_id, "business_id": business_id})

@@ -85,6 +85,8 @@ TABLE = (
         "received_at < :before", room="registrations"),
     Row("sessions", N_("Sign-ins of staff"), N_("the end"), 30, DELETE, "sessions", "expires_at < :before", room="staff"),
     Row("sign_in_links", N_("One-time links of staff"), N_("the end"), 30, DELETE, "sign_in_links", "expires_at < :before"),
+    Row("pairings", N_("Codes that paired tablets"), N_("the end"), 30, DELETE, "device_pairings", "expires_at < :before"),
+    Row("pin_links", N_("One-time links for PINs of staff"), N_("the end"), 30, DELETE, "pin_links", "expires_at < :before"),
     Row("limits", N_("Counters against guessing and fraud: keyed hashes of numbers and addresses"), N_("the count"),
         _days(limits.KEPT_FOR), DELETE, "limit_hits", "at < :before", room="limits"),
     Row("idempotency", N_("Answers to tills that may ask again"), N_("the answer"), _days(idempotency.KEPT), DELETE, "idempotency_keys",

@@ -38,6 +38,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "offline": (*_TILL, "keypad", "sale", "offline"),
     "sale": (*_TILL, "choice", "questions", "tinted", "tesserae", "keypad", "sale"),
     "console": _CONSOLE,
+    "devices": (*_CONSOLE, "pairing"),
     "today": (*_CONSOLE, "stat", "chart", "today"),
     "customers": (*_CONSOLE, "figure", "customers"),
     "messages": (*_CONSOLE, "segments", "messages"),
