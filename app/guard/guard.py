@@ -31,8 +31,10 @@ class Guard:
         self.proxies = proxies
         self.crowds = Crowds(limits.connections, limits.an_address)
         self.floods = Floods(limits.flood_per_second, limits.flood_burst)
-        self.lanes = {name: Lane(name, limits.tills if name.startswith("till") else limits.pages)
-                      for name in ("till_writes", "till_reads", "page_writes", "page_reads")}
+        first = Lane("till_writes", limits.till_writes)
+        self.lanes = {lane.name: lane for lane in (
+            first, Lane("till_reads", limits.till_reads, first), Lane("page_writes", limits.pages, first),
+            Lane("page_reads", limits.pages, first))}
         self._held: dict[Holder, int] = {}          # bytes by connection, longest held first
         self._held_bytes = 0
         self.closed: Counter[str] = Counter()       # how often, by one of ENDS
@@ -89,6 +91,7 @@ class Guard:
             for slot in lane.expired(loop.time()):
                 self.refused[lane.name] += 1
                 slot.connection.refuse(slot)
+            lane.go_on()
         if any(lane.waiting for lane in self.lanes.values()):
             self._look_later(loop)
 

@@ -1,9 +1,10 @@
 """Lanes: so many requests of a kind run at once, the others wait in line, and who would wait too long is told so at once.
 
 Four kinds, so that none takes the place of another: tills and pages, reading and writing. Writes that wait for a locked database
-must not hold up reads, and a rush on the shoppers' pages must not hold up tills: a page is worked on at the cost of all that runs
-beside it, so fewer of them run at once. How long the line may get is no count but the time that its first has waited: a fast
-machine has a longer line. A request counts from when its last byte is there until its answer is worked out, or waits for its reader.
+must not hold up reads, and a rush on the shoppers' pages must not hold up tills. All run on one processor: what runs beside a sale
+makes it later, and a card that is found is of no use to a till whose sale is refused; so few reads and pages run at once, and fewer
+still while sales wait. How long a line may get is no count but a time: a fast machine has a longer line. A request counts from when
+its last byte is there until its answer is worked out, or waits for its reader.
 """
 from collections import deque
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from app.guard.limits import Pace
 EXEMPT = ("/health", "/ready", "/metrics")
 READING = ("GET", "HEAD", "OPTIONS")
 _TILLS = ("/api/", "/till")
+STEP_SHARE = 0.1        # how much the last step counts among those before it
 
 
 class Slot:
@@ -28,11 +30,13 @@ class Slot:
     def finished(self, task: Any) -> None:
         """The request was worked on, whatever came of it."""
         if self.has_place:
-            self.lane.leave(self)
+            self.lane.leave(self, self.connection.loop.time())
 
 
 class Runner(Protocol):
     """A connection that has requests."""
+
+    loop: Any
 
     def begin(self, slot: Slot) -> None:
         """Runs the slot's request."""
@@ -42,15 +46,20 @@ class Runner(Protocol):
 
 
 class Lane:
-    """One kind of requests."""
+    """One kind of requests. first: the lane that goes before it; None where it is that lane itself."""
 
-    def __init__(self, name: str, pace: Pace) -> None:
-        self.name, self.pace, self.at_once = name, pace, pace.at_once
+    def __init__(self, name: str, pace: Pace, first: "Lane | None" = None) -> None:
+        self.name, self.pace, self.first = name, pace, first
+        self.behind: list[Lane] = []
+        if first is not None:
+            first.behind.append(self)
         self.running = 0
         self.waiting: deque[Slot] = deque()
+        self._step, self._left_at = 0.0, 0.0        # seconds between two that leave the line, lately
 
     def has_room(self) -> bool:
-        return self.running < self.at_once
+        most = self.pace.at_once if self.first is None or not self.first.waiting else self.pace.beside
+        return self.running < most
 
     def begin(self, slot: Slot) -> None:
         """Runs a request; the caller knows that there is room."""
@@ -59,21 +68,36 @@ class Lane:
         slot.connection.begin(slot)
 
     def wait(self, slot: Slot, now: float) -> bool:
-        """Puts the request in line; False where the line is too slow for one more. now: the loop's seconds."""
-        if self.waiting and (now - self.waiting[0].since > self.pace.patience_seconds or len(self.waiting) >= self.pace.most_waiting):
-            return False
+        """Puts the request in line; False where it would wait too long. now: the loop's seconds."""
+        if self.waiting:
+            wait = max(len(self.waiting) * self._step, now - self.waiting[0].since)
+            if wait > self.pace.patience_seconds or len(self.waiting) >= self.pace.most_waiting:
+                return False
+        else:
+            self._left_at = now
         slot.since = now
         self.waiting.append(slot)
         return True
 
-    def leave(self, slot: Slot) -> None:
+    def leave(self, slot: Slot, now: float) -> None:
         """Gives the place to the next in line; once for each slot, further calls do nothing."""
         if not slot.has_place:
             return
         slot.has_place = False
         self.running -= 1
-        while self.waiting and self.running < self.at_once:
+        if self.waiting:
+            step = now - self._left_at
+            self._step = self._step + STEP_SHARE * (step - self._step) if self._step else step
+            self._left_at = now
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Begins as many of those in line as there is room for; at the end of its line those behind it may go on, too."""
+        while self.waiting and self.has_room():
             self.begin(self.waiting.popleft())
+        if not self.waiting:
+            for lane in self.behind:
+                lane.go_on()
 
     def expired(self, now: float) -> list[Slot]:
         """Takes those out of the line that have waited too long."""

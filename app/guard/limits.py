@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pace:
-    """at_once: requests that run; once the first in line has waited for patience_seconds, more are refused; nobody waits longer
-    than most_wait_seconds; most_waiting: in line."""
+    """at_once: requests that run; beside: while writes of tills wait in line; patience_seconds: who would wait longer, going by the
+    last that left the line, is refused; most_wait_seconds: nobody waits longer; most_waiting: in line."""
 
     at_once: int
+    beside: int
     patience_seconds: float
     most_wait_seconds: float
     most_waiting: int = 2000
@@ -23,7 +24,7 @@ class Limits:
     header_bytes: never kept for longer than it takes to say no, the tidy 431 above 16 KiB is the application's;
     linger: what is still read, and dropped, of a request that was answered before it ended, so that its sender reads the answer;
     held_bytes: of all requests together that are not whole yet; an_address: connections of one address;
-    tills, pages: how their lanes run, see lanes.py; flood_per_second, flood_burst: requests of strangers from one address.
+    till_writes, till_reads, pages: see lanes.py; flood_per_second, flood_burst: requests of strangers from one address.
     """
 
     header_seconds: float = 10.0
@@ -37,7 +38,8 @@ class Limits:
     held_bytes: int = 16 * 1024 * 1024
     connections: int = 4000
     an_address: int = 256
-    tills: Pace = Pace(at_once=64, patience_seconds=0.2, most_wait_seconds=1.0)
-    pages: Pace = Pace(at_once=16, patience_seconds=2.0, most_wait_seconds=5.0)
+    till_writes: Pace = Pace(at_once=32, beside=32, patience_seconds=0.15, most_wait_seconds=1.0)
+    till_reads: Pace = Pace(at_once=8, beside=2, patience_seconds=0.15, most_wait_seconds=1.0)
+    pages: Pace = Pace(at_once=8, beside=1, patience_seconds=2.0, most_wait_seconds=5.0)
     flood_per_second: float = 100.0
     flood_burst: float = 1000.0

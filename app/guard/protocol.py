@@ -161,7 +161,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def begin(self, slot: Slot) -> None:
         if slot.cycle.disconnected:     # gone while it waited: nothing of it was begun
-            self.loop.call_soon(slot.lane.leave, slot)
+            self.loop.call_soon(slot.finished, None)
         else:
             self._run(slot.cycle, self.app, slot)
 
@@ -216,7 +216,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().pause_writing()
         # The work is done; what is left is the reader's.
         if self._slot is not None:
-            self._slot.lane.leave(self._slot)
+            self._slot.finished(None)
         self._look_at_writing()
 
     def resume_writing(self) -> None:

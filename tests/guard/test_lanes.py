@@ -7,10 +7,14 @@ from app.guard.limits import Pace
 
 
 class Till:
-    """A connection that notes what became of its requests."""
+    """A connection that notes what became of its requests; it is its own loop, whose clock stands still."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
+        self.loop, self.now = self, 0.0
+
+    def time(self) -> float:
+        return self.now
 
     def begin(self, slot: Slot) -> None:
         self.begun.append(slot.cycle)
@@ -20,7 +24,7 @@ class Till:
 
 
 def lane(**pace: Any) -> Lane:
-    return Lane("till_writes", Pace(**{"at_once": 2, "patience_seconds": 0.2, "most_wait_seconds": 1.0, **pace}))
+    return Lane("till_writes", Pace(**{"at_once": 2, "beside": 1, "patience_seconds": 0.2, "most_wait_seconds": 1.0, **pace}))
 
 
 def asked(lane: Lane, till: Till, name: str, now: float) -> Slot | None:
@@ -48,6 +52,30 @@ def test_a_line_takes_more_until_its_first_has_waited_for_long() -> None:
     assert asked(two, till, "in time", now=0.2)
     assert asked(two, till, "too late", now=0.21) is None
     assert len(till.begun) == 2
+
+
+@pytest.mark.goal("L7")
+def test_a_line_takes_as_many_as_will_have_their_turn_in_time_going_by_the_last_ones() -> None:
+    two, till = lane(), Till()
+    running = [asked(two, till, str(number), 0.0) for number in range(4)]
+    till.now = 0.05                     # one leaves after 50 ms, so that four more are 200 ms
+    assert running[0] is not None
+    running[0].finished(None)
+    assert [bool(asked(two, till, str(number), 0.05)) for number in range(6)] == [True] * 4 + [False] * 2
+    assert len(two.waiting) == 5
+
+
+def test_while_sales_wait_fewer_of_the_others_run_and_then_they_go_on() -> None:
+    till = Till()
+    sales = Lane("till_writes", Pace(1, 1, 9.0, 9.0))
+    pages = Lane("page_reads", Pace(3, 1, 9.0, 9.0), sales)
+    first, second = [asked(sales, till, name, 0.0) for name in ("sale 1", "sale 2")]
+    for name in ("page 1", "page 2", "page 3"):
+        asked(pages, till, name, 0.0)
+    assert till.begun == ["sale 1", "page 1"]
+    assert first is not None and second is not None
+    first.finished(None)
+    assert till.begun == ["sale 1", "page 1", "sale 2", "page 2", "page 3"]
 
 
 def test_a_line_has_an_end_whatever_the_clock_says() -> None:
