@@ -1,4 +1,6 @@
 """Businesses for tests, made through the services as an operator would make them."""
+from typing import Any
+
 from app.cards import service as cards
 from app.cards.rules import Card, IssuedNumbers
 from app.console.founding import Wish, found
@@ -42,6 +44,14 @@ async def make_shop(here: Context, slug: str = "coffee", name: str = "Coffee cor
     key_id, api_key = await staff.create_key(here.db, here.ring, owner, "till 2", frozenset(SCOPES), None, now, per_second=0)
     key = Principal(business_id, business_id, "api_key", key_id, "till 2", scopes=frozenset(SCOPES))
     return Shop(business_id, location_id, program_id, owner, cashier, key, api_key)
+
+
+async def add_person(here: Context, shop: Shop, role: str, name: str = "", **kept: Any) -> int:
+    """Somebody else who works there, with PASSWORD, at <name or role>@coffee.example.com. kept: location_id, program_ids."""
+    now, name = here.clock.now(), name or role.title()
+    return await write_transaction(here.db, lambda tx: staff.create_staff(
+        tx, here.ring, shop.business_id, email=f"{name.lower()}@coffee.example.com", name=name, role=role, now=now,
+        password_hash=_hashes[0], **kept))
 
 
 async def make_card(here: Context, shop: Shop, phone: str | None = "+79161231234", name: str | None = "Анна", points: int = 0) -> Card:

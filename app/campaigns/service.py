@@ -32,7 +32,7 @@ async def create(db: Database, who: Principal, wish: Wish, now: datetime) -> int
     Who may be invited: people whose row in the list says that they agreed, members with a live marketing consent, and everybody where
     the owner states where they agreed. Raises Forbidden, NotFound (programme), Invalid.
     """
-    if not who.may("manager"):
+    if not who.markets:
         raise Forbidden()
     wish = replace(wish, tag=wish.tag.strip().casefold())
     wrong = rules.wrong(wish)
@@ -89,7 +89,7 @@ async def stop(db: Database, who: Principal, campaign_id: int, now: datetime) ->
 
 
 async def _move(db: Database, who: Principal, campaign_id: int, state: str, was: Sequence[str], action: str, now: datetime) -> None:
-    if not who.may("manager"):
+    if not who.markets:
         raise Forbidden()
     campaign = await get(db, who.business_id, campaign_id)
 

@@ -87,11 +87,18 @@ async def get_card(reader: Database | Transaction, business_id: int, card_id: in
 
 
 async def find(db: Database, ring: KeyRing, who: Principal, text: str, country: str, now: datetime) -> Found:
-    """The cards that a till's text means: own barcode, card number, alias (exact), phone; in this order.
+    """The cards that a till's text means: own barcode, card number, alias (exact), phone; in this order; of the programmes that `who`
+    is kept to.
 
     A torn scan fails its check digit before any look-up; a try with a reserved number raises an alarm; a live code is remembered as
     shown. `country`: where a phone without a country code is from (ISO). Raises TooMany where live codes of a card are guessed.
     """
+    found = await _find(db, ring, who, text, country, now)
+    within = tuple(card for card in found.cards if who.reaches(program_id=card.program_id))
+    return found if len(within) == len(found.cards) else Found(within, problem="" if within else "unknown")
+
+
+async def _find(db: Database, ring: KeyRing, who: Principal, text: str, country: str, now: datetime) -> Found:
     tidy = rules.tidy(text)
     if not tidy.isprintable():
         return Found(problem="unknown")

@@ -70,7 +70,7 @@ def acting(who: Principal, coalition_id: int) -> Principal:
     """A member's staff or key at work on the coalition's cards: never more than a cashier, so that nothing but sales is open."""
     return Principal(coalition_id, who.business_id, who.kind, who.id, who.name, who.role if who.role in (None, "agent") else "cashier",
                      frozenset(scope for scope in MEMBER_SCOPES if who.kind == "api_key" and who.has_scope(scope)), who.location_id,
-                     who.session_id)
+                     who.session_id, who.program_ids, who.device_id, who.training, who.sandbox, who.kept_location_id)
 
 
 def check_invitation(fee_bp: int, earns: bool, spends: bool) -> None:

@@ -71,6 +71,6 @@ async def decide(request: Request) -> Response:
 
 
 routes = [
-    routing.route(APPROVALS, approvals_page, who=frame.MANAGER, name="console:approvals"),
+    routing.route(APPROVALS, approvals_page, who=frame.MANAGER_READ, name="console:approvals"),
     routing.route(APPROVALS + "/{approval}", decide, who=frame.MANAGER, name="console:decide", methods=["POST"]),
 ]

@@ -104,4 +104,4 @@ def _details(request: Request, details: dict[str, Any], currency: str) -> list[s
     return said + [str(details[name]) for name in ("scopes", "gateway", "why") if details.get(name)]
 
 
-routes = [routing.route(AUDIT, audit_page, who=frame.MANAGER, name="console:audit")]
+routes = [routing.route(AUDIT, audit_page, who=frame.MANAGER_READ, name="console:audit")]

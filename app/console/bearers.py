@@ -49,6 +49,6 @@ async def make(request: Request) -> Response:
 
 
 routes = [
-    routing.route(PATH, page, who=frame.MANAGER, name="console:bearer"),
+    routing.route(PATH, page, who=frame.MANAGER_READ, name="console:bearer"),
     routing.route(PATH, make, who=frame.MANAGER, name="console:make_bearer", methods=["POST"]),
 ]

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.console import frame
-from app.console.program_frame import program_of, switch_of
+from app.console.program_frame import program_of, programs_of, switch_of
 from app.designs import pictures as own_pictures
 from app.designs import service as designs
 from app.designs.pictures import OwnPictures
@@ -22,7 +22,6 @@ from app.errors import Invalid, NotFound, Refused, TesseraError, TooLarge
 from app.images import rules as image_rules
 from app.images import service as images
 from app.passes import service as passes
-from app.programs import service as programs
 from app.programs.store import Program
 from app.text import N_
 from app.web import routing
@@ -150,7 +149,7 @@ async def publish(request: Request) -> Response:
     program = await program_of(request)
     chosen = await _chosen(request, program, await designs.content_of(here.db, program))
     everywhere = form.get("where") == "all"
-    found = await programs.list_programs(here.db, who.business_id) if everywhere else [program]
+    found = await programs_of(request) if everywhere else [program]
     for each in found:
         shown = await designs.content_of(here.db, each)
         if each.closed_at is None and shown.pictures != chosen:
@@ -159,7 +158,7 @@ async def publish(request: Request) -> Response:
 
 
 routes = [
-    routing.route(BRAND, brand_page, who=frame.MANAGER, name="console:brand"),
-    routing.route(BRAND, publish, who=frame.MANAGER, name="console:publish_brand", methods=["POST"]),
-    routing.route(BRAND + "/{kind}", upload, who=frame.MANAGER, name="console:upload_picture", methods=["POST"]),
+    routing.route(BRAND, brand_page, who=frame.PROGRAM_READ, name="console:brand"),
+    routing.route(BRAND, publish, who=frame.LOOK, name="console:publish_brand", methods=["POST"]),
+    routing.route(BRAND + "/{kind}", upload, who=frame.LOOK, name="console:upload_picture", methods=["POST"]),
 ]

@@ -49,6 +49,6 @@ async def keep_tags(request: Request) -> Response:
 
 
 routes = [
-    routing.route(BRANDS, brands_page, who=frame.MANAGER, name="console:brands"),
+    routing.route(BRANDS, brands_page, who=frame.MANAGER_READ, name="console:brands"),
     routing.route(BRANDS, keep_tags, who=frame.MANAGER, name="console:keep_tags", methods=["POST"]),
 ]

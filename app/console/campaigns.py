@@ -164,10 +164,10 @@ async def _move(request: Request, act: Any) -> Response:
 
 
 routes = [
-    routing.route(CAMPAIGNS, campaigns_page, who=frame.MANAGER, name="console:campaigns"),
-    routing.route(CAMPAIGNS, make, who=frame.MANAGER, name="console:make_campaign", methods=["POST"]),
-    routing.route(CAMPAIGNS + "/{campaign}", campaign_page, who=frame.MANAGER, name="console:campaign"),
-    routing.route(CAMPAIGNS + "/{campaign}/start", start, who=frame.MANAGER, name="console:start_campaign", methods=["POST"]),
-    routing.route(CAMPAIGNS + "/{campaign}/pause", pause, who=frame.MANAGER, name="console:pause_campaign", methods=["POST"]),
-    routing.route(CAMPAIGNS + "/{campaign}/stop", stop, who=frame.MANAGER, name="console:stop_campaign", methods=["POST"]),
+    routing.route(CAMPAIGNS, campaigns_page, who=frame.MARKET_READ, name="console:campaigns"),
+    routing.route(CAMPAIGNS, make, who=frame.MARKET, name="console:make_campaign", methods=["POST"]),
+    routing.route(CAMPAIGNS + "/{campaign}", campaign_page, who=frame.MARKET_READ, name="console:campaign"),
+    routing.route(CAMPAIGNS + "/{campaign}/start", start, who=frame.MARKET, name="console:start_campaign", methods=["POST"]),
+    routing.route(CAMPAIGNS + "/{campaign}/pause", pause, who=frame.MARKET, name="console:pause_campaign", methods=["POST"]),
+    routing.route(CAMPAIGNS + "/{campaign}/stop", stop, who=frame.MARKET, name="console:stop_campaign", methods=["POST"]),
 ]

@@ -91,7 +91,7 @@ async def retire(request: Request) -> Response:
 
 
 routes = [
-    routing.route(CERTIFICATES, certificates_page, who=frame.OWNER, name="console:certificates"),
+    routing.route(CERTIFICATES, certificates_page, who=frame.OWNER_READ, name="console:certificates"),
     routing.route(CERTIFICATES, bring, who=frame.OWNER, name="console:bring_certificate", methods=["POST"]),
     routing.route(f"{CERTIFICATES}/request", make_request, who=frame.OWNER, name="console:request_certificate", methods=["POST"]),
     routing.route(CERTIFICATES + "/{certificate}/request", download, who=frame.OWNER, name="console:certificate_request"),

@@ -136,7 +136,7 @@ def csv_of(found: Statement, currency: str) -> str:
 
 
 routes = [
-    routing.route(COALITION, coalition_page, who=frame.OWNER, name="console:coalition"),
+    routing.route(COALITION, coalition_page, who=frame.OWNER_READ, name="console:coalition"),
     routing.route(COALITION, act, who=frame.OWNER, name="console:coalition_act", methods=["POST"]),
-    routing.route(COALITION + "/statement.csv", statement_csv, who=frame.OWNER, name="console:clearing"),
+    routing.route(COALITION + "/statement.csv", statement_csv, who=frame.OWNER_READ, name="console:clearing"),
 ]

@@ -62,8 +62,9 @@ async def customers_page(request: Request) -> Response:
     if text:
         rows, more = await _searched(request, text), False
     else:
-        rows, more = await reports.list_cards(here.db, who.business_id, status=status or None, sort=sort, page=number)
-    counts = await reports.count_cards(here.db, who.business_id)
+        rows, more = await reports.list_cards(here.db, who.business_id, status=status or None, sort=sort, page=number,
+                                              program_ids=who.program_ids)
+    counts = await reports.count_cards(here.db, who.business_id, who.program_ids)
     keep = f"sort={sort}" + (f"&status={status}" if status else "")
     return await frame.page(request, "customers", {
         "q": text, "status": status, "sort": sort, "counts": {each: counts.get(each, 0) for each in ("", *STATUSES)},
@@ -82,7 +83,8 @@ async def _searched(request: Request, text: str) -> list[CardRow]:
     found = await cards.find(here.db, here.ring, who, text, business.country, here.clock.now())
     ids = [card.id for card in found.cards]
     for person in await customers.search(here.db, here.ring, who.business_id, text, business.country):
-        ids += [card.id for card in await cards.cards_of_customer(here.db, who.business_id, person.id)]
+        ids += [card.id for card in await cards.cards_of_customer(here.db, who.business_id, person.id)
+                if who.reaches(program_id=card.program_id)]
     return await reports.cards_of(here.db, who.business_id, list(dict.fromkeys(ids)))
 
 
@@ -117,7 +119,8 @@ async def shown_card(request: Request, card: Card, *, done: str = "", page_link:
     program = await programs.get_program(here.db, card.business_id, card.program_id)
     held = await ledger.shown(here.db, card.account_id, now)
     soon = await ledger.next_end(here.db, card.account_id, now, program.rules.unit, within=SOON)
-    history = await sales.list_operations(here.db, principal(request), account_id=card.account_id, limit=SHOWN_OPERATIONS)
+    history = await sales.list_operations(here.db, principal(request), account_id=card.account_id,
+                                          location_id=principal(request).kept_location_id, limit=SHOWN_OPERATIONS)
     successor = await cards.get_card(here.db, card.business_id, card.replaced_by) if card.replaced_by else None
     return await frame.page(request, "card", {
         "card": {"number": card.number, "status": card.status, "name": (person.name if person else None) or "",
@@ -311,10 +314,10 @@ async def resend(request: Request) -> Response:
 
 
 routes = [
-    routing.route(CUSTOMERS, customers_page, who=frame.MANAGER, name="console:customers"),
-    routing.route(CARDS + "/{card}", card_page, who=frame.MANAGER, name="console:card"),
-    routing.route(CARDS + "/{card}/adjust", adjust, who=frame.MANAGER, name="console:adjust", methods=["POST"]),
-    routing.route(CARDS + "/{card}/link", make_link, who=frame.MANAGER, name="console:card_link", methods=["POST"]),
-    routing.route(CARDS + "/{card}/resend", resend, who=frame.MANAGER, name="console:resend", methods=["POST"]),
-    routing.route(CARDS + "/{card}/{act}", act_on_card, who=frame.MANAGER, name="console:act_on_card", methods=["POST"]),
+    routing.route(CUSTOMERS, customers_page, who=frame.PART_READ, name="console:customers"),
+    routing.route(CARDS + "/{card}", card_page, who=frame.PART_READ, name="console:card"),
+    routing.route(CARDS + "/{card}/adjust", adjust, who=frame.PART, name="console:adjust", methods=["POST"]),
+    routing.route(CARDS + "/{card}/link", make_link, who=frame.PART, name="console:card_link", methods=["POST"]),
+    routing.route(CARDS + "/{card}/resend", resend, who=frame.PART, name="console:resend", methods=["POST"]),
+    routing.route(CARDS + "/{card}/{act}", act_on_card, who=frame.PART, name="console:act_on_card", methods=["POST"]),
 ]

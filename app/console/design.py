@@ -98,6 +98,6 @@ async def publish(request: Request) -> Response:
 
 
 routes = [
-    routing.route(DESIGN, design_page, who=frame.MANAGER, name="console:design"),
-    routing.route(DESIGN, publish, who=frame.MANAGER, name="console:publish", methods=["POST"]),
+    routing.route(DESIGN, design_page, who=frame.PROGRAM_READ, name="console:design"),
+    routing.route(DESIGN, publish, who=frame.LOOK, name="console:publish", methods=["POST"]),
 ]

@@ -74,7 +74,7 @@ async def retire(request: Request) -> Response:
 
 
 routes = [
-    routing.route(GOOGLE, google_page, who=frame.OWNER, name="console:google"),
+    routing.route(GOOGLE, google_page, who=frame.OWNER_READ, name="console:google"),
     routing.route(GOOGLE, bring, who=frame.OWNER, name="console:bring_google", methods=["POST"]),
     routing.route(GOOGLE + "/{issuer}/retire", retire, who=frame.OWNER, name="console:retire_google", methods=["POST"]),
 ]

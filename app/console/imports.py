@@ -263,7 +263,7 @@ def _mistake(found: Import, row: int, says: list[str], cells: Any) -> str:
 
 
 routes = [
-    routing.route(IMPORTS, imports_page, who=frame.MANAGER, name="console:imports"),
+    routing.route(IMPORTS, imports_page, who=frame.MANAGER_READ, name="console:imports"),
     routing.route(IMPORTS, send, who=frame.MANAGER, name="console:send_import", methods=["POST"]),
     routing.route(IMPORTS + "/{import}", import_page, who=frame.MANAGER, name="console:import"),
     routing.route(IMPORTS + "/{import}/progress", progress, who=frame.MANAGER, name="console:import_progress"),

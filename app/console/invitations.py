@@ -99,6 +99,6 @@ def _wrong(field: str, code: str, sentence: str) -> errors.Invalid:
 
 
 routes: list[Any] = [
-    routing.route(INVITATIONS, invitations_page, who=frame.MANAGER, name="console:invitations"),
+    routing.route(INVITATIONS, invitations_page, who=frame.MANAGER_READ, name="console:invitations"),
     routing.route(INVITATIONS, act, who=frame.MANAGER, name="console:invite_guests", methods=["POST"]),
 ]

@@ -42,6 +42,7 @@ async def as_file(request: Request) -> Response:
 async def _rows(request: Request, days: str) -> list[list[Any]]:
     """As HEADS names them."""
     here, business_id, now = context(request), principal(request).business_id, context(request).clock.now()
+    kept = principal(request).kept_location_id
     found = await issued(here.db, business_id, now - timedelta(days=int(days)), now + timedelta(seconds=1))
     people = {each.id: each for each in await staff.list_staff(here.db, here.ring, business_id)}
     keys = {each.id: each.name for each in await staff.list_keys(here.db, business_id)}
@@ -56,10 +57,10 @@ async def _rows(request: Request, days: str) -> list[list[Any]]:
                 frame.said(request, words.SOURCES[one.source]) if one.source in words.SOURCES else one.source, one.poster, one.begun,
                 one.activated, one.refused]
 
-    return [row(each) for each in found]
+    return [row(each) for each in found if kept is None or each.location_id == kept]
 
 
 routes = [
-    routing.route(ISSUED, page, who=frame.MANAGER, name="console:issued"),
-    routing.route(ISSUED + ".csv", as_file, who=frame.MANAGER, name="console:issued_csv"),
+    routing.route(ISSUED, page, who=frame.ISSUED_READ, name="console:issued"),
+    routing.route(ISSUED + ".csv", as_file, who=frame.ISSUED_READ, name="console:issued_csv"),
 ]

@@ -81,6 +81,6 @@ async def merge(request: Request) -> Response:
 
 
 routes = [
-    routing.route(CARDS + "/{card}/merge", merge_page, who=frame.MANAGER, name="console:merge_page"),
-    routing.route(CARDS + "/{card}/merge", merge, who=frame.MANAGER, name="console:merge", methods=["POST"]),
+    routing.route(CARDS + "/{card}/merge", merge_page, who=frame.PART, name="console:merge_page"),
+    routing.route(CARDS + "/{card}/merge", merge, who=frame.PART, name="console:merge", methods=["POST"]),
 ]

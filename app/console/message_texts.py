@@ -165,6 +165,6 @@ async def keep_text(request: Request) -> Response:
 
 
 routes = [
-    routing.route(TEXTS, texts_page, who=frame.OWNER, name="console:message_texts"),
-    routing.route(TEXTS + "/{purpose}/{language}", keep_text, who=frame.OWNER, name="console:keep_message_text", methods=["POST"]),
+    routing.route(TEXTS, texts_page, who=frame.TEXTS_READ, name="console:message_texts"),
+    routing.route(TEXTS + "/{purpose}/{language}", keep_text, who=frame.TEXTS, name="console:keep_message_text", methods=["POST"]),
 ]

@@ -213,12 +213,12 @@ async def lift_number(request: Request) -> Response:
 
 
 routes = [
-    routing.route(MESSAGES, messages_page, who=frame.MANAGER, name="console:messages"),
+    routing.route(MESSAGES, messages_page, who=frame.MANAGER_READ, name="console:messages"),
     routing.route(MESSAGES + "/pauses/{pause}", go_on, who=frame.MANAGER, name="console:go_on", methods=["POST"]),
     routing.route(MESSAGES + "/gateways/{gateway}", ask_again, who=frame.OWNER, name="console:ask_gateway", methods=["POST"]),
     routing.route(MESSAGES + "/sender", keep_sender, who=frame.OWNER, name="console:keep_sender", methods=["POST"]),
     routing.route(MESSAGES + "/caps", keep_caps, who=frame.OWNER, name="console:keep_caps", methods=["POST"]),
-    routing.route(STOPPED, stopped_page, who=frame.MANAGER, name="console:stopped"),
+    routing.route(STOPPED, stopped_page, who=frame.MANAGER_READ, name="console:stopped"),
     routing.route(STOPPED, stop_number, who=frame.MANAGER, name="console:stop_number", methods=["POST"]),
     routing.route(STOPPED + "/{suppression}", lift_number, who=frame.MANAGER, name="console:lift_number", methods=["POST"]),
 ]

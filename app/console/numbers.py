@@ -81,7 +81,7 @@ async def confirm(request: Request) -> Response:
 
 
 routes = [
-    routing.route(CARDS + "/{card}/number", number_page, who=frame.MANAGER, name="console:number_page"),
-    routing.route(CARDS + "/{card}/number", begin, who=frame.MANAGER, name="console:number", methods=["POST"]),
-    routing.route(CARDS + "/{card}/number/confirm", confirm, who=frame.MANAGER, name="console:number_confirm", methods=["POST"]),
+    routing.route(CARDS + "/{card}/number", number_page, who=frame.PART, name="console:number_page"),
+    routing.route(CARDS + "/{card}/number", begin, who=frame.PART, name="console:number", methods=["POST"]),
+    routing.route(CARDS + "/{card}/number/confirm", confirm, who=frame.PART, name="console:number_confirm", methods=["POST"]),
 ]

@@ -25,10 +25,10 @@ async def operations_page(request: Request) -> Response:
     """GET /console/operations"""
     here, who, query = context(request), principal(request), request.query_params
     business = await programs.get_business(here.db, who.business_id)
-    places = await programs.list_locations(here.db, who.business_id)
+    places = [each for each in await programs.list_locations(here.db, who.business_id) if who.reaches(location_id=each.id)]
     text, kind = query.get("q", "").strip()[:64], query.get("kind", "") if query.get("kind") in KINDS else ""
     place = here.ids.decode("location", query.get("location", ""))
-    place = place if any(each.id == place for each in places) else None
+    place = place if any(each.id == place for each in places) else who.kept_location_id
     first, last = _day(query.get("from", "")), _day(query.get("to", ""))
     page = await _found(request, text, business.country, kind=kind or None, location_id=place, before=_cursor(query.get("before", "")),
                         since=_begin(first, business.time_zone),
@@ -71,4 +71,4 @@ def _cursor(text: str) -> tuple[int, int] | None:
     return (int(at), int(row)) if at.isascii() and at.isdigit() and row.isascii() and row.isdigit() and len(text) < 36 else None
 
 
-routes = [routing.route(OPERATIONS, operations_page, who=frame.MANAGER, name="console:operations")]
+routes = [routing.route(OPERATIONS, operations_page, who=frame.PART_READ, name="console:operations")]

@@ -178,9 +178,9 @@ async def button_page(request: Request) -> Response:
 
 
 routes = [
-    routing.route(POSTER, poster_page, who=frame.MANAGER, name="console:poster"),
-    routing.route(POSTER + "/places", add_place, who=frame.MANAGER, name="console:poster_place", methods=["POST"]),
-    routing.route(POSTER + "/print", print_page, who=frame.MANAGER, name="console:poster_print"),
-    routing.route(BUTTON, button_page, who=frame.MANAGER, name="console:poster_button"),
-    *[routing.route(f"{POSTER}/poster.{kind}", poster_file, who=frame.MANAGER, name=f"console:poster_{kind}") for kind in KINDS],
+    routing.route(POSTER, poster_page, who=frame.PROGRAM_READ, name="console:poster"),
+    routing.route(POSTER + "/places", add_place, who=frame.MARKET, name="console:poster_place", methods=["POST"]),
+    routing.route(POSTER + "/print", print_page, who=frame.PROGRAM_READ, name="console:poster_print"),
+    routing.route(BUTTON, button_page, who=frame.MARKET_READ, name="console:poster_button"),
+    *[routing.route(f"{POSTER}/poster.{kind}", poster_file, who=frame.PROGRAM_READ, name=f"console:poster_{kind}") for kind in KINDS],
 ]

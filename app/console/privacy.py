@@ -195,13 +195,13 @@ async def consents_page(request: Request) -> Response:
 
 
 routes = [
-    routing.route(TOPICS, topics_page, who=frame.OWNER, name="console:topics"),
+    routing.route(TOPICS, topics_page, who=frame.OWNER_READ, name="console:topics"),
     routing.route(TOPICS, add_topic, who=frame.OWNER, name="console:add_topic", methods=["POST"]),
     routing.route(TOPICS + "/{topic}", rename_topic, who=frame.OWNER, name="console:rename_topic", methods=["POST"]),
     routing.route(TOPICS + "/{topic}/close", close_topic, who=frame.OWNER, name="console:close_topic", methods=["POST"]),
-    routing.route(RETENTION, retention_page, who=frame.OWNER, name="console:retention"),
+    routing.route(RETENTION, retention_page, who=frame.OWNER_READ, name="console:retention"),
     routing.route(RETENTION, choose_retention, who=frame.OWNER, name="console:choose_retention", methods=["POST"]),
-    routing.route(ERASURES, erasures_page, who=frame.OWNER, name="console:erasures"),
-    routing.route(ERASURES + "/{erasure}", erasure_page, who=frame.OWNER, name="console:erasure"),
-    routing.route("/console/cards/{card}/consents", consents_page, who=frame.MANAGER, name="console:consents"),
+    routing.route(ERASURES, erasures_page, who=frame.OWNER_READ, name="console:erasures"),
+    routing.route(ERASURES + "/{erasure}", erasure_page, who=frame.OWNER_READ, name="console:erasure"),
+    routing.route("/console/cards/{card}/consents", consents_page, who=frame.PART_READ, name="console:consents"),
 ]

@@ -121,9 +121,9 @@ async def write(request: Request) -> Response:
 
 
 routes = [
-    routing.route(privacy.PRIVACY, documents_page, who=frame.OWNER, name="console:privacy"),
+    routing.route(privacy.PRIVACY, documents_page, who=frame.OWNER_READ, name="console:privacy"),
     routing.route(DOCUMENTS, add_purpose, who=frame.OWNER, name="console:add_purpose", methods=["POST"]),
     routing.route(DOCUMENTS + "/{purpose}/close", close_purpose, who=frame.OWNER, name="console:close_purpose", methods=["POST"]),
-    routing.route(DOCUMENTS + "/{purpose}/{language}", document_page, who=frame.OWNER, name="console:document"),
+    routing.route(DOCUMENTS + "/{purpose}/{language}", document_page, who=frame.OWNER_READ, name="console:document"),
     routing.route(DOCUMENTS + "/{purpose}/{language}", write, who=frame.OWNER, name="console:write_document", methods=["POST"]),
 ]

@@ -66,4 +66,4 @@ def _table(request: Request, found: list[reads.Read]) -> Response:
     return csv_answer("reads", csv_rows([head, *rows]))
 
 
-routes = [routing.route(READS, reads_page, who=frame.OWNER, name="console:reads")]
+routes = [routing.route(READS, reads_page, who=frame.OWNER_READ, name="console:reads")]

@@ -56,6 +56,6 @@ async def keep_product(request: Request) -> Response:
 
 
 routes = [
-    routing.route(PRODUCTS, products_page, who=frame.MANAGER, name="console:products"),
+    routing.route(PRODUCTS, products_page, who=frame.MANAGER_READ, name="console:products"),
     routing.route(PRODUCTS, keep_product, who=frame.MANAGER, name="console:keep_product", methods=["POST"]),
 ]

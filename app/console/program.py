@@ -188,9 +188,9 @@ async def preview(request: Request) -> Response:
 
 
 routes = [
-    routing.route("/console/program", old_page, who=frame.MANAGER, name="console:old_program"),
-    routing.route(PROGRAMS + "/{program}", program_page, who=frame.MANAGER, name="console:program"),
-    routing.route(PROGRAMS + "/{program}", keep, who=frame.MANAGER, name="console:keep_program", methods=["POST"]),
-    routing.route(PROGRAMS + "/{program}/call-off", call_off, who=frame.MANAGER, name="console:call_off_rules", methods=["POST"]),
-    routing.route(PROGRAMS + "/{program}/preview", preview, who=frame.MANAGER, name="console:preview_program", methods=["POST"]),
+    routing.route("/console/program", old_page, who=frame.PROGRAM_READ, name="console:old_program"),
+    routing.route(PROGRAMS + "/{program}", program_page, who=frame.PROGRAM_READ, name="console:program"),
+    routing.route(PROGRAMS + "/{program}", keep, who=frame.PROGRAM, name="console:keep_program", methods=["POST"]),
+    routing.route(PROGRAMS + "/{program}/call-off", call_off, who=frame.PROGRAM, name="console:call_off_rules", methods=["POST"]),
+    routing.route(PROGRAMS + "/{program}/preview", preview, who=frame.PROGRAM, name="console:preview_program", methods=["POST"]),
 ]

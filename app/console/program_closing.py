@@ -117,8 +117,8 @@ async def sheet_page(request: Request) -> Response:
 
 _ONE = PROGRAMS + "/{program}"
 routes = [
-    routing.route(_ONE + "/close", close_page, who=frame.OWNER, name="console:close"),
+    routing.route(_ONE + "/close", close_page, who=frame.OWNER_READ, name="console:close"),
     routing.route(_ONE + "/close", announce, who=frame.OWNER, name="console:announce_closing", methods=["POST"]),
     routing.route(_ONE + "/close/call-off", call_off, who=frame.OWNER, name="console:call_off_closing", methods=["POST"]),
-    routing.route(_ONE + "/sheet", sheet_page, who=frame.MANAGER, name="console:sheet"),
+    routing.route(_ONE + "/sheet", sheet_page, who=frame.PROGRAM_READ, name="console:sheet"),
 ]

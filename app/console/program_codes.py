@@ -51,6 +51,6 @@ async def keep(request: Request) -> Response:
 
 _ONE = PROGRAMS + "/{program}/codes"
 routes = [
-    routing.route(_ONE, codes_page, who=frame.MANAGER, name="console:codes"),
-    routing.route(_ONE, keep, who=frame.MANAGER, name="console:keep_codes", methods=["POST"]),
+    routing.route(_ONE, codes_page, who=frame.PROGRAM_READ, name="console:codes"),
+    routing.route(_ONE, keep, who=frame.PROGRAM, name="console:keep_codes", methods=["POST"]),
 ]

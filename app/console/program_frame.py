@@ -32,13 +32,19 @@ Rewards = Mapping[str, Said]
 
 
 async def program_of(request: Request) -> Program:
-    """The programme that the address names, else the business's first; raises NotFound where there is none such."""
+    """The programme that the address names, else the first that is not out of reach; raises NotFound where there is none such."""
     here, who = context(request), principal(request)
     named = request.path_params.get("program") or request.query_params.get("program")
     if named:
         return await programs.get_program(here.db, who.business_id, here.ids.decode("program", named) or 0)
-    found = await programs.list_programs(here.db, who.business_id, limit=1)
+    found = await programs_of(request)
     return found[0] if found else await programs.get_program(here.db, who.business_id, 0)
+
+
+async def programs_of(request: Request) -> list[Program]:
+    """The business's programmes, of somebody who is kept to some those."""
+    who = principal(request)
+    return [each for each in await programs.list_programs(context(request).db, who.business_id) if who.reaches(program_id=each.id)]
 
 
 def address(request: Request, program: Program, *steps: str) -> str:
@@ -49,7 +55,7 @@ def address(request: Request, program: Program, *steps: str) -> str:
 async def switch_of(request: Request, program: Program, path: str) -> list[dict[str, Any]]:
     """Links to `path` for each programme, for pages that show one of them; none where there is only one."""
     here = context(request)
-    found = await programs.list_programs(here.db, program.business_id)
+    found = await programs_of(request)
     if len(found) < 2:
         return []
     return [{"url": f"{path}?program={here.ids.encode('program', each.id)}", "name": each.name_in(language(request)),

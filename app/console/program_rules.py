@@ -180,8 +180,8 @@ def acted(rules: ProgramRules, rule: Rule, act: str) -> tuple[ProgramRules, str]
 
 _ONE = PROGRAMS + "/{program}/rules/{rule}"
 routes = [
-    routing.route(_ONE, rule_page, who=frame.MANAGER, name="console:rule"),
-    routing.route(_ONE, keep_rule, who=frame.MANAGER, name="console:keep_rule", methods=["POST"]),
-    routing.route(_ONE + "/preview", preview_rule, who=frame.MANAGER, name="console:preview_rule", methods=["POST"]),
-    routing.route(_ONE + "/{act}", act_on_rule, who=frame.MANAGER, name="console:act_on_rule", methods=["POST"]),
+    routing.route(_ONE, rule_page, who=frame.PROGRAM_READ, name="console:rule"),
+    routing.route(_ONE, keep_rule, who=frame.PROGRAM, name="console:keep_rule", methods=["POST"]),
+    routing.route(_ONE + "/preview", preview_rule, who=frame.PROGRAM, name="console:preview_rule", methods=["POST"]),
+    routing.route(_ONE + "/{act}", act_on_rule, who=frame.PROGRAM, name="console:act_on_rule", methods=["POST"]),
 ]

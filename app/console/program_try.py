@@ -219,8 +219,8 @@ def side_of(figures: simulator.Figures, program: Program, language_: str, catalo
 
 _ONE = PROGRAMS + "/{program}"
 routes = [
-    routing.route(_ONE + "/try", try_page, who=frame.MANAGER, name="console:try"),
-    routing.route(_ONE + "/try", try_receipt, who=frame.MANAGER, name="console:try_receipt", methods=["POST"]),
-    routing.route(_ONE + "/simulator", simulator_page, who=frame.MANAGER, name="console:simulator"),
-    routing.route(_ONE + "/simulator", simulate, who=frame.MANAGER, name="console:simulate", methods=["POST"]),
+    routing.route(_ONE + "/try", try_page, who=frame.PROGRAM_READ, name="console:try"),
+    routing.route(_ONE + "/try", try_receipt, who=frame.PROGRAM, name="console:try_receipt", methods=["POST"]),
+    routing.route(_ONE + "/simulator", simulator_page, who=frame.PROGRAM_READ, name="console:simulator"),
+    routing.route(_ONE + "/simulator", simulate, who=frame.PROGRAM, name="console:simulate", methods=["POST"]),
 ]

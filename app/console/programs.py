@@ -9,7 +9,7 @@ from app.cards import service as cards
 from app.console import frame, program_frame
 from app.console.founding import slug_of
 from app.console.program_fields import Typed, Values, amount_text, share_text, values_of, whole_text
-from app.console.program_frame import PROGRAMS
+from app.console.program_frame import PROGRAMS, programs_of
 from app.designs import service as designs
 from app.errors import FieldError, Invalid, NotFound
 from app.passes import service as passes
@@ -29,7 +29,7 @@ from app.web.requests import context, language, principal
 async def list_page(request: Request) -> Response:
     """GET /console/programs"""
     here = context(request)
-    found = await programs.list_programs(here.db, principal(request).business_id)
+    found = await programs_of(request)
     counts = await cards.count_by_program(here.db, principal(request).business_id)
     rows = [await _row(request, each, counts.get(each.id, 0)) for each in found]
     return await frame.page(request, "programs", {
@@ -197,7 +197,7 @@ async def begin(request: Request) -> Response:
 
 
 routes = [
-    routing.route(PROGRAMS, list_page, who=frame.MANAGER, name="console:programs"),
+    routing.route(PROGRAMS, list_page, who=frame.PROGRAM_READ, name="console:programs"),
     routing.route(PROGRAMS + "/new", kinds_page, who=frame.MANAGER, name="console:program_kinds"),
     routing.route(PROGRAMS + "/new/{kind}", begin_page, who=frame.MANAGER, name="console:begin_program"),
     routing.route(PROGRAMS + "/new/{kind}", begin, who=frame.MANAGER, name="console:open_program", methods=["POST"]),

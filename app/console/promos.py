@@ -176,10 +176,10 @@ async def close(request: Request) -> Response:
 
 
 routes = [
-    routing.route(PROMOS, promos_page, who=frame.MANAGER, name="console:promos"),
-    routing.route(PROMOS, make, who=frame.MANAGER, name="console:make_promos", methods=["POST"]),
-    routing.route(PROMOS + "/{batch}", batch_page, who=frame.MANAGER, name="console:promo"),
-    routing.route(PROMOS + "/{batch}/codes.csv", codes_csv, who=frame.MANAGER, name="console:promo_csv"),
-    routing.route(PROMOS + "/{batch}/sheet.pdf", sheet_pdf, who=frame.MANAGER, name="console:promo_sheet"),
-    routing.route(PROMOS + "/{batch}/close", close, who=frame.MANAGER, name="console:close_promo", methods=["POST"]),
+    routing.route(PROMOS, promos_page, who=frame.PROGRAM_READ, name="console:promos"),
+    routing.route(PROMOS, make, who=frame.PROGRAM, name="console:make_promos", methods=["POST"]),
+    routing.route(PROMOS + "/{batch}", batch_page, who=frame.PROGRAM_READ, name="console:promo"),
+    routing.route(PROMOS + "/{batch}/codes.csv", codes_csv, who=frame.PROGRAM, name="console:promo_csv"),
+    routing.route(PROMOS + "/{batch}/sheet.pdf", sheet_pdf, who=frame.PROGRAM, name="console:promo_sheet"),
+    routing.route(PROMOS + "/{batch}/close", close, who=frame.PROGRAM, name="console:close_promo", methods=["POST"]),
 ]

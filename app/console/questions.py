@@ -190,9 +190,9 @@ async def act(request: Request) -> Response:
 
 
 routes = [
-    routing.route(QUESTIONS, questions_page, who=frame.MANAGER, name="console:questions"),
-    routing.route(QUESTIONS, keep, who=frame.MANAGER, name="console:add_question", methods=["POST"]),
-    routing.route(QUESTIONS + "/{question}", questions_page, who=frame.MANAGER, name="console:question"),
-    routing.route(QUESTIONS + "/{question}", keep, who=frame.MANAGER, name="console:keep_question", methods=["POST"]),
-    routing.route(QUESTIONS + "/{question}/{act}", act, who=frame.MANAGER, name="console:act_on_question", methods=["POST"]),
+    routing.route(QUESTIONS, questions_page, who=frame.PROGRAM_READ, name="console:questions"),
+    routing.route(QUESTIONS, keep, who=frame.PROGRAM, name="console:add_question", methods=["POST"]),
+    routing.route(QUESTIONS + "/{question}", questions_page, who=frame.PROGRAM_READ, name="console:question"),
+    routing.route(QUESTIONS + "/{question}", keep, who=frame.PROGRAM, name="console:keep_question", methods=["POST"]),
+    routing.route(QUESTIONS + "/{question}/{act}", act, who=frame.PROGRAM, name="console:act_on_question", methods=["POST"]),
 ]

@@ -100,6 +100,6 @@ async def report_csv(request: Request) -> Response:
 
 
 routes = [
-    routing.route(REPORTS, reports_page, who=frame.MANAGER, name="console:reports"),
-    routing.route(REPORTS + "/{report}", report_csv, who=frame.MANAGER, name="console:report_csv"),
+    routing.route(REPORTS, reports_page, who=frame.PROGRAM_READ, name="console:reports"),
+    routing.route(REPORTS + "/{report}", report_csv, who=frame.PROGRAM_READ, name="console:report_csv"),
 ]

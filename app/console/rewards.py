@@ -162,10 +162,10 @@ async def add_codes(request: Request) -> Response:
 
 
 routes = [
-    routing.route(REWARDS, rewards_page, who=frame.MANAGER, name="console:rewards"),
-    routing.route(REWARDS, keep_reward, who=frame.MANAGER, name="console:add_reward", methods=["POST"]),
-    routing.route(REWARDS + "/{reward}", rewards_page, who=frame.MANAGER, name="console:reward"),
-    routing.route(REWARDS + "/{reward}", keep_reward, who=frame.MANAGER, name="console:keep_reward", methods=["POST"]),
-    routing.route(REWARDS + "/{reward}/codes", add_codes, who=frame.MANAGER, name="console:reward_codes", methods=["POST"]),
-    routing.route(REWARDS + "/{reward}/{act}", toggle, who=frame.MANAGER, name="console:toggle_reward", methods=["POST"]),
+    routing.route(REWARDS, rewards_page, who=frame.PROGRAM_READ, name="console:rewards"),
+    routing.route(REWARDS, keep_reward, who=frame.PROGRAM, name="console:add_reward", methods=["POST"]),
+    routing.route(REWARDS + "/{reward}", rewards_page, who=frame.PROGRAM_READ, name="console:reward"),
+    routing.route(REWARDS + "/{reward}", keep_reward, who=frame.PROGRAM, name="console:keep_reward", methods=["POST"]),
+    routing.route(REWARDS + "/{reward}/codes", add_codes, who=frame.PROGRAM, name="console:reward_codes", methods=["POST"]),
+    routing.route(REWARDS + "/{reward}/{act}", toggle, who=frame.PROGRAM, name="console:toggle_reward", methods=["POST"]),
 ]

@@ -219,9 +219,9 @@ def _between(least: int | None, most: int | None, tell: Any, what: tuple[str, st
 
 
 routes = [
-    routing.route(SEGMENTS, segments_page, who=frame.MANAGER, name="console:segments"),
-    routing.route(SEGMENTS, make, who=frame.MANAGER, name="console:make_segment", methods=["POST"]),
-    routing.route(SEGMENTS + "/{segment}", segment_page, who=frame.MANAGER, name="console:segment"),
+    routing.route(SEGMENTS, segments_page, who=frame.MARKET_READ, name="console:segments"),
+    routing.route(SEGMENTS, make, who=frame.MARKET, name="console:make_segment", methods=["POST"]),
+    routing.route(SEGMENTS + "/{segment}", segment_page, who=frame.MARKET_READ, name="console:segment"),
     routing.route(SEGMENTS + "/{segment}/members.csv", members_csv, who=frame.MANAGER, name="console:segment_members"),
-    routing.route(SEGMENTS + "/{segment}/close", close, who=frame.MANAGER, name="console:close_segment", methods=["POST"]),
+    routing.route(SEGMENTS + "/{segment}/close", close, who=frame.MARKET, name="console:close_segment", methods=["POST"]),
 ]

@@ -148,7 +148,7 @@ async def _locations(request: Request, chosen: Location | None, typed: dict[str,
         **{field: dict(chosen.near).get(each, "") if chosen else "" for each, field in NEAR.items()},
         "time_zone": chosen.time_zone if chosen else business.time_zone, "closed": "1" if chosen and chosen.closed_at is not None else "",
         "till_start": await tills.start_of(here.db, who.business_id, chosen.id if chosen else None)}
-    found = await programs.list_locations(here.db, who.business_id)
+    found = [each for each in await programs.list_locations(here.db, who.business_id) if who.reaches(location_id=each.id)]
     rows = [{"id": here.ids.encode("location", each.id), "name": each.name_in(said), "address": each.address,
              "time_zone": each.time_zone, "is_closed": each.closed_at is not None,
              "edit_url": f"{LOCATIONS}/{here.ids.encode('location', each.id)}"} for each in found]
@@ -198,10 +198,10 @@ async def _add_location(request: Request, values: dict[str, Any]) -> int:
 
 
 routes = [
-    routing.route(SETTINGS, settings_page, who=frame.OWNER, name="console:settings"),
+    routing.route(SETTINGS, settings_page, who=frame.OWNER_READ, name="console:settings"),
     routing.route(SETTINGS, keep_settings, who=frame.OWNER, name="console:keep_settings", methods=["POST"]),
-    routing.route(LOCATIONS, locations_page, who=frame.MANAGER, name="console:locations"),
+    routing.route(LOCATIONS, locations_page, who=frame.PLACE_READ, name="console:locations"),
     routing.route(LOCATIONS, keep_location, who=frame.MANAGER, name="console:add_location", methods=["POST"]),
-    routing.route(LOCATIONS + "/{location}", locations_page, who=frame.MANAGER, name="console:location"),
+    routing.route(LOCATIONS + "/{location}", locations_page, who=frame.PLACE_READ, name="console:location"),
     routing.route(LOCATIONS + "/{location}", keep_location, who=frame.MANAGER, name="console:keep_location", methods=["POST"]),
 ]

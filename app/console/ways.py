@@ -91,7 +91,7 @@ async def close_plastic(request: Request) -> Response:
 
 
 routes = [
-    routing.route(WAYS, page, who=frame.MANAGER, name="console:ways"),
+    routing.route(WAYS, page, who=frame.MARKET_READ, name="console:ways"),
     routing.route(WAYS, keep, who=frame.MANAGER, name="console:keep_ways", methods=["POST"]),
     routing.route(WAYS + "/plastic", make_plastic, who=frame.MANAGER, name="console:make_plastic", methods=["POST"]),
     routing.route(WAYS + "/plastic/{plastic}/close", close_plastic, who=frame.MANAGER, name="console:close_plastic", methods=["POST"]),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from app.clock import from_ms
+from app.db.within import among
 from app.ledger import rules
 from app.ledger.chain import OPERATION_FIELDS
 from app.ledger.operations import Change, Operation
@@ -40,6 +41,7 @@ class Filter:
     since_ms: int | None = None
     until_ms: int | None = None
     before: tuple[int, int] | None = None
+    program_ids: frozenset[int] | None = None
 
 
 async def find_operation(reader: Reader, business_id: int, operation_id: int, *, has_balances: bool = True) -> Operation | None:
@@ -68,7 +70,8 @@ async def list_operations(reader: Reader, wanted: Filter, limit: int, *, has_bal
     if wanted.before is not None:
         conditions.append("o.id < :id" if wanted.account_id is not None else "(o.at < :at OR (o.at = :at AND o.id < :id))")
         values |= {"at": wanted.before[0], "id": wanted.before[1]} if wanted.account_id is None else {"id": wanted.before[1]}
-    rows = await reader.fetch_all(f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT :limit", values)
+    kept = among("o.program_id", wanted.program_ids)
+    rows = await reader.fetch_all(f"{_SELECT} WHERE {' AND '.join(conditions)}{kept} ORDER BY {order} LIMIT :limit", values)
     return await _complete(reader, rows, has_balances=has_balances)
 
 

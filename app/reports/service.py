@@ -6,9 +6,13 @@ from app.clock import from_ms, local_day, midnight_after, to_ms
 from app.db import Database
 from app.programs import service as programs
 from app.reports import store
+from app.reports.store import Part
+
+__all__ = ["CardRow", "Part", "Today", "cards_of", "count_cards", "list_cards", "today"]
 
 DAYS = 30
 PAGE = 50
+WHOLE = Part()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,10 @@ class CardRow:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The last 30 local days beside the 30 before. days: (day, points earned), oldest first; before: the same of the 30 before."""
+    """The last 30 local days beside the 30 before. points_open: None of a location, since points belong to none.
+
+    days: (day, points earned), oldest first; before: the same of the 30 before.
+    """
 
     new_cards: int
     new_cards_before: int
@@ -34,7 +41,7 @@ class Today:
     visits_before: int
     visitors: int
     returned: int
-    points_open: int
+    points_open: int | None
     days: tuple[tuple[date, int], ...]
     before: tuple[int, ...]
 
@@ -44,17 +51,18 @@ class Today:
         return day if points else None
 
 
-async def today(db: Database, business_id: int, now: datetime) -> Today:
-    """The start page's numbers; days are those of the business's time zone, today included."""
+async def today(db: Database, business_id: int, now: datetime, part: Part = WHOLE) -> Today:
+    """The start page's numbers, of a part of the business; days are those of the business's time zone, today included."""
     zone = (await programs.get_business(db, business_id)).time_zone
     last = local_day(now, zone)
     first, middle = last - timedelta(days=2 * DAYS - 1), last - timedelta(days=DAYS - 1)
     begin, cut, end = (to_ms(midnight_after(day - timedelta(days=1), zone)) for day in (first, middle, last + timedelta(days=1)))
     async with db.transaction(readonly=True) as tx:
-        shown, earlier = await store.visits(tx, business_id, cut, end), await store.visits(tx, business_id, begin, cut)
-        new = await store.count_new_cards(tx, business_id, cut, end)
-        new_before = await store.count_new_cards(tx, business_id, begin, cut)
-        points, open_points = await store.earned(tx, business_id, begin, end), await store.points_open(tx, business_id)
+        shown, earlier = await store.visits(tx, business_id, cut, end, part), await store.visits(tx, business_id, begin, cut, part)
+        new = await store.count_new_cards(tx, business_id, cut, end, part)
+        new_before = await store.count_new_cards(tx, business_id, begin, cut, part)
+        points = await store.earned(tx, business_id, begin, end, part)
+        open_points = await store.points_open(tx, business_id, part.program_ids) if part.location_id is None else None
     by_day: dict[date, int] = {}
     for at, earned in points:
         day = local_day(from_ms(at), zone)
@@ -64,10 +72,11 @@ async def today(db: Database, business_id: int, now: datetime) -> Today:
                  tuple(spread[DAYS:]), tuple(earned for _, earned in spread[:DAYS]))
 
 
-async def list_cards(db: Database, business_id: int, *, status: str | None, sort: str, page: int) -> tuple[list[CardRow], bool]:
+async def list_cards(db: Database, business_id: int, *, status: str | None, sort: str, page: int,
+                     program_ids: frozenset[int] | None = None) -> tuple[list[CardRow], bool]:
     """One page of cards, and whether there are more. sort: last, balance or visits; page: 0, 1, …"""
     async with db.transaction(readonly=True) as tx:
-        rows = await store.list_cards(tx, business_id, status, sort, PAGE + 1, page * PAGE)
+        rows = await store.list_cards(tx, business_id, status, sort, PAGE + 1, page * PAGE, Part(None, program_ids))
     return [_card(row) for row in rows[:PAGE]], len(rows) > PAGE
 
 
@@ -78,10 +87,10 @@ async def cards_of(db: Database, business_id: int, card_ids: list[int]) -> list[
     return [_card(row) for row in rows if row is not None]
 
 
-async def count_cards(db: Database, business_id: int) -> dict[str, int]:
+async def count_cards(db: Database, business_id: int, program_ids: frozenset[int] | None = None) -> dict[str, int]:
     """How many cards stand in each status; "" for all that have not been replaced or erased."""
     async with db.transaction(readonly=True) as tx:
-        counts = await store.count_cards(tx, business_id)
+        counts = await store.count_cards(tx, business_id, Part(None, program_ids))
     return {"": sum(count for status, count in counts.items() if status not in ("replaced", "erased")), **counts}
 
 

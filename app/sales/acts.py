@@ -19,6 +19,7 @@ from app.ledger.rules import day_of
 from app.ledger.service import Receipt
 from app.programs import service as programs
 from app.sales import rules
+from app.sales.reach import check_program
 from app.staff import service as staff
 from app.web.principal import Principal
 
@@ -51,17 +52,18 @@ async def once(db: Database, who: Principal, key: Key | None, act: Callable[[Tra
     return await write_transaction(db, whole)
 
 
-async def once_not_own(db: Database, who: Principal, key: Key | None, act: Callable[[Transaction], Awaitable[Operation]], card_id: int,
+async def once_not_own(db: Database, who: Principal, key: Key | None, act: Callable[[Transaction], Awaitable[Operation]],
                        now: datetime) -> Outcome:
     """As `once`, for an act that `check_not_own` may refuse."""
-    return await recording_own(db, who, card_id, now, once(db, who, key, act, now))
+    return await recording_own(db, who, now, once(db, who, key, act, now))
 
 
-async def recording_own(db: Database, who: Principal, card_id: int, now: datetime, work: Awaitable[_Made]) -> _Made:
+async def recording_own(db: Database, who: Principal, now: datetime, work: Awaitable[_Made]) -> _Made:
     """Where `work` is refused because the card is the asker's own, the attempt stays on record although nothing came of it."""
     try:
         return await work
-    except rules.OwnCard:
+    except rules.OwnCard as refused:
+        card_id = refused.card_id
         # In a transaction of its own: the refusal rolled the first one back.
         await write_transaction(db, lambda tx: audit.record(tx, who, "card.own_refused", "card", card_id, now=now))
         raise
@@ -72,16 +74,17 @@ async def open_card(tx: Transaction, who: Principal, card_id: int) -> tuple[Card
     card = await cards.get_card(tx, who.business_id, card_id)
     if await ledger.lock(tx, who.business_id, [card.account_id]):
         card = await cards.get_card(tx, who.business_id, card_id)
+    check_program(who, card.program_id)
     if card.status not in ledger.LIVE:
         raise CardEnded()
     return card, await programs.get_program(tx, who.business_id, card.program_id)
 
 
 async def check_not_own(tx: Transaction, who: Principal, card: Card) -> None:
-    """Raises OwnCard where a member of staff would credit the card that is their own."""
+    """Raises OwnCard where a member of staff would serve the card that is their own."""
     if who.kind == "staff" and who.id is not None and card.customer_id is not None \
             and await staff.customer_of(tx, who.acting_business_id, who.id) == card.customer_id:
-        raise rules.OwnCard()
+        raise rules.OwnCard(card.id)
 
 
 async def again(db: Database, who: Principal, key: Key | None, now: datetime) -> Outcome | None:
@@ -101,7 +104,8 @@ async def where(reader: Database | Transaction, who: Principal, program: program
     """
     if location_id is None:
         location_id = who.location_id
-    elif who.location_id not in (None, location_id) and not (who.kind == "staff" and who.may("manager")):
+    elif not who.reaches(location_id=location_id) \
+            or (who.location_id not in (None, location_id) and not (who.kind == "staff" and who.may("manager"))):
         raise rules.OtherLocation()
     if location_id is None:
         return None, program.time_zone

@@ -32,7 +32,7 @@ async def adjust(db: Database, who: Principal, card_id: int, unit: str, amount: 
             raise rules.ApprovalNeeded(extra={"over": program.rules.four_eyes_over})
         return await adjust_in(tx, who, program, card, unit, amount, reason, now)
 
-    return await acts.once_not_own(db, who, key, act, card_id, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 def check_asker(who: Principal, amount: int, reason: str) -> None:

@@ -51,7 +51,7 @@ async def ask(db: Database, who: Principal, card_id: int, unit: str, amount: int
         await idempotency.keep(tx, who.business_id, key, 202, {"approval": approval_id})
         return await get_approval(tx, who.business_id, approval_id)
 
-    return await acts.recording_own(db, who, card_id, now, write_transaction(db, act))
+    return await acts.recording_own(db, who, now, write_transaction(db, act))
 
 
 async def approve(db: Database, who: Principal, approval_id: int, key: Key | None, now: datetime) -> Outcome:
@@ -70,7 +70,7 @@ async def approve(db: Database, who: Principal, approval_id: int, key: Key | Non
         await approvals_store.set_operation(tx, who.business_id, approval_id, operation.id)
         return operation
 
-    return await acts.once_not_own(db, who, key, act, asked.card_id, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 async def refuse(db: Database, who: Principal, approval_id: int, now: datetime) -> Approval:

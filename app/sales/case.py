@@ -21,6 +21,7 @@ from app.programs.rules import ProgramRules
 from app.programs.terms import Earn, GiveReward
 from app.sales import acts, judging, rules
 from app.sales.judgement import Judgement, Line, Quote, Receipt, UsedReward
+from app.sales.reach import check_program
 from app.sales.rules import SaleRequest
 from app.standing import service as standings
 from app.standing.rules import Standing
@@ -55,6 +56,7 @@ class Case(msgspec.Struct, frozen=True):
 
 async def read(reader: Reader, who: Principal, request: SaleRequest, card: cards.Card, now: datetime, *, is_quote: bool = False) -> Case:
     """Raises where the card takes no purchase, or not this one."""
+    check_program(who, card.program_id)
     check_card(card, request)
     at = rules.moment(request.at, now, card.created_at)
     program = await programs.get_program(reader, who.business_id, card.program_id)

@@ -37,6 +37,7 @@ async def claim(db: Database, who: Principal, card_id: int, reward_key: str, key
     async def act(tx: Transaction) -> Operation:
         codes.begin()
         card, program = await acts.open_card(tx, who, card_id)
+        await acts.check_not_own(tx, who, card)
         check_can_change(card, allow=("active",))
         check_open(program, now)
         await check_spends(tx, who)
@@ -58,7 +59,7 @@ async def claim(db: Database, who: Principal, card_id: int, reward_key: str, key
         await benefits.issue(tx, who, program, card.account_id, (reward.key,), "catalogue", operation.id, now, code=codes.next())
         return operation
 
-    return await acts.once(db, who, key, act, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 async def hand_over(db: Database, who: Principal, card_id: int, voucher_id: int, reward_key: str | None, key: Key | None,
@@ -70,6 +71,7 @@ async def hand_over(db: Database, who: Principal, card_id: int, voucher_id: int,
     """
     async def act(tx: Transaction) -> Operation:
         card, program = await acts.open_card(tx, who, card_id)
+        await acts.check_not_own(tx, who, card)
         check_can_change(card, allow=("active",))
         check_open(program, now)
         await check_spends(tx, who)
@@ -88,4 +90,4 @@ async def hand_over(db: Database, who: Principal, card_id: int, voucher_id: int,
         await benefits.use(tx, who.business_id, voucher.id, card.account_id, reward.key, operation.id, now)
         return operation
 
-    return await acts.once(db, who, key, act, now)
+    return await acts.once_not_own(db, who, key, act, now)

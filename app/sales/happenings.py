@@ -74,7 +74,7 @@ async def happen(db: Database, who: Principal, card_id: int, event: str, quantit
             raise GivesNothing()
         return operation
 
-    outcome = await acts.once_not_own(db, who, key, act, card_id, now)
+    outcome = await acts.once_not_own(db, who, key, act, now)
     return msgspec.structs.replace(outcome, is_replay=outcome.is_replay or before[0])
 
 

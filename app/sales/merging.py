@@ -18,6 +18,7 @@ from app.programs import service as programs
 from app.questions import service as questions
 from app.sales import acts, merging_store
 from app.sales.acts import Outcome
+from app.sales.reach import check_program
 from app.standing import levels
 from app.standing import service as standings
 from app.standing import store as levels_store
@@ -46,7 +47,7 @@ async def merge(db: Database, who: Principal, keep_card_id: int, lose_card_id: i
     if not who.may("manager") or who.business_id != who.acting_business_id:
         raise Forbidden()
 
-    return await acts.once(db, who, key, lambda tx: into_one(tx, who, keep_card_id, lose_card_id, now), now)
+    return await acts.once_not_own(db, who, key, lambda tx: into_one(tx, who, keep_card_id, lose_card_id, now), now)
 
 
 async def into_one(tx: Transaction, who: Principal, keep_card_id: int, lose_card_id: int, now: datetime, *,
@@ -77,6 +78,7 @@ async def _both(tx: Transaction, who: Principal, keep_id: int, lose_id: int, is_
     if keep.program_id != lose.program_id:
         raise OtherProgram()
     for card in (keep, lose):
+        check_program(who, card.program_id)
         if not (is_over and card.status not in LIVE):
             check_can_change(card, allow=("active",))
         await acts.check_not_own(tx, who, card)

@@ -75,7 +75,7 @@ async def move(db: Database, who: Principal, sale: Operation, card_id: int, key:
         await audit.record(tx, who, "sale.moved", "operation", moved.id, {"from": sale.id}, now=now)
         return moved
 
-    return await acts.once_not_own(db, who, key, act, card_id, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 async def _record(tx: Transaction, who: Principal, sale: Operation, card: Card, codes: Codes, now: datetime) -> Operation:

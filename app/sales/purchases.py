@@ -112,7 +112,7 @@ async def _buy(db: Database, who: Principal, card_id: int, till: Till, choose: C
                       amount_minor=bought.price, to_pay_minor=bought.price, texts=texts)
         return await ledger.post(tx, who, draft, purses, now, receipt)
 
-    return await acts.once_not_own(db, who, key, act, card_id, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 def check_sells(card: cards.Card, program: programs.Program, now: datetime) -> None:

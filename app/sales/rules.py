@@ -79,9 +79,19 @@ class NotYourSale(Forbidden):
 
 
 class OwnCard(Refused):
-    """A member of staff may not credit the card of their own."""
+    """A member of staff may neither credit nor debit the card of their own."""
 
     code, detail = "own_card", N_("This card is your own. Ask a colleague to serve you.")
+
+    def __init__(self, card_id: int) -> None:
+        super().__init__()
+        self.card_id = card_id
+
+
+class RefundNeedsManager(Forbidden):
+    """Of one sale more than the business lets its cashiers refund, earlier refunds counted in."""
+
+    code, detail = "refund_needs_manager", N_("So much is refunded by a manager. Ask one to sign in here.")
 
 
 class ConfirmationNeeded(Refused):

@@ -82,7 +82,7 @@ async def sell(db: Database, who: Principal, request: SaleRequest, key: Key | No
             await check_provisional(tx, who, seen, now)
         return await record(tx, who, request, seen, judged, codes, now)
 
-    return await acts.once_not_own(db, who, key, act, request.card_id, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 async def check_provisional(tx: Transaction, who: Principal, seen: case.Case, now: datetime) -> None:
@@ -113,7 +113,7 @@ async def list_operations(db: Database, who: Principal, *, card_id: int | None =
         account_id = (await cards.get_card(db, who.business_id, card_id)).account_id
     items = await operations_store.list_operations(db, Filter(
         who.business_id, account_id, location_id, receipt, kind, to_ms(since) if since else None, to_ms(until) if until else None,
-        before), limit + 1)
+        before, who.program_ids), limit + 1)
     if len(items) <= limit:
         return Page(items, None)
     last = items[limit - 1]

@@ -54,7 +54,7 @@ async def visit(db: Database, who: Principal, card_id: int, count: int, key: Key
         draft = Draft("visit", program.id, card.account_id, card.id, to_ms(moment), version, location)
         return await ledger.post(tx, who, draft, purses, now)
 
-    return await acts.once(db, who, key, act, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 async def freeze(db: Database, who: Principal, card_id: int, days: int, key: Key | None, now: datetime) -> Outcome:
@@ -77,7 +77,7 @@ async def freeze(db: Database, who: Principal, card_id: int, days: int, key: Key
         ledger.freeze(purse, days, now, program.time_zone)
         return await _post(tx, who, program, card, purses, {"freeze": days}, now)
 
-    return await acts.once(db, who, key, act, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 async def unfreeze(db: Database, who: Principal, card_id: int, key: Key | None, now: datetime) -> Outcome:
@@ -89,7 +89,7 @@ async def unfreeze(db: Database, who: Principal, card_id: int, key: Key | None, 
             raise rules.NotFrozen()
         return await _post(tx, who, program, card, purses, {"unfreeze": ledger.unfreeze(purses["visits"], now, program.time_zone)}, now)
 
-    return await acts.once(db, who, key, act, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 async def extend(db: Database, who: Principal, card_id: int, days: int, reason: str, key: Key | None, now: datetime) -> Outcome:
@@ -110,12 +110,13 @@ async def extend(db: Database, who: Principal, card_id: int, days: int, reason: 
             raise NotEnough(params={"available": 0, "needed": 1}, extra={"unit": "visits"})
         return await _post(tx, who, program, card, purses, {"extend": days, "reason": reason.strip()}, now)
 
-    return await acts.once(db, who, key, act, now)
+    return await acts.once_not_own(db, who, key, act, now)
 
 
 async def _open(tx: Transaction, who: Principal, card_id: int) -> tuple[acts.Card, programs.Program]:
     """A card whose visits can be moved, its account locked."""
     card, program = await acts.open_card(tx, who, card_id)
+    await acts.check_not_own(tx, who, card)
     check_can_change(card, allow=("active",))
     if program.rules.visits is None:
         raise NotFound()

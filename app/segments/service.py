@@ -204,5 +204,5 @@ def _parsed(text: str | None) -> list[str]:
 
 
 def _manager(who: Principal) -> None:
-    if not who.may("manager"):
+    if not who.markets:
         raise Forbidden()

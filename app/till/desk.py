@@ -15,7 +15,7 @@ from app.web.principal import Principal
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A cashier at work: where, for whom. `program` is the business's first open one."""
+    """A cashier at work: where, for whom. `program` is the first open one that they are not kept from."""
 
     who: Principal
     program: Program
@@ -25,7 +25,8 @@ class Desk:
 
 async def desk_of(here: Context, who: Principal, language: str) -> Desk:
     """Raises NotFound where the business has no programme yet."""
-    open_ones = [program for program in await programs.list_programs(here.db, who.business_id) if program.closed_at is None]
+    open_ones = [program for program in await programs.list_programs(here.db, who.business_id)
+                 if program.closed_at is None and who.reaches(program_id=program.id)]
     program = open_ones[0] if open_ones else await programs.get_program(here.db, who.business_id, 0)
     if who.location_id is None:
         return Desk(who, program, "", program.time_zone)
@@ -36,7 +37,7 @@ async def desk_of(here: Context, who: Principal, language: str) -> Desk:
 async def joinable(here: Context, who: Principal, now: datetime) -> list[Program]:
     """The programmes that a till may give a card of, the business's first one first: clubs by invitation and closing ones not."""
     return [program for program in await programs.list_programs(here.db, who.business_id)
-            if program.closed_at is None and not is_closing(program.earns_until_at, now)
+            if program.closed_at is None and who.reaches(program_id=program.id) and not is_closing(program.earns_until_at, now)
             and not (program.rules.club and program.rules.club.by == "invitation")]
 
 

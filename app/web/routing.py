@@ -24,9 +24,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Access:
     """Who may call a route.
 
-    kind: public | link (the address holds the secret) | device (the handler checks the pass's token) | staff | key;
+    kind: public | link (the address holds the secret) | device (the handler checks the pass's token) | staff | key | operator (of the
+    server, signed in at /operator);
     role: the least role of staff; session: the kind of session asked for; scopes: of which a key needs one;
-    also: roles beside that line which may come in too.
+    also: roles beside that line which may come in too; within: of "location" and "programs", what the handler keeps people to who are
+    kept to it: nobody else's handler lets them in.
     """
 
     kind: str
@@ -34,26 +36,35 @@ class Access:
     session: str = ""
     scopes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    within: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join(filter(None, (self.kind, self.session, self.role, *self.scopes, *(f"+{each}" for each in self.also))))
+        return " ".join(filter(None, (self.kind, self.session, self.role, *self.scopes, *(f"+{each}" for each in self.also),
+                                      *(f"~{each}" for each in self.within))))
 
-    def lets(self, who: Principal) -> bool:
-        """Whether this member of staff may come in."""
+    def names(self, who: Principal) -> bool:
+        """Whether this is for the role of this member of staff."""
         return who.may(self.role) or who.role in self.also
 
+    def lets(self, who: Principal) -> bool:
+        """Whether this member of staff may come in: by their role, and by what they are kept to."""
+        return self.names(who) and (self.session == "till" or who.kept_to <= set(self.within))
 
+
+OUTSIDE = N_("This is about the whole business, and you work for a part of it. Ask an owner.")
 public = Access("public")
 link = Access("link")
 device = Access("device")
+operator = Access("operator")
 
 
-def staff(session: str, role: str, *also: str) -> Access:
+def staff(session: str, role: str, *also: str, within: Sequence[str] = ()) -> Access:
     """Staff of `role` or above, signed in to `session` ("console" or "till").
 
-    also: roles beside that line (principal.BESIDE) which may come in too.
+    also: roles beside that line (principal.BESIDE) which may come in too; within: see Access. A till stands in one place and its
+    services ask what is within reach, so every page of it keeps people to their part.
     """
-    return Access("staff", role, session, also=also)
+    return Access("staff", role, session, also=also, within=() if session == "till" else tuple(within))
 
 
 def key(*scopes: str) -> Access:
@@ -67,6 +78,9 @@ class Doors:
 
     of_session: Callable[[Request, str], Awaitable[Principal | None]]
     of_key: Callable[[Request, str], Awaitable[Principal | None]]
+    of_operator: Callable[[Request], Awaitable[Principal | None]]
+    # Raises NotFound where the address names a thing that is outside of what a person is kept to.
+    check_reach: Callable[[Request, Principal], Awaitable[None]]
 
 
 class Door(Route):
@@ -89,6 +103,18 @@ class Lanes(Router):
         super().__init__(routes, **named)
         starts = [_first_segment(each) for each in routes]
         self._lanes = {start: [each for each, its in zip(routes, starts, strict=True) if its in (None, start)] for start in {*starts, ""}}
+        self._plain = {(method, each.path): each.who for each in routes if isinstance(each, Door) and "{" not in each.path  # type: ignore[attr-defined]
+                       for method in each.methods or ()}
+
+    def access_of(self, method: str, path: str) -> Access | None:
+        """Who may call the route behind an address; None: there is none, or nobody said."""
+        if (method, path) in self._plain:
+            return self._plain[method, path]
+        scope = {"type": "http", "method": method, "path": path, "headers": []}
+        for each in self._lanes.get(path[1:].partition("/")[0], ()):
+            if each.matches(scope)[0] is Match.FULL:
+                return getattr(each, "who", None)
+        return None
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What no route takes whole (another method, nobody's address) goes the way of every router."""
@@ -126,9 +152,23 @@ def guarded(endpoint: Endpoint, who: Access) -> Endpoint:
         elif who.kind == "key":
             request.state.principal = await _of_key(request, who)
             return rates.tell(request, await endpoint(request))
+        elif who.kind == "operator":
+            request.state.principal = await _of_operator(request)
         return await endpoint(request)
 
     return call
+
+
+def opens(request: Request, method: str, address: str) -> bool:
+    """Whether the route behind an address of ours lets in who asks here, as far as their role and part say.
+
+    For drawing what a person may use: an address of another kind of session, or of nobody, is left to whoever opens it.
+    """
+    path, who = address.partition("?")[0], getattr(request.state, "principal", None)
+    asked = request.app.router.access_of(method, path)
+    if who is None or asked is None or asked.kind != "staff" or asked.session != request.scope["route"].who.session:
+        return True
+    return asked.lets(who)
 
 
 class SignInNeeded(errors.Unauthenticated):
@@ -143,8 +183,19 @@ async def _of_staff(request: Request, who: Access) -> Principal:
     principal = await request.app.state.doors.of_session(request, who.session)
     if principal is None:
         raise SignInNeeded(who.session)
-    if not who.lets(principal):
+    if not who.names(principal):
         raise errors.Forbidden()
+    if principal.kept_to:
+        if not who.lets(principal):
+            raise errors.Forbidden(OUTSIDE, code="outside_part")
+        await request.app.state.doors.check_reach(request, principal)
+    return principal
+
+
+async def _of_operator(request: Request) -> Principal:
+    principal = await request.app.state.doors.of_operator(request)
+    if principal is None:
+        raise SignInNeeded("operator")
     return principal
 
 

@@ -71,6 +71,12 @@ async def web(ring: KeyRing, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient
     async def of_key(request: Request, plain: str) -> Principal | None:
         return KEYS.get(plain)
 
+    async def of_operator(request: Request) -> Principal | None:
+        return None
+
+    async def check_reach(request: Request, who: Principal) -> None:
+        raise errors.NotFound()
+
     app = Starlette(
         routes=[routing.route("/api/cards", hello, who=routing.key("cards:read"), name="t:cards"),
                 routing.route("/api/me", hello, who=routing.key(), name="t:me"),
@@ -87,7 +93,7 @@ async def web(ring: KeyRing, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient
                             Exception: problems.on_bug})
     settings = load({"TESSERA_URL": HOST, "TESSERA_DATA": str(tmp_path), "TESSERA_PROXIES": "10.0.0.0/8"})
     app.state.context = Context(settings, None, ring, None, None)  # type: ignore[arg-type]
-    app.state.doors = routing.Doors(of_session, of_key)
+    app.state.doors = routing.Doors(of_session, of_key, of_operator, check_reach)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=("10.1.1.1", 5))
     async with httpx2.AsyncClient(transport=transport, base_url=HOST) as client:
         yield client

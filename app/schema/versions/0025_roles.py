@@ -10,6 +10,12 @@ def upgrade() -> None:
 ALTER TABLE staff ADD COLUMN program_ids TEXT NOT NULL DEFAULT '';
 -- since when the server's operator lets nobody of the business in; NULL: open
 ALTER TABLE businesses ADD COLUMN closed_at BIGINT;
+-- what a business lets its people do; no row, NULL: as much as they like
+CREATE TABLE role_limits(
+  business_id BIGINT PRIMARY KEY REFERENCES businesses(id),
+  cashier_refund_most_minor BIGINT,       -- of one sale, without a manager
+  changed_at BIGINT NOT NULL
+);
 -- what a business may use of the server; NULL: as much as it likes
 CREATE TABLE business_limits(
   business_id BIGINT PRIMARY KEY REFERENCES businesses(id),
