@@ -126,9 +126,10 @@ def promise(rules: ProgramRules, currency: str, language: str, rewards: Mapping[
 
 
 _OVER = {"activated": "activated", "expired": "expired", "cancelled": "cancelled", "refused": "cancelled"}
-_UNDERWAY = {None: "queued", "queued": "queued", "submitting": "queued", "accepted": "sent", "unknown": "sent", "delivered": "delivered"}
+_UNDERWAY = {None: "queued", "queued": "queued", "submitting": "queued", "accepted": "sent", "unknown": "sent", "delivered": "delivered",
+             "sandbox": "sandbox"}
 
 
 def told_status(status: str, message_state: str | None) -> str:
-    """What the till API says (api.md): queued, sent, delivered, failed, activated, expired or cancelled."""
+    """What the till API says (api.md): queued, sent, delivered, failed, activated, expired, cancelled or (never sent) sandbox."""
     return _OVER.get(status) or _UNDERWAY.get(message_state, "failed")

@@ -83,7 +83,7 @@ async def state_of(reader: store.Reader, enrolment: Enrolment) -> str | None:
     """How far its newest message has come, in the words of messages; None where none was sent."""
     if enrolment.mail_id is None:
         return await sms.state_of_enrolment(reader, enrolment.id)
-    return {"sent": "accepted", "failed": "undelivered"}.get(await mail.state_of(reader, enrolment.mail_id), "queued")
+    return {"sent": "accepted", "failed": "undelivered", "sandbox": "sandbox"}.get(await mail.state_of(reader, enrolment.mail_id), "queued")
 
 
 async def stop(tx: Transaction, ring: KeyRing, enrolment: Enrolment, now: datetime) -> None:

@@ -19,6 +19,7 @@ from app.errors import NotFound, Refused
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
 from app.ledger import service as ledger
+from app.mail import service as mail
 from app.programs import service as programs
 from app.programs.store import Program
 from app.referrals import service as referrals
@@ -30,7 +31,8 @@ from app.updates import service as updates
 from app.web.principal import Principal, system
 
 __all__ = ["EnrolmentOver", "Told", "Wish", "cancel", "check_club", "count_by_poster", "end", "end_as_member", "expire_due", "get",
-           "id_of_card", "invite", "join_or_find", "member_card", "member_of", "prepare_imported", "refused_lately", "resend", "send_link",
+           "id_of_card", "invite", "join_or_find", "member_card", "member_of", "prepare_imported", "refused_lately", "resend",
+           "sandbox_message", "send_link",
            "start", "token_hash"]
 
 FORGOTTEN_AT_ONCE = 50
@@ -209,6 +211,14 @@ async def _get(reader: Reader, business_id: int, enrolment_id: int) -> Enrolment
 async def get(db: Database, business_id: int, enrolment_id: int) -> Told:
     """Raises NotFound."""
     return await _told(db, await _get(db, business_id, enrolment_id))
+
+
+async def sandbox_message(db: Database, ring: KeyRing, business_id: int, enrolment_id: int) -> str | None:
+    """What would have been sent last for an enrolment of a sandbox, by phone or by mail, with its link. Raises NotFound."""
+    enrolment = await _get(db, business_id, enrolment_id)
+    if enrolment.mail_id is None:
+        return await sms.sandbox_text(db, ring, business_id, enrolment.id)
+    return await mail.sandbox_text(db, ring, enrolment.mail_id)
 
 
 async def find_of_card(db: Database, card: Card) -> int | None:

@@ -8,6 +8,7 @@ from app.google import issuers_store as store
 from app.google.accounts import TOKENS, Issuer, read_account
 from app.google.connections import google
 from app.google.issuers_store import IssuerRow
+from app.programs import service as programs
 from app.secrets import CannotOpen
 
 log = logging.getLogger("tessera.google")
@@ -38,7 +39,9 @@ def opened_server(here: Context) -> Issuer:
 
 
 async def issuer_for(here: Context, business_id: int) -> Issuer | None:
-    """Who issues the business's new cards; None: nobody."""
+    """Who issues the business's new cards; None: nobody, and always for a sandbox: nothing of it is told to Google."""
+    if (await programs.get_business(here.db, business_id)).is_sandbox:
+        return None
     for row in await store.issuers_of(here.db, business_id):
         if row.retired_at is None:
             return _usable(here, row)

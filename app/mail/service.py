@@ -11,11 +11,13 @@ from app.errors import FieldError, Invalid
 from app.mail import rules, smtp, store
 from app.mail.rules import Mail, Result
 from app.mail.store import Waiting
+from app.programs import service as programs
 from app.secrets import KeyRing
 from app.settings import Settings
 from app.text import N_
 
-__all__ = ["CHANNEL", "Mail", "can_reach", "cancel", "deliver_due", "forget_old", "is_set_up", "queue", "state_of", "trouble"]
+__all__ = ["CHANNEL", "Mail", "can_reach", "cancel", "deliver_due", "forget_old", "is_set_up", "queue", "sandbox_text", "state_of",
+           "trouble"]
 
 log = logging.getLogger("tessera.mail")
 CHANNEL = "mails"
@@ -46,7 +48,10 @@ async def queue(tx: Transaction, ring: KeyRing, mail: Mail, *, kind: str, busine
     """
     if not rules.is_address(mail.to):
         raise Invalid(fields=[FieldError("to", "email", N_("Type an e-mail address such as anna@example.com."))])
-    mail_id = await store.insert(tx, {"business_id": business_id, "kind": kind, "dedupe": dedupe, "now": to_ms(now)})
+    # A sandbox's mail goes nowhere: it is over as soon as it is written, and its text stays to be read.
+    is_sandbox = business_id is not None and (await programs.get_business(tx, business_id)).is_sandbox
+    mail_id = await store.insert(tx, {"business_id": business_id, "kind": kind, "dedupe": dedupe, "now": to_ms(now),
+                                      "failed_at": to_ms(now) if is_sandbox else None})
     if mail_id is not None:
         text = json.dumps({"to": mail.to, "subject": mail.subject, "text": mail.text}, ensure_ascii=False)
         await store.set_text(tx, mail_id, _sealed(ring, mail_id, text))
@@ -56,6 +61,12 @@ async def queue(tx: Transaction, ring: KeyRing, mail: Mail, *, kind: str, busine
 
 def _sealed(ring: KeyRing, mail_id: int, text: str) -> bytes:
     return ring.seal_text(PURPOSE, text, str(mail_id).encode())
+
+
+async def sandbox_text(reader: Database | Transaction, ring: KeyRing, mail_id: int) -> str | None:
+    """What a mail of a sandbox says; None where it is forgotten, or is none."""
+    sealed = await store.sandbox_text(reader, mail_id)
+    return json.loads(ring.open_text(PURPOSE, sealed, str(mail_id).encode())).get("text") if sealed else None
 
 
 async def deliver_due(here: Context) -> int:
@@ -110,7 +121,7 @@ async def _note(here: Context, waiting: Waiting, result: Result) -> None:
 
 
 async def state_of(reader: Database | Transaction, mail_id: int) -> str:
-    """queued, sent or failed; one that was forgotten long ago was sent."""
+    """queued, sent, failed or (never sent) sandbox; one that was forgotten long ago was sent."""
     return await store.state_of(reader, mail_id) or "sent"
 
 

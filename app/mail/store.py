@@ -19,8 +19,9 @@ class Waiting:
 
 
 _INSERT = """
-INSERT INTO mails(business_id, kind, dedupe, text_sealed, due_at, created_at)
-VALUES (CAST(:business_id AS BIGINT), :kind, CAST(:dedupe AS TEXT), :nothing, :now, :now) ON CONFLICT DO NOTHING RETURNING id"""
+INSERT INTO mails(business_id, kind, dedupe, text_sealed, due_at, created_at, failed_at)
+VALUES (CAST(:business_id AS BIGINT), :kind, CAST(:dedupe AS TEXT), :nothing, :now, :now, CAST(:failed_at AS BIGINT))
+ON CONFLICT DO NOTHING RETURNING id"""
 _IS_FREE = "sent_at IS NULL AND failed_at IS NULL AND due_at <= :now AND (claimed_until IS NULL OR claimed_until < :now)"
 _CLAIM = f"""
 UPDATE mails SET claimed_until = :until, tries = tries + 1
@@ -29,6 +30,9 @@ RETURNING id, text_sealed, tries, created_at"""
 _NOTE = """
 UPDATE mails SET claimed_until = NULL, sent_at = CAST(:sent_at AS BIGINT), failed_at = CAST(:failed_at AS BIGINT), due_at = :due_at,
   last_error = CAST(:last_error AS TEXT) WHERE id = :id AND sent_at IS NULL"""
+
+
+_SANDBOX = "EXISTS (SELECT 1 FROM businesses b WHERE b.id = mails.business_id AND b.sandbox_of IS NOT NULL)"
 
 
 async def insert(tx: Transaction, values: Mapping[str, Any]) -> int | None:
@@ -51,9 +55,15 @@ async def claim(tx: Transaction, now_ms: int, until_ms: int) -> Waiting | None:
 
 
 async def state_of(reader: Database | Transaction, mail_id: int) -> str | None:
-    """queued, sent or failed; None for one that was forgotten."""
-    return await reader.fetch_val("SELECT CASE WHEN sent_at IS NOT NULL THEN 'sent' WHEN failed_at IS NOT NULL THEN 'failed' "
+    """queued, sent, failed or sandbox; None for one that was forgotten."""
+    return await reader.fetch_val(f"SELECT CASE WHEN {_SANDBOX} THEN 'sandbox' WHEN sent_at IS NOT NULL THEN 'sent' "
+                                  "WHEN failed_at IS NOT NULL THEN 'failed' "
                                   "ELSE 'queued' END FROM mails WHERE id = :id", {"id": mail_id})
+
+
+async def sandbox_text(reader: Database | Transaction, mail_id: int) -> bytes | None:
+    """The sealed text of a mail that went nowhere."""
+    return await reader.fetch_val(f"SELECT text_sealed FROM mails WHERE id = :id AND {_SANDBOX}", {"id": mail_id})
 
 
 async def cancel(tx: Transaction, mail_id: int, sealed: bytes, now_ms: int) -> None:

@@ -34,9 +34,10 @@ class Told:
     pushes: int
 
 
-# An update that a registration took for itself is not pushed: the device asks right after it registered.
+# An update that a registration took for itself is not pushed: the device asks right after it registered. Nothing leaves for a sandbox.
 _CONCERNED = """
-FROM updates u JOIN passes p ON p.card_id = u.card_id JOIN registrations r ON r.pass_id = p.id
+FROM updates u JOIN businesses b ON b.id = u.business_id AND b.sandbox_of IS NULL
+JOIN passes p ON p.card_id = u.card_id JOIN registrations r ON r.pass_id = p.id
 WHERE u.number > :after AND u.number <= :until AND u.registration_id IS NULL"""
 _CONCERNS = f"SELECT 1 {_CONCERNED} LIMIT 1"
 _WANT = f"""

@@ -63,7 +63,8 @@ def plain(text: str) -> str:
 
 # A report moves a message only forward; late, doubled and swapped reports change nothing.
 _RANKS = {"queued": 0, "submitting": 1, "accepted": 2, "unknown": 3,
-          "delivered": 4, "undelivered": 4, "expired": 4, "rejected": 4, "cancelled": 4}
+          "delivered": 4, "undelivered": 4, "expired": 4, "rejected": 4, "cancelled": 4, "sandbox": 4}
+SANDBOX = "sandbox"         # a sandbox's: never sent, its text kept to be read
 FINAL = frozenset(state for state, rank in _RANKS.items() if rank == 4)
 # Nothing is sent any more in these: the phone and the text have no reason to be kept.
 SENT_OR_OVER = frozenset(state for state, rank in _RANKS.items() if rank >= 2)
@@ -74,7 +75,7 @@ def moves(state: str, to: str) -> bool:
     return _RANKS[to] > _RANKS[state]
 
 
-_TOLD = {"queued": "queued", "submitting": "queued", "accepted": "sent", "unknown": "sent", "delivered": "delivered"}
+_TOLD = {"queued": "queued", "submitting": "queued", "accepted": "sent", "unknown": "sent", "delivered": "delivered", SANDBOX: "sent"}
 # Reasons that say something about us and not about the number; anything else in `reason` is a carrier's own word.
 _OURS = ("config", "no_funds", "temporary", "throttled", "unknown", "permanent", "too_late")
 

@@ -25,7 +25,7 @@ from app.sms.texts import text_of
 from app.web.principal import Principal, system
 
 __all__ = ["REFUSALS", "CapReached", "Delivery", "DemoMessage", "Order", "Paused", "Suppressed", "cancel_of_enrolment", "delivery_of",
-           "demo_messages", "is_start_word", "is_stop_word", "lift", "note_refusal", "note_used", "queue", "refusals_today",
+           "demo_messages", "is_start_word", "is_stop_word", "lift", "note_refusal", "note_used", "queue", "refusals_today", "sandbox_text",
            "state_of_enrolment", "stop", "suppress", "suppressions", "text_of", "wake_gateway"]
 
 log = logging.getLogger("tessera.sms")
@@ -71,6 +71,8 @@ async def queue(tx: Transaction, ring: KeyRing, settings: Settings, who: Princip
     phone_hash = phones.server_hash(ring, order.e164)
     if await suppression.is_suppressed(tx, ring, business.id, order.e164):
         raise Suppressed()
+    if business.is_sandbox:
+        return await _keep_for_reading(tx, ring, order, business, now)
     asker = _asker(ring, settings, who, order, phone_hash, business)
     written = await texts.text_in_use(tx, business.id, order.purpose, order.language)
     text = wording.compose(written.template, order.brand, order.link, written.most_parts)
@@ -88,7 +90,19 @@ async def queue(tx: Transaction, ring: KeyRing, settings: Settings, who: Princip
         "business_id": business.id, "enrolment_id": order.enrolment_id, "card_id": order.card_id, "purpose": order.purpose,
         "phone_sealed": ring.seal_text("sms.phone", order.e164, _bound(business.id)), "phone_server_hash": phone_hash,
         "phone_hint": order.e164[-2:], "text_sealed": ring.seal_text("sms.text", text, _bound(business.id)),
-        "language": order.language, "segments": parts, "reserved_minor": cost_minor, "now_asked": int(order.now_asked), "now": to_ms(now)})
+        "language": order.language, "segments": parts, "reserved_minor": cost_minor, "now_asked": int(order.now_asked), "now": to_ms(now),
+        "state": "queued", "final_at": None})
+
+
+async def _keep_for_reading(tx: Transaction, ring: KeyRing, order: Order, business: Business, now: datetime) -> int:
+    """What a sandbox says to a phone goes nowhere, costs nothing and counts against no number: its text can be read, and that is all."""
+    written = await texts.text_in_use(tx, business.id, order.purpose, order.language)
+    text = wording.compose(written.template, order.brand, order.link, written.most_parts)
+    return await store.append(tx, {
+        "business_id": business.id, "enrolment_id": order.enrolment_id, "card_id": order.card_id, "purpose": order.purpose,
+        "phone_sealed": None, "phone_server_hash": b"", "phone_hint": order.e164[-2:], "language": order.language, "segments": 0,
+        "text_sealed": ring.seal_text("sms.text", text, _bound(business.id)), "reserved_minor": 0, "now_asked": 1,
+        "state": rules.SANDBOX, "final_at": to_ms(now), "now": to_ms(now)})
 
 
 async def _warn_of_spend(tx: Transaction, business: Business, kind: str, scope: str, period: str, spent: int, cap: int,
@@ -137,6 +151,12 @@ async def state_of_enrolment(reader: Database | Transaction, enrolment_id: int) 
     """The state of its newest message."""
     found = await store.newest(reader, enrolment_id)
     return found[0] if found else None
+
+
+async def sandbox_text(reader: Database | Transaction, ring: KeyRing, business_id: int, enrolment_id: int) -> str | None:
+    """What the newest message of a sandbox's enrolment says; None where there is none."""
+    sealed = await store.sandbox_text(reader, business_id, enrolment_id)
+    return ring.open_text("sms.text", sealed, _bound(business_id)) if sealed else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ class DemoMessage:
 async def append(tx: Transaction, values: Mapping[str, Any]) -> int:
     row = await tx.fetch_one(
         "INSERT INTO messages(business_id, enrolment_id, card_id, purpose, phone_sealed, phone_server_hash, phone_hint, text_sealed, "
-        "language, segments, reserved_minor, now_asked, state, due_at, created_at) VALUES (:business_id, CAST(:enrolment_id AS BIGINT), "
+        "language, segments, reserved_minor, now_asked, state, due_at, created_at, final_at) VALUES (:business_id, "
+        "CAST(:enrolment_id AS BIGINT), "
         "CAST(:card_id AS BIGINT), :purpose, :phone_sealed, :phone_server_hash, :phone_hint, :text_sealed, :language, :segments, "
-        ":reserved_minor, :now_asked, 'queued', :now, :now) RETURNING id", values)
+        ":reserved_minor, :now_asked, :state, :now, :now, CAST(:final_at AS BIGINT)) RETURNING id", values)
     return row["id"]
 
 
@@ -36,6 +37,13 @@ async def newest(reader: Database | Transaction, enrolment_id: int) -> tuple[str
     row = await reader.fetch_one("SELECT state, reason, COALESCE(final_at, sent_at, created_at) AS at FROM messages "
                                  "WHERE enrolment_id = :id ORDER BY id DESC LIMIT 1", {"id": enrolment_id})
     return row and (row["state"], row["reason"], row["at"])
+
+
+async def sandbox_text(reader: Database | Transaction, business_id: int, enrolment_id: int) -> bytes | None:
+    """The sealed text of the newest message that went nowhere."""
+    return await reader.fetch_val("SELECT text_sealed FROM messages WHERE business_id = :business_id AND enrolment_id = :enrolment_id "
+                                  "AND state = 'sandbox' ORDER BY id DESC LIMIT 1",
+                                  {"business_id": business_id, "enrolment_id": enrolment_id})
 
 
 async def reserve(tx: Transaction, scope: str, period: str, cost_minor: int, cap_minor: int) -> int | None:

@@ -1,4 +1,5 @@
 """Draws the API's answers from what the rooms know: public ids, masked phones, RFC 3339 times."""
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -199,11 +200,13 @@ def approval(here: Context, drawn: Approval) -> sale_shapes.Approval:
 
 
 # What a key may know of the business.
-def enrolment(here: Context, told: Told) -> shapes.Enrolment:
+def enrolment(here: Context, told: Told, message: str | None = None) -> shapes.Enrolment:
+    """message: what a sandbox would have sent."""
+    link = re.search(r"https?://\S+", message) if message else None
     return shapes.Enrolment(
         id=None if told.id is None else here.ids.encode("enrolment", told.id), status=told.status,
         card=None if told.card_id is None else here.ids.encode("card", told.card_id),
-        expires_at=rfc3339(told.expires_at) if told.expires_at else None)
+        expires_at=rfc3339(told.expires_at) if told.expires_at else None, message=message or UNSET, link=link[0] if link else UNSET)
 
 
 def location(here: Context, drawn: programs.Location, language: str) -> shapes.Location:

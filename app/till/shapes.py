@@ -244,10 +244,14 @@ class Confirmation(Answer):
 
 
 class Enrolment(Answer):
+    """In a sandbox, whose messages go nowhere (status sandbox): message, which would have been sent, and the link in it."""
+
     id: str | None
-    status: Annotated[str, Meta(description="queued, sent, delivered, failed, activated, expired, cancelled or already_member")]
+    status: Annotated[str, Meta(description="queued, sent, delivered, failed, activated, expired, cancelled, already_member or sandbox")]
     card: str | None
     expires_at: str | None
+    message: str | UnsetType = UNSET
+    link: str | UnsetType = UNSET
 
 
 class Choice(Answer):
