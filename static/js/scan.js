@@ -10,6 +10,7 @@ const form = page.querySelector("[data-find]"), field = form.elements.code, word
 const CAMERA = { video: { facingMode: { ideal: "environment" }, width: { ideal: 1280 } }, audio: false };
 const HELP = { NotAllowedError: "refused", SecurityError: "refused", NotFoundError: "missing", OverconstrainedError: "missing" };
 const pause = ms => new Promise(done => setTimeout(done, ms));
+const SAID_MS = 5000;
 let stream = null, reader = null, told = null, isSent = false, isWanted = page.dataset.opens === "camera";
 
 // The camera.
@@ -58,7 +59,8 @@ async function look(mine) {
   while (stream === mine) {
     const began = performance.now();
     const code = film.readyState >= 2 && !isSent ? await reader.read(film).catch(() => null) : null;
-    if (code && stream === mine && !isSent) take(code);
+    // A card that still lies before the camera is not scanned anew.
+    if (code && stream === mine && !isSent && !isAgain(code)) take(code);
     await pause(Math.max(20, reader.gap - (performance.now() - began)));
   }
 }
@@ -81,7 +83,6 @@ async function post(blob, signal) {
 
 // Whatever read it.
 function take(code) {
-  if (isAgain(code)) return;
   const known = told?.code === code ? told : null;
   say.textContent = known?.says || words.found;
   flash(known?.says ? "refuse" : "accept");
@@ -98,6 +99,16 @@ function flash(kind) {
   delete page.dataset.hit;
   void page.offsetWidth;          // begins anew, however soon after the last
   page.dataset.hit = kind;
+  const sentence = say.textContent;
+  setTimeout(() => {
+    if (stream && say.textContent === sentence) rest();
+  }, SAID_MS);
+}
+
+/** Ready for the next code. */
+function rest() {
+  delete page.dataset.hit;
+  say.textContent = words.hold;
 }
 
 function torn(keys, wrong) {
@@ -112,13 +123,11 @@ function torn(keys, wrong) {
 }
 
 form.addEventListener("submit", event => {
-  const { code } = cleanCode(field.value);
-  // A reader that sends Enter twice, or a card held too long, is one search.
+  // A reader that sends Enter twice is one search; what it sends twice, the page of the card knows.
   if (form.dataset.sent) event.preventDefault();
-  else if (!isSent && code && isAgain(code)) {
-    event.preventDefault();
-    field.value = "";
-  } else form.dataset.sent = "1";
+  form.dataset.sent = "1";
+  const { code } = cleanCode(field.value);
+  if (code) isAgain(code);
 });
 addEventListener("pageshow", () => {
   delete form.dataset.sent;
@@ -139,7 +148,10 @@ torch.addEventListener("click", () => {
   stream?.getVideoTracks()[0].applyConstraints({ advanced: [{ torch: isOn }] }).catch(() => {});
 });
 
-listen(take, torn);
+listen(code => {
+  isAgain(code);
+  if (!isSent) take(code);
+}, torn);
 stayAwake();
 start.hidden = false;
 const begun = kept(), back = page.querySelector("[data-begun]");
