@@ -1,13 +1,16 @@
 """One operation of a till, done as an online till would have done it: by whom, on which card, with which key."""
 from datetime import datetime
 
+import msgspec
+
 from app.cards import service as cards
 from app.cards.service import Card
 from app.clock import from_ms
 from app.coalition import service as coalition
 from app.context import Context
 from app.devices.service import Device
-from app.idempotency.rules import Key, fingerprint
+from app.idempotency import store as idempotency_store
+from app.idempotency.rules import Key, KeyReused, fingerprint
 from app.offline import rules, store
 from app.offline.rules import Conflict, Item
 from app.programs import service as programs
@@ -61,7 +64,23 @@ async def do(here: Context, who: Principal, card: Card, item: Item, device: str,
         await check_risk(here, who, card, item)
     request = SaleRequest(card.id, item.amount, item.points, receipt=item.receipt, at=at, confirmed=is_decided,
                           expect_to_pay=None if is_decided else item.to_pay)
-    return await sales.sell(here.db, who, request, key, now)
+    try:
+        return await sales.sell(here.db, who, request, key, now)
+    except KeyReused:
+        if done := await _by_the_form(here, who, card, item, key):
+            return done
+        raise
+
+
+async def _by_the_form(here: Context, who: Principal, card: Card, item: Item, key: Key) -> Outcome | None:
+    """The very sale, where the till's form had done it online and only its answer was lost; None where the key stands for another."""
+    kept = await idempotency_store.find_since(here.db, who.business_id, key.text, 0)
+    answer = msgspec.json.decode(kept["answer"]) if kept is not None and kept["status"] is not None else {}
+    if "operation" not in answer:
+        return None
+    first = await sales.get_operation(here.db, who, answer["operation"])
+    is_same = (first.kind, first.account_id, first.amount_minor) == (item.kind, card.account_id, item.amount)
+    return Outcome(first, True) if is_same else None
 
 
 def key_for(who: Principal, item: Item, device: str) -> Key:

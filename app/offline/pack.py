@@ -87,8 +87,8 @@ async def _shown(here: Context, who: Principal, found: Sequence[Card], offered: 
         held = await ledger.shown(here.db, card.account_id, now)
         seen = await surroundings.look_up(here.db, program, card, now, held)
         person = people.get(card.customer_id) if card.customer_id else None
-        rows.append({"program": place, "name": (person.name if person else None) or "", "number": card.number, "code": card.code,
-                     "status": card.status, **_card(seen, held.available, language)})
+        rows.append({"id": here.ids.encode("card", card.id), "program": place, "name": (person.name if person else None) or "",
+                     "number": card.number, "code": card.code, "status": card.status, **_card(seen, held.available, language)})
     return rows
 
 

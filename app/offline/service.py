@@ -12,7 +12,6 @@ from app.clock import to_ms
 from app.context import Context
 from app.db import Transaction, write_transaction
 from app.devices import service as devices
-from app.devices import store as devices_store
 from app.devices.service import Device
 from app.errors import NotFound, TesseraError, TooMany, Unavailable
 from app.idempotency.rules import KeyInUse
@@ -84,7 +83,7 @@ def _bytes(text: str) -> bytes:
 async def _take_in(tx: Transaction, device: Device, arrived: Sequence[Arrived], oldest: int, now_ms: int) -> tuple[int, set[bytes]]:
     """(the newest number up to which everything came, digests that were there before)."""
     # The device's row is the lock: two batches of one till are taken in one after the other.
-    newest = await devices_store.newest_counter(tx, device.business_id, device.id)
+    newest = await store.newest_of(tx, device.business_id, device.id)
     known = set()
     for each in arrived:
         if not each.is_genuine:
@@ -99,7 +98,7 @@ async def _take_in(tx: Transaction, device: Device, arrived: Sequence[Arrived], 
             await store.fill_gaps(tx, device.id, each.item.counter, now_ms)
     reached = await _close_gaps(tx, device, newest, oldest, now_ms)
     if reached != newest:
-        await devices_store.set_counter(tx, device.business_id, device.id, reached)
+        await store.set_newest(tx, device.business_id, device.id, reached)
     return reached, known
 
 

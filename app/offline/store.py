@@ -1,4 +1,4 @@
-"""SQL on offline_items and offline_rules; and whether somebody had a session on a device."""
+"""SQL on offline_items and offline_rules, and on the counter of a device; whether somebody had a session there."""
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -154,3 +154,14 @@ async def card_of_retired(reader: Reader, business_id: int, code: str) -> int | 
     """The card that a code belonged to before it was given another one."""
     return await reader.fetch_val("SELECT card_id FROM retired_codes WHERE code = :code AND business_id = :business_id",
                                   {"code": code, "business_id": business_id})
+
+
+async def newest_of(tx: Transaction, business_id: int, device_id: int) -> int:
+    """Up to which number everything that the till did offline came; its row is locked until the commit."""
+    return await tx.fetch_val("UPDATE devices SET counter = counter WHERE id = :id AND business_id = :business_id RETURNING counter",
+                              {"id": device_id, "business_id": business_id})
+
+
+async def set_newest(tx: Transaction, business_id: int, device_id: int, counter: int) -> None:
+    await tx.execute("UPDATE devices SET counter = :counter WHERE id = :id AND business_id = :business_id",
+                     {"counter": counter, "id": device_id, "business_id": business_id})
