@@ -2,6 +2,7 @@
 from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
+from app.devices import service as devices
 from app.enrolment import plastic
 from tests.conftest import Shop
 
@@ -35,6 +36,9 @@ async def add(here: Context, shop: Shop) -> tuple[dict[str, int], dict[str, str]
     keys = {"question": f"roast{shop.business_id}", "topic": f"news{shop.business_id}"}
     box, _ = await plastic.make_batch(here.db, here.ring, shop.who, shop.program_id, "Spring", 1, now)
 
+    code = await devices.offer(here.db, here.ring, shop.who, "Till 1", None, now)
+    tablet, _ = await devices.pair(here.db, here.ring, code, b"", "203.0.113.9", now)
+
     async def act(tx) -> dict[str, int]:  # type: ignore[no-untyped-def]
         of_program = {**row, "program_id": shop.program_id}
         import_id = await tx.fetch_val(_IMPORT, of_program)
@@ -45,6 +49,6 @@ async def add(here: Context, shop: Shop) -> tuple[dict[str, int], dict[str, str]
         delivery_id = await tx.fetch_val(_DELIVERY, {**row, "webhook_id": webhook_id})
         erasure_id = await tx.fetch_val(_ERASURE, row)
         return {"webhook": webhook_id, "delivery": delivery_id, "import": import_id, "campaign": campaign_id, "erasure": erasure_id,
-                "plastic_batch": box}
+                "plastic_batch": box, "device": tablet.id}
 
     return await write_transaction(here.db, act), keys

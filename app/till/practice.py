@@ -1,6 +1,6 @@
 """Practice at the till: the business's copy instead of the business, a card of it to practise on, and what was tried already."""
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.cards import service as cards
 from app.cards import store as cards_store
@@ -94,7 +94,7 @@ async def done_since(here: Context, who: Principal, since: datetime, now: dateti
     """Which of EXERCISES this person has done since then. A card that was served was scanned before."""
     page = await sales.list_operations(here.db, who, since=since, limit=200)
     own = [each for each in page.items if (each.actor_kind, each.actor_id) == (who.kind, who.id)]
-    lines = await issued.issued(here.db, who.business_id, since, now)
+    lines = await issued.issued(here.db, who.business_id, since, now + timedelta(seconds=1))
     tried = {"scan": bool(own), "earn": any(each.kind in ("sale", "visit", "purchase") for each in own),
              "undo": any(each.kind == "undo" for each in own), "spend": any(each.spent_minor or each.kind == "claim" for each in own),
              "new_card": any((each.actor_kind, each.actor_id) == (who.kind, who.id) and each.begun for each in lines)}

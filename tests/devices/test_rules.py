@@ -38,7 +38,8 @@ def test_another_text_another_key_and_a_torn_signature_prove_nothing():
     assert not verify(device(b""), b"7|sale|12.50", signature)
 
 
-@pytest.mark.parametrize("key", [b"?", b"x" * 5000, spki(ec.generate_private_key(ec.SECP384R1())), spki(ed25519.Ed25519PrivateKey.generate())])
+@pytest.mark.parametrize("key", [
+    b"?", b"x" * 5000, spki(ec.generate_private_key(ec.SECP384R1())), spki(ed25519.Ed25519PrivateKey.generate())])
 def test_what_is_no_key_of_a_till_is_refused(key):
     with pytest.raises(Invalid):
         check_key(key)
@@ -50,7 +51,8 @@ def test_a_browser_may_have_no_key():
     assert check_key(spki(KEY)) == spki(KEY)
 
 
-@pytest.mark.parametrize("pin", ["1234", "4321", "0000", "7777", "1212", "2580", "1984", "2026", "123456", "111222", "135791", "890123", "147258", "121212"])
+@pytest.mark.parametrize("pin", [
+    "1234", "4321", "0000", "7777", "1212", "2580", "1984", "2026", "123456", "111222", "135791", "890123", "147258", "121212"])
 def test_a_pin_that_is_tried_first_is_refused(pin):
     with pytest.raises(Invalid, match="look"):
         check_pin(pin)

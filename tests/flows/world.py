@@ -16,6 +16,8 @@ from app.benefits.rules import RewardWish, Terms
 from app.clock import to_ms
 from app.context import Context
 from app.db import write_transaction
+from app.devices import pins
+from app.devices import service as devices
 from app.enrolment import screen
 from app.profiles import handovers
 from app.programs.terms import Said
@@ -27,6 +29,7 @@ from app.sales.rules import SaleRequest
 from app.segments import service as segments
 from app.segments.rules import Filter
 from app.staff import service as staff
+from app.staff import sessions
 from app.staff import store as staff_store
 from app.standing import service as standings
 from app.web.principal import ROLES, SCOPES
@@ -136,10 +139,12 @@ class World:
         paper = await promo.get_batch(here.db, shop.business_id, shop.program_id, f"paper-{name}")
         [(coupon_id, *_)] = await promo.codes_of(here.db, paper)
         handed_over = await handovers.make(here, card, now)
+        pairing = await devices.offer(here.db, here.ring, shop.who, "Till 2", None, now)
+        _, pin_link = await pins.offer_link(here.db, here.ring, shop.who, spare_id, now)
         keys = {"reward_key": f"gift-{name}", "batch": f"paper-{name}", "segment": f"regulars-{name}", **words}
         self.sides[name] = Side(shop, {**{kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, **keys}, found,
                                 {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "q": shown, "console": sign_in_link,
-                                 "k": coupons.token_of(here.ring, here.ids, coupon_id), "d": handed_over})
+                                 "k": coupons.token_of(here.ring, here.ids, coupon_id), "d": handed_over, "pair": pairing, "pins": pin_link})
 
     async def _add_benefits(self, shop: Shop, name: str) -> dict[str, int]:
         """A reward, a printed coupon for it, a voucher, a segment, a product and an invitation."""
@@ -180,13 +185,13 @@ class World:
         here, shop, token = self.here, self.sides[side].shop, secrets.new_secret()
         began = here.clock.now() - timedelta(hours=hours_ago)
         people = {each.role: each.id for each in await staff.list_staff(here.db, here.ring, shop.business_id) if each.name != "Spare"}
-        row = {"business_id": shop.business_id, "staff_id": people[role], "location_id": None, "kind": kind,
-               "token_hash": here.ring.lookup_hash(staff.SESSION, token), "created_at": to_ms(began),
-               "expires_at": to_ms(began + timedelta(hours=18))}
 
         async def act(tx: Any) -> None:
-            session_id = await staff_store.append_session(tx, row)
+            person = await staff_store.staff_of(tx, shop.business_id, people[role])
+            assert person is not None
+            session_id = (await sessions.begin(tx, here.ring, {**dict(person), "location_id": None}, kind, token, began)).session_id  # type: ignore[arg-type]
             if is_revoked:
+                assert session_id is not None
                 await staff_store.revoke_session(tx, session_id, to_ms(here.clock.now()))
 
         await write_transaction(here.db, act)
@@ -228,20 +233,26 @@ class World:
         kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "operation": "operation",
                  "approval": "approval", "batch": "batch", "segment": "segment", "id": self.id_kind(row),
                  "issuer": "google_issuer", "certificate": "certificate", "screen": "screen", "enrolment": "enrolment",
-                 "plastic": "plastic_batch", **{kind: kind for kind in ("webhook", "delivery",
+                 "plastic": "plastic_batch", "tablet": "device", **{kind: kind for kind in ("webhook", "delivery",
                                                                         "import", "campaign", "erasure", "question", "topic")},
                  "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
         fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
-                 "token": links[row.path[1] if row.path.startswith(("/k/", "/d/")) else "c"], "short": "none", "device": "d" * 32,
+                 "token": links[self.link_kind(row)], "short": "none", "device": "d" * 32,
                  "link": links["console" if row.path.startswith("/console") else "q" if row.path.startswith("/q/") else "a"],
                  "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts", "name": "none",
                  "code": "none", "gateway": "none", "secret": "none", "purpose": "marketing", "language": "en", "version": "1",
-                 "pause": "pau_0000000000000", "suppression": "sup_0000000000000"}
+                 "pause": "pau_0000000000000", "suppression": "sup_0000000000000",
+                 "session": "ses_0000000000000", "passkey": "psk_0000000000000"}
         if row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
         elif row.path.startswith("/console/brand"):
             fixed["kind"] = "logo"
         return re.sub(r"\{([^}]+)\}", lambda match: fixed.get(match[1]) or ids[kinds[match[1]]], row.path)
+
+    def link_kind(self, row: Row) -> str:
+        """Which of a side's links stands as {token} in the address."""
+        till = re.match("/till/(pair|pins)/", row.path)
+        return till[1] if till else row.path[1] if row.path.startswith(("/k/", "/d/")) else "c"
 
     def id_kind(self, row: Row) -> str:
         for kind in ("card", "program", "webhook"):
@@ -252,7 +263,7 @@ class World:
     def has_id(self, row: Row) -> bool:
         """Whether the address names a thing of a business."""
         named = (r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment|issuer|certificate|screen|enrolment|plastic|"
-                 r"import|campaign|erasure|question|topic|webhook|delivery)\}"
+                 r"import|campaign|erasure|question|topic|webhook|delivery|tablet)\}"
                  r"|/console/programs/\{program\}")
         return row.kind in ("staff", "key") and bool(re.search(named, row.path))
 
