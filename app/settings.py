@@ -55,7 +55,6 @@ TABLE = (
     ("TESSERA_SMS_SERVER_MONTH_CAP", "10000000", "most that SMS of all businesses together may cost in a month (UTC), minor units"),
     ("TESSERA_WEBHOOK_PRIVATE", "", "private addresses or networks that webhooks may tell, also by plain http, separated by commas"),
     ("TESSERA_KEY_RATE", "50", "calls a second of one API key, twice as many in a burst; each process counts its own; 0: no limit"),
-    ("TESSERA_KEY_RATE", "50", "calls a second of one API key, twice as many in a burst; each process counts its own; 0: no limit"),
     ("TESSERA_WORKERS", "1", "web processes; more than one only with PostgreSQL"),
     ("TESSERA_LOG", "info", "debug, info, warning or error"),
 )
@@ -114,7 +113,6 @@ class Settings:
     sms_server_month_cap_minor: int
     webhook_private: tuple[Network, ...]
     key_rate: int
-    key_rate: int
     workers: int
     log: str
 
@@ -168,7 +166,6 @@ def load(environ: Mapping[str, str] | None = None, *, demo: bool = False) -> Set
         sms_server_day_cap_minor=reader.number("TESSERA_SMS_SERVER_DAY_CAP", 0, 10**12),
         sms_server_month_cap_minor=reader.number("TESSERA_SMS_SERVER_MONTH_CAP", 0, 10**12),
         webhook_private=reader.networks("TESSERA_WEBHOOK_PRIVATE") or (DEMO_RECEIVERS if demo else ()),
-        key_rate=reader.number("TESSERA_KEY_RATE", 0, 10_000),
         key_rate=reader.number("TESSERA_KEY_RATE", 0, 10_000),
         workers=reader.number("TESSERA_WORKERS", 1, 64),
         log=reader.choice("TESSERA_LOG", ("debug", "info", "warning", "error")),
