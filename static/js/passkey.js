@@ -60,7 +60,8 @@ function bind(form, act) {
   });
 }
 
-if (globalThis.PublicKeyCredential) {
+// A passkey belongs to a name: on a bare number of a machine no browser makes one.
+if (globalThis.PublicKeyCredential && !/^[\d.]+$|:/.test(location.hostname)) {
   for (const form of document.querySelectorAll("[data-passkey]")) bind(form, get);
   for (const form of document.querySelectorAll("[data-new-passkey]")) bind(form, make);
 }
