@@ -41,6 +41,7 @@ class Frames:
 
     paces: dict[int, tuple[float, datetime]] = field(default_factory=dict)
     formats: dict[int, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
+    a_second: float = A_SECOND
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READ_AT_ONCE))
 
 
@@ -67,9 +68,9 @@ async def formats_of(here: Context, business_id: int, now: datetime) -> frozense
 
 def _check_pace(here: Context, session_id: int, now: datetime) -> None:
     """Raises TooMany where a session sends faster than its page does."""
-    paces = _memory(here).paces
+    paces, a_second = _memory(here).paces, _memory(here).a_second
     left, since = paces.get(session_id, (float(AT_ONCE), now))
-    left = min(float(AT_ONCE), left + (now - since).total_seconds() * A_SECOND)
+    left = min(float(AT_ONCE), left + (now - since).total_seconds() * a_second)
     if left < 1:
         raise errors.TooMany(retry_after=1)
     if len(paces) > MOST_SESSIONS:

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from app.cards import rules
@@ -52,3 +55,11 @@ def test_the_reserved_ranges_are_never_issued(digits: str, reserved: bool) -> No
 
 def test_a_code_is_shown_in_fours() -> None:
     assert rules.in_fours("9123456789012345") == "9123 4567 8901 2345"
+
+
+def test_scans_are_read_as_the_pages_read_them() -> None:
+    vectors = json.loads((Path(__file__).parent / "typed_codes.json").read_text("utf-8"))
+    for one in vectors["codes"]:
+        assert rules.clean_code(one["typed"]) == (one.get("code", ""), one.get("wrong", "")), one
+    for one in vectors["keys"]:
+        assert rules.latin(one["typed"]) == one["pressed"]
