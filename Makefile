@@ -7,6 +7,7 @@ export PIP_ROOT_USER_ACTION = ignore
 
 JUDGES := $(VENV)/node/installed
 LIGHTHOUSE := $(VENV)/lighthouse/installed
+PROXIES := $(VENV)/proxies/installed
 
 TEST_TOOLS := chromium fonts-liberation zbar-tools poppler-utils openssl
 BENCH_TOOLS := wrk nghttp2-client
@@ -26,7 +27,7 @@ run: $(VENV)/installed
 	@unset PYTHONDONTWRITEBYTECODE; exec $(PY) -m app run --demo
 
 # Two processes: a file's tests stay together, so that what they share is made once.
-test: check tools judges
+test: check tools judges $(PROXIES)
 	$(PY) -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/installed-dev
@@ -59,11 +60,21 @@ $(LIGHTHOUSE): bench/package.json | $(VENV)/bin/pip
 	@npm install --loglevel=error --no-fund --no-audit --no-package-lock --prefix $(@D)
 	@touch $@
 
-nightly: check tools judges
+nightly: check tools judges $(PROXIES)
 	TESSERA_NIGHTLY=1 TESSERA_KILL_CYCLES=500 $(PY) -m pytest
 
 translations: $(VENV)/installed-dev
 	$(PY) -m app.web.catalogues
+
+# Unpacked, not installed: what a test starts for a moment must not become a service of this machine.
+$(PROXIES): | $(VENV)/bin/pip
+	@mkdir -p $(@D)
+	@command -v nginx >/dev/null && command -v caddy >/dev/null || { \
+	  command -v apt-get >/dev/null && command -v dpkg >/dev/null || { echo "This needs: nginx caddy (in PATH)." >&2; exit 1; }; \
+	  echo "Fetching nginx and caddy for the tests (once) ..."; \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq; fi; \
+	  cd $(@D) && apt-get download -qq nginx caddy 2>/dev/null && for each in *.deb; do dpkg -x "$$each" . && rm "$$each"; done; }
+	@touch $@
 
 tools:
 	@command -v chromium >/dev/null && command -v zbarimg >/dev/null && command -v pdftoppm >/dev/null && command -v openssl >/dev/null \
