@@ -27,11 +27,12 @@ def run(args: argparse.Namespace) -> int:
 @contextlib.asynccontextmanager
 async def set_up(here: Settings) -> AsyncIterator[web.Stage]:
     """The demo around the server: certificates, our APNs, the inbox, the phone. Nothing of it is imported otherwise."""
-    from app.demo import android_pages, equipment, filling, pages, phone_pages
+    from app.demo import android_pages, equipment, filling, pages, phone_pages, tablet
 
     await _clear_unfinished(here)
     async with equipment.surrounded(here) as (told, apns), equipment.with_google(told) as (demo, google):
-        yield web.Stage(demo, _greet, prepare=filling.prepare, routes=[*pages.routes, *phone_pages.routes, *android_pages.routes],
+        yield web.Stage(demo, _greet, prepare=filling.prepare, routes=[*pages.routes, *phone_pages.routes, *android_pages.routes,
+                                                       *tablet.routes],
                         lifespans=[partial(phone_pages.living, apns=apns), partial(android_pages.living, google=google)])
 
 
@@ -50,12 +51,14 @@ def _greet(context: Context) -> None:
 
     told = demo_file.read(context.settings)
     if context.settings.is_loopback:        # whoever opens the page may read the file too: the doors say how to come in
-        context.extras |= {"demo_till": told["till"], "demo_console": told["console"]}
+        context.extras |= {"demo_till": told["till"], "demo_console": told["console"],
+                           "demo_pins": told["tablet"].get("pin")}
     print(f"""
 Tessera demo, in {context.settings.data.absolute()}
 
   Enrolment page   {told["enrol"]}
   Till             {told["till"]["url"]}   {told["till"]["email"]}  {told["till"]["password"]}
+  Shared tablet    {told["tablet"]["url"]}   PIN {told["tablet"].get("pin", "as chosen")}
   Console          {told["console"]["url"]}   {told["console"]["email"]}  {told["console"]["password"]}
   Demo phone       {told["phone"]}
   Android phone    {context.settings.address("/demo/android")}

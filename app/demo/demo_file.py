@@ -16,6 +16,7 @@ from app.programs import service as programs
 from app.settings import Settings
 
 NAME = "demo.json"
+PIN = "4071"            # of everybody of the coffee shop at its tablets
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ async def tell(here: Context, coffee: Business, leaf: Business, shown: list[Show
         "business": here.ids.encode("business", coffee.id), "program": here.ids.encode("program", coffee.program_id),
         "locations": [here.ids.encode("location", location_id) for location_id in coffee.location_ids], "api_key": coffee.api_key,
         "console": {"email": owner.email, "password": owner.password}, "till": {"email": cashier.email, "password": cashier.password},
+        "tablet": {"pin": PIN},
         "staff": [{"name": person.name, "role": person.role, "email": person.email, "password": person.password}
                   for person in coffee.people],
         "apple": {**{name: str(getattr(files, name).relative_to(here.settings.data)) for name in ("root", "wwdr", "certificate")},
@@ -82,6 +84,7 @@ def addresses(settings: Settings, told: dict[str, Any]) -> dict[str, Any]:
         "url": settings.url, "enrol": settings.address("/e/coffee"), "sms": settings.address("/demo/sms.json"),
         "phone": settings.address("/demo/phone"), "console": {**told["console"], "url": settings.address("/console")},
         "till": {**told["till"], "url": settings.address("/till")},
+        "tablet": {**told.get("tablet", {}), "url": settings.address("/demo/tablet")},
         "programs": [{**one, "enrol": _moved(settings, one["enrol"]),
                       "card": {**one["card"], "page": _moved(settings, one["card"]["page"])}} for one in told.get("programs", [])],
         "google": {"issuer_id": equipment.GOOGLE_ISSUER,

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 
 from app.clock import local_day
 from app.context import Context
-from app.demo import business, demo_file, history, plan, programmes, regulars
+from app.demo import business, demo_file, history, plan, programmes, regulars, tablet
 from app.demo.business import Business
 from app.demo.demo_file import Shown
 
@@ -19,6 +19,7 @@ async def prepare(here: Context) -> None:
     coffee = await business.found_coffee(here, began_at)
     leaf = await business.found_leaf(here, began_at)
     await history.live_through(here, coffee, now)
+    await tablet.give_pins(here, coffee)
     shown = await fill_kinds(here, coffee, leaf, began_at, now)
     demo_file.write(here.settings, await demo_file.tell(here, coffee, leaf, shown))
 
