@@ -24,6 +24,7 @@ from app.console import (
     message_texts,
     messages,
     numbers,
+    offline,
     operations,
     own_factors,
     people,
@@ -56,5 +57,5 @@ NOUNS = (session, second, forgot, confirming, account, own_factors, today, suspi
          operations, programs, program, program_rules, program_try, program_codes, program_closing, rewards, questions, promos, products,
          approvals, segments, imports, campaigns, reports, design, brand, poster, ways, issued, settings, people, devices, keys, coalition,
          invitations, brands, messages, message_texts, google, certificates, privacy_documents, privacy_reads, privacy, webhooks,
-         audit_log)
+         offline, audit_log)
 routes = [route for noun in NOUNS for route in noun.routes]

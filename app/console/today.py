@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.cards import service as cards
-from app.console import approvals, frame, suspicions
+from app.console import approvals, frame, offline, suspicions
 from app.console.audit_log import actors
 from app.console.program_frame import program_of
 from app.customers import service as customers
@@ -39,6 +39,7 @@ async def today_page(request: Request) -> Response:
         "days": list(found.days), "before": list(found.before) if any(found.before) else [], "best_day": found.best_day,
         "suspicions": await suspicions.rows(request) if sees_sales and not who.kept_to else [],
         "waiting": await approvals.count_waiting(request) if routing.opens(request, "GET", "/console/approvals") else 0,
+        "offline": await offline.count_open(request) if routing.opens(request, "GET", offline.OFFLINE) else 0,
         "events": await rows_of(request, newest.items) if newest else [], "sees_sales": sees_sales})
 
 

@@ -80,6 +80,9 @@ ACTIONS = {
     "card.merge": N_("merged two cards"), "coalition.invited": N_("invited a business to the coalition"),
     "coalition.joined": N_("joined a coalition"), "coalition.left": N_("ended a part in a coalition"),
     "invitation.created": N_("made an invitation link"), "invitation.closed": N_("closed an invitation link"),
+    "offline.applied": N_("counted what a till did without a network"),
+    "offline.dismissed": N_("closed what a till did without a network"),
+    "business.offline_risk": N_("chose what points may pay without a network"),
     "suspicion.settled": N_("settled a sign of fraud"),
 }
 ACTORS = {"shopper": N_("the shopper"), "system": N_("Tessera"), "device": N_("a phone")}

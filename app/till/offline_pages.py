@@ -28,7 +28,7 @@ class NotPaired(errors.Refused):
     """Only a till that a manager paired can be believed about what it did alone."""
 
     code = "not_paired"
-    detail = N_("This till is not paired, so it cannot work without a network. A manager pairs it in the console, under Tills.")
+    detail = N_("This till is not paired, so it cannot work without a network. A manager pairs it in the console, under Devices.")
 
 
 class InTraining(errors.Refused):
