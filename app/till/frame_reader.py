@@ -1,6 +1,7 @@
 """A camera's picture, read: its size from its header alone, then the codes in it. Functions for a thread; nothing of a picture is kept."""
 from collections.abc import Iterator
 from io import BytesIO
+from struct import error as StructError
 from typing import Any
 
 from app.cards.rules import clean_code
@@ -55,14 +56,15 @@ def _tries(picture: Any, formats: frozenset[str]) -> Iterator[tuple[Any, list[st
 
 def _grey(jpeg: bytes) -> Any:
     """The picture's light alone: the decoder of JPEG gives it without the colours."""
-    from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile
 
     try:
-        with Image.open(BytesIO(jpeg), formats=("JPEG",)) as opened:
+        # Not by Image.open: it warns of large pictures by itself, and knows other kinds than the one we take.
+        with JpegImageFile(BytesIO(jpeg)) as opened:
             if opened.width * opened.height > MOST_PIXELS:
                 raise TooLarge(TOO_MANY_PIXELS)
             opened.draft("L", opened.size)
             return opened.convert("L")
     # What Pillow says of torn files differs from tear to tear.
-    except (OSError, SyntaxError, ValueError, IndexError, KeyError, Image.DecompressionBombError) as exc:
+    except (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, StructError) as exc:
         raise Malformed(NO_PICTURE, code="malformed_picture") from exc

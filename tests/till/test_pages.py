@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from app.benefits.opening import open_program
 from app.cards import rules as card_rules
 from app.cards import service as cards
+from app.db import write_transaction
 from app.enrolment import activation
 from app.ledger import sealing, verify
 from app.programs import service as programs
@@ -262,3 +263,32 @@ async def test_signing_out_ends_the_session(till, here, shop) -> None:
     page = (await till.get("/till")).text
     assert (await till.post("/till/sign-out", data=hidden(page))).status_code == 303
     assert (await till.get("/till")).headers["location"] == "/till/sign-in"
+
+
+async def test_the_undo_stands_beside_the_result_for_ten_seconds_and_on_the_sales_own_page_after(till, here, shop, clock) -> None:
+    card = await make_card(here, shop)
+    address = (await scan(till, card.code)).headers["location"]
+    done = (await press(till, address, "earn", amount="100")).headers["location"]
+    assert 'data-undo="10"' in (await till.get(done)).text
+    clock.advance(seconds=7)
+    assert 'data-undo="3"' in (await till.get(done)).text
+    clock.advance(seconds=4)
+    page = (await till.get(done)).text
+    assert "data-undo=" not in page and "Done. To pay" in page
+    assert 'value="undo"' in (await till.get("/till/sales")).text
+
+
+async def test_after_a_sale_the_next_card_is_the_one_main_act(till, here, shop) -> None:
+    card = await make_card(here, shop)
+    address = (await scan(till, card.code)).headers["location"]
+    page = (await till.get((await press(till, address, "earn", amount="100")).headers["location"])).text
+    visible = re.sub(r'<details class="again">.*</details>', "", page, flags=re.DOTALL)
+    assert re.findall(r'button--primary[^>]*href="([^"]*)"', visible) == ["/till"] and 'value="earn"' not in visible
+
+
+async def test_an_old_card_is_found_under_a_russian_layout(till, here, shop) -> None:
+    card = await make_card(here, shop)
+    await write_transaction(here.db, lambda tx: cards.add_alias(tx, card, "ABC-123", here.clock.now()))
+    for text in ("ABC-123", "ФИС-123"):
+        assert (await scan(till, text)).headers["location"].endswith(here.ids.encode("card", card.id)), text
+    assert (await scan(till, "ФИС-124")).status_code == 422
