@@ -9,7 +9,7 @@ APP = Path(__file__).parents[1] / "app"
 GROUND = {"errors", "clock", "money", "text", "ids", "secrets", "settings", "context", "db", "schema", "installation"}
 ROOMS = ("audit idempotency limits updates web programs images designs customers staff devices mail coalition ledger cards benefits "
          "segments standing referrals certificates passes registrations google sms questions card_pages enrolment posters sales imports "
-         "campaigns privacy profiles push webhooks simulator sandbox offline till reports console demo").split()
+         "campaigns privacy profiles push webhooks simulator sandbox offline till reports console operators demo").split()
 TOP = {"main", "start", "server", "guard", "logs", "jobs", "control", "commands", "__main__"}
 # These say something that every room may know: who is asking, and how a room's pages are hung up.
 OPEN_TO_ALL = {"app.web.principal"}

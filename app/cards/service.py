@@ -17,6 +17,7 @@ from app.errors import Invalid, NotFound, Refused
 from app.idempotency import service as idempotency
 from app.idempotency.rules import Key
 from app.ledger import service as ledger
+from app.limits import quotas
 from app.programs import service as programs
 from app.programs.store import Program
 from app.secrets import KeyRing
@@ -41,8 +42,11 @@ class AliasTaken(Refused):
 async def issue(tx: Transaction, ring: KeyRing, who: Principal, *, program_id: int, account_id: int, status: str, source: str,
                 numbers: IssuedNumbers, now: datetime, location_id: int | None = None,
                 provisional_until: datetime | None = None) -> Card:
-    """A new card on an account: active, or provisional until a moment. The caller opened the account in `tx`."""
+    """A new card on an account: active, or provisional until a moment. The caller opened the account in `tx`. Raises QuotaSpent."""
     assert status in ("active", "provisional") and (status == "provisional") == (provisional_until is not None)
+    most = await quotas.quota(tx, who.business_id, "cards")
+    if most is not None and await store.count_live(tx, who.business_id) >= most:
+        raise quotas.QuotaSpent()
     card_id = await store.append(tx, {
         "business_id": who.business_id, "program_id": program_id, "account_id": account_id, "number": numbers.number, "code": numbers.code,
         "status": status, "source": source, "issued_by_kind": who.kind, "issued_by_id": who.id, "location_id": location_id,

@@ -95,6 +95,12 @@ async def count(reader: Reader, business_id: int) -> dict[str, int]:
     return {row["status"]: row["n"] for row in rows}
 
 
+async def count_live(reader: Reader, business_id: int) -> int:
+    """Cards that have not ended."""
+    return await reader.fetch_val("SELECT COUNT(*) FROM cards WHERE business_id = :business_id "
+                                  "AND status IN ('provisional', 'active', 'blocked')", {"business_id": business_id})
+
+
 async def count_by_program(reader: Reader, business_id: int) -> dict[int, int]:
     rows = await reader.fetch_all(
         "SELECT program_id, COUNT(*) AS n FROM cards WHERE business_id = :business_id AND status IN ('provisional', 'active', 'blocked')"

@@ -25,7 +25,8 @@ async def _late(command: str, context: Context, **arguments: Any) -> dict[str, A
 
 
 # What a command hands to a running server.
-ACTS: Mapping[str, control.Act] = {command: partial(_late, command) for command in ("owner", "issue", "rekey", "retention", "import")}
+ACTS: Mapping[str, control.Act] = {command: partial(_late, command) for command in (
+    "owner", "operator", "issue", "rekey", "retention", "import")}
 
 
 @dataclass(frozen=True)

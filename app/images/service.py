@@ -11,6 +11,7 @@ from app.errors import NotFound, Refused
 from app.images import decoding, rules, store
 from app.images.rules import KINDS
 from app.images.store import Image, Reader
+from app.limits import quotas
 from app.text import N_
 from app.web.principal import Principal
 
@@ -38,7 +39,7 @@ async def keep(db: Database, who: Principal, kind: str, data: bytes, now: dateti
 
     The same picture again is the same digest. data: as it came, of any kind and size; ground: "#rrggbb" under a light
     logo where wallets take no transparency, such as the card's colour. Raises Invalid, with a sentence beside
-    the field `kind`, for what is no whole PNG, JPEG or WebP within the limits; TooManyPictures; Unavailable while too many
+    the field `kind`, for what is no whole PNG, JPEG or WebP within the limits; TooManyPictures; QuotaSpent; Unavailable while too many
     other pictures are being read.
     """
     assert kind in KINDS
@@ -51,6 +52,9 @@ async def keep(db: Database, who: Principal, kind: str, data: bytes, now: dateti
             return
         if await store.count(tx, who.business_id) >= MOST_PICTURES:
             raise TooManyPictures()
+        most = await quotas.quota(tx, who.business_id, "storage_bytes")
+        if most is not None and await store.size(tx, who.business_id) + sum(len(content) for _, _, content in named) > most:
+            raise quotas.QuotaSpent()
         image_id = await store.insert(tx, {
             "business_id": who.business_id, "kind": kind, "digest": made.digest, "width": sniffed.width, "height": sniffed.height,
             "created_at": to_ms(now), "created_by": who.name})

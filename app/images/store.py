@@ -65,6 +65,12 @@ async def count(reader: Reader, business_id: int) -> int:
     return int(await reader.fetch_val(_COUNT, {"business_id": business_id}))
 
 
+async def size(reader: Reader, business_id: int) -> int:
+    """Bytes of all that was made of the business's pictures."""
+    return int(await reader.fetch_val("SELECT COALESCE(SUM(LENGTH(f.content)), 0) FROM images i JOIN image_files f ON f.image_id = i.id "
+                                      "WHERE i.business_id = :business_id", {"business_id": business_id}))
+
+
 async def insert(tx: Transaction, values: Mapping[str, object]) -> int | None:
     """The new row's id; None where the business keeps this picture already."""
     row = await tx.fetch_one(_INSERT, dict(values))

@@ -13,6 +13,11 @@ async def lock(tx: Transaction, numbers: Sequence[int]) -> None:
             await tx.execute("SELECT pg_advisory_xact_lock(CAST(:number AS BIGINT))", {"number": number})
 
 
+async def quota(reader: Reader, business_id: int, name: str) -> int | None:
+    assert name in ("messages_day", "cards", "storage_bytes")
+    return await reader.fetch_val(f"SELECT {name} FROM business_limits WHERE business_id = :business_id", {"business_id": business_id})
+
+
 async def nth_newest(reader: Reader, scope: str, subject: str, after_at: int, place: int) -> int | None:
     """When the `place`-th newest hit (1: the newest) later than `after_at` happened; None when there are fewer."""
     return await reader.fetch_val(

@@ -194,7 +194,7 @@ async def list_programs(reader: Reader, business_id: int, after: int, limit: int
 async def find_program_by_slugs(reader: Reader, business_slug: str, program_slug: str | None) -> Program | None:
     """The programme, or the business's first open one where no programme is named."""
     row = await reader.fetch_one(
-        f"{_PROGRAM} WHERE b.slug = :business AND p.closed_at IS NULL"
+        f"{_PROGRAM} WHERE b.slug = :business AND b.closed_at IS NULL AND p.closed_at IS NULL"
         " AND (CAST(:program AS TEXT) IS NULL OR p.slug = CAST(:program AS TEXT)) ORDER BY p.id LIMIT 1",
         {"business": business_slug, "program": program_slug})
     return _program(row) if row else None

@@ -1,7 +1,7 @@
 """Messages: queued in the transaction that wants them, counted and paid for there; `delivery` carries them."""
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.audit import service as audit
@@ -9,6 +9,7 @@ from app.clock import local_day, to_ms
 from app.customers import phones
 from app.db import Database, Transaction, write_transaction
 from app.errors import NotFound, TesseraError
+from app.limits import quotas
 from app.limits import service as limits
 from app.limits.rules import Limit, LimitReached
 from app.programs import service as programs
@@ -117,7 +118,10 @@ async def _warn_of_spend(tx: Transaction, business: Business, kind: str, scope: 
 async def _count(tx: Transaction, asker: Asker, business: Business, now: datetime) -> None:
     """One message more in all counters, or LimitReached with a sentence that fits the counter."""
     try:
-        await limits.hit(tx, allowances.limits_for(asker, allowances.allowance_of(business.settings)), now)
+        allowance, most = allowances.allowance_of(business.settings), await quotas.quota(tx, business.id, "messages_day")
+        if most is not None:
+            allowance = replace(allowance, business_day=min(allowance.business_day, most))
+        await limits.hit(tx, allowances.limits_for(asker, allowance), now)
     except LimitReached as refusal:
         refusal.detail = TOO_SOON if refusal.in_gap else TOO_MANY.get(refusal.limit.scope, refusal.detail)
         raise

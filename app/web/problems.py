@@ -36,7 +36,7 @@ _BY_STATUS: dict[int, tuple[str, str]] = {
     413: ("too_large", errors.TooLarge.detail), 400: ("malformed", errors.Malformed.detail),
 }
 # Where staff find their way again; a shopper's link has no other page.
-START_OF = {"console": "/console", "till": "/till"}
+START_OF = {"console": "/console", "till": "/till", "operator": "/operator"}
 OUR_MISTAKE = N_("Something broke on our side. It has been noted; nothing was half done. Try again in a moment.")
 
 
@@ -111,7 +111,7 @@ def _page(request: Request, status: int, failure: errors.TesseraError) -> Respon
 
 
 def _to_sign_in(request: Request, session: str) -> Response:
-    where = "/till/sign-in" if session == "till" else "/console/sign-in"
+    where = f"/{session}/sign-in"
     if session == "till" and cookie(request, request.app.state.context.settings, "device"):
         # A shared tablet: its people and their PINs, and back to where the one before was.
         where = "/till/start?" + urlencode({"next": request.url.path})

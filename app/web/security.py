@@ -20,11 +20,12 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
 # A secret stands in the path: three characters are enough to tell lines apart, and too few to use.
 # A link typed by hand may have a slash or a capital too many: it opens nothing, and its secret is in it all the same.
 _SECRET_PATH = re.compile(r"^/+(a|c|d|k|q)/+([^/]{0,3})[^/]*", re.IGNORECASE)
-_ONE_TIME_PATH = re.compile(r"^(/+console/+link/+|/+till/+pair/+|/+till/+pins/+|/+sms/+[^/]+/+|/+demo/+google/+save/+)[^/]+", re.IGNORECASE)
+_ONE_TIME_PATH = re.compile(r"^(/+(?:console|operator)/+link/+|/+till/+pair/+|/+till/+pins/+|/+sms/+[^/]+/+|/+demo/+google/+save/+)[^/]+",
+                            re.IGNORECASE)
 # No address of ours holds these, and a proxy before us may read them otherwise than we do.
 _ODD_PATH = re.compile(rb"%(2f|5c|00)", re.IGNORECASE)
 _LINKS = ("/a/", "/c/", "/d/", "/k/", "/q/")
-_PRIVATE = (*_LINKS, "/console", "/till", "/api/", "/demo", "/e/")
+_PRIVATE = (*_LINKS, "/console", "/operator", "/till", "/api/", "/demo", "/e/")
 
 
 def masked_path(path: str) -> str:
