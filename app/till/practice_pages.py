@@ -26,7 +26,7 @@ from app.web.requests import context, language, principal
 SAID = {
     "scan": (N_("Scan the practice card"), N_("Show its code on another screen or print it, or type the number that stands under it.")),
     "earn": (N_("Ring up a purchase"), N_("Type any amount and press the large button. Look how the balance grows.")),
-    "undo": (N_("Take it back"), N_("Press Undo beside the result, or later under Last sales. The points go with it.")),
+    "undo": (N_("Take the purchase back"), N_("Press Undo beside the result, or later under Last sales. The points go with it.")),
     "spend": (N_("Let them spend"), N_("Type an amount again and spend points, or give a reward. Read out what is left to pay.")),
     "new_card": (N_("Give a new card"), N_("Type any phone number. In practice no message leaves, and no number is kept for the shop.")),
 }

@@ -29,7 +29,7 @@ async def paired(client, here, shop):
 async def face(tablet, name: str, address: str = "/till/start") -> str:
     """The address behind somebody's name."""
     page = html.unescape((await tablet.get(address)).text)
-    found = re.search(rf'href="([^"]+)"[^>]*><span class="faces__initial"[^>]*>.</span><bdi>{name}<', page)
+    found = re.search(rf'href="([^"]+)"[^>]*><span class="faces__initial"[^>]*>.</span><span class="faces__name"><bdi>{name}<', page)
     assert found, page
     return found[1]
 
