@@ -17,6 +17,7 @@ COMMANDS = {
     "worker": "run the jobs (PostgreSQL)",
     "migrate": "bring the database to this program's revision",
     "owner": "make a business and print a one-time link for its owner",
+    "operator": "print a one-time link for whoever runs the server: businesses, limits, certificates",
     "issue": "write the pass of an active card into a file",
     "import": "try a list of another system's people, and take it in",
     "phone": "a simulated phone: install a pass from an address and check it as a phone would",
@@ -25,6 +26,8 @@ COMMANDS = {
     "doctor": "look for what is wrong, and say what to do about it",
     "backup": "copy the database into a file while the server runs",
     "restore": "put a backup in place of the database",
+    "drop-folder": "do what CSV files in a folder ask of a server, for tills that can only write files",
+    "till-simulator": "play a shop's day at the tills of any server, and check every answer",
     "retention": "delete what is older than the retention table says; --dry-run: say what that would be",
     "rekey": "seal everything again with the first key of the ring",
 }
@@ -35,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     if not given or given[0] not in COMMANDS:
         return _overview(given)
-    module = importlib.import_module(f"app.commands.{given[0]}")
+    module = importlib.import_module(f"app.commands.{given[0].replace('-', '_')}")
     parser = argparse.ArgumentParser(prog=f"python -m app {given[0]}", description=COMMANDS[given[0]].capitalize() + ".")
     module.arguments(parser)
     try:
@@ -57,7 +60,7 @@ def _overview(given: Sequence[str]) -> int:
         print(f"There is no command “{given[0]}”.\n", file=out)
     print("usage: python -m app COMMAND [--help]\n", file=out)
     for name, what in COMMANDS.items():
-        print(f"  {name:<9} {what}", file=out)
+        print(f"  {name:<14} {what}", file=out)
     return 0 if wanted else 2
 
 
