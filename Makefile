@@ -20,7 +20,7 @@ apt = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "This needs: $(1). Install it with:" >&2; echo "    sudo apt-get install -y $(1)" >&2; exit 1; \
 	fi
 
-.PHONY: run test bench check interop judges nightly translations tools interop-tools bench-tools
+.PHONY: run test bench check interop judges nightly translations tools interop-tools bench-tools offline-reader
 
 # Compiled modules are kept, whatever the environment says: they are half of a second start.
 run: $(VENV)/installed
@@ -59,6 +59,17 @@ $(LIGHTHOUSE): bench/package.json | $(VENV)/bin/pip
 	@mkdir -p $(@D) && cp bench/package.json $(@D)/
 	@npm install --loglevel=error --no-fund --no-audit --no-package-lock --prefix $(@D)
 	@touch $@
+
+# For tills on a bad line: scan pages read codes in the browser then, whatever browser it is. static/package.json pins what comes.
+offline-reader: | $(VENV)/bin/pip
+	@command -v node >/dev/null && command -v npm >/dev/null || { $(call apt,nodejs npm); }
+	@echo "Installing the package of static/package.json ..."
+	@mkdir -p $(VENV)/reader static/reader/reader && cp static/package.json $(VENV)/reader/
+	@npm install --loglevel=error --no-fund --no-audit --no-package-lock --ignore-scripts --omit=dev --prefix $(VENV)/reader
+	@cp $(VENV)/reader/node_modules/zxing-wasm/dist/es/share.js $(VENV)/reader/node_modules/zxing-wasm/dist/reader/zxing_reader.wasm \
+	    $(VENV)/reader/node_modules/zxing-wasm/LICENSE static/reader/
+	@cp $(VENV)/reader/node_modules/zxing-wasm/dist/es/reader/index.js static/reader/reader/
+	@echo "It is there once the server has started anew. Removing static/reader/ takes it away."
 
 nightly: check tools judges $(PROXIES)
 	TESSERA_NIGHTLY=1 TESSERA_KILL_CYCLES=500 $(PY) -m pytest

@@ -19,6 +19,7 @@ from app.web.routing import public, route
 
 ROOT = Path(__file__).parents[2] / "static"
 READER = "reader"               # the folder of the extra that `make offline-reader` brings
+READER_TYPES = {".js": "text/javascript", ".wasm": "application/wasm"}
 
 _FRAME = ("tokens", "base", "button")
 _SHOPPER = (*_FRAME, "tinted", "shopper", "top")
@@ -101,9 +102,9 @@ def every() -> dict[str, Asset]:
         for file in sorted((ROOT / folder).iterdir()):
             media_type = "text/javascript" if file.suffix == ".js" else mimetypes.guess_type(file.name)[0] or "application/octet-stream"
             found[f"{folder}/{file.name}"] = Asset(file.read_bytes(), media_type)
-    for file in sorted(path for path in (ROOT / READER).rglob("*") if path.is_file()):
-        media_type = "text/javascript" if file.suffix == ".js" else "application/wasm"
-        found[f"{file.relative_to(ROOT).as_posix()}"] = Asset(file.read_bytes(), media_type)
+    for file in sorted((ROOT / READER).rglob("*")):
+        if file.suffix in READER_TYPES:
+            found[file.relative_to(ROOT).as_posix()] = Asset(file.read_bytes(), READER_TYPES[file.suffix])
     return found
 
 

@@ -35,13 +35,17 @@ async function wasmReader(formats, address) {
   try {
     const extra = await import(address);
     // Without a place of its own the module asks a stranger's server for the program.
-    const module = { overrides: { locateFile: name => new URL(name, new URL(address, location.href)).href }, fireImmediately: true };
+    const module = { overrides: { locateFile: name => new URL(`../${name}`, new URL(address, location.href)).href }, fireImmediately: true };
     await extra.prepareZXingModule(module);
     const picture = squares(), wanted = { formats: formats.map(name => EXTRA_NAMES[name]), maxNumberOfSymbols: 1 };
     const read = async video => {
-      const canvas = picture(video, 720);
-      const found = await extra.readBarcodes(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height), wanted);
-      return found[0]?.text.trim() || null;
+      // As the server does: the small picture forgives dark and blur, bars need the large one.
+      for (const side of [SIDE / 2, SIDE * 4 / 3]) {
+        const canvas = picture(video, side), seen = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const [found] = await extra.readBarcodes(seen, wanted);
+        if (found?.text.trim()) return found.text.trim();
+      }
+      return null;
     };
     return { kind: "wasm", gap: GAP.wasm, read, close() {} };
   } catch {

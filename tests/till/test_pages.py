@@ -292,3 +292,12 @@ async def test_an_old_card_is_found_under_a_russian_layout(till, here, shop) -> 
     for text in ("ABC-123", "ФИС-123"):
         assert (await scan(till, text)).headers["location"].endswith(here.ids.encode("card", card.id)), text
     assert (await scan(till, "ФИС-124")).status_code == 422
+
+
+async def test_only_a_scan_page_that_brings_its_own_reader_lets_browsers_run_one(till, monkeypatch) -> None:
+    assert "wasm-unsafe-eval" not in (await till.get("/till")).headers["content-security-policy"]
+    monkeypatch.setattr("app.web.assets.reader_url", lambda: "/static/0/reader/reader/index.js")
+    page = await till.get("/till")
+    assert "script-src 'self' 'wasm-unsafe-eval';" in page.headers["content-security-policy"]
+    assert 'data-wasm="/static/0/reader/reader/index.js"' in page.text
+    assert "wasm-unsafe-eval" not in (await till.get("/till/sales")).headers["content-security-policy"]
