@@ -28,8 +28,8 @@ async def fail(here, shop, **values) -> None:
         tx, shop.business_id, "pass.installed", here.clock.now(), card_id=1))
     drawn = await service.get_delivery(here.db, shop.business_id, 1)
     await write_transaction(here.db, lambda tx: store.note_delivery(tx, drawn, {
-        "state": "failed", "due_at": now, "body": '{"id":"evt_1","kind":"pass.installed"}', "now": now, "status": 500, "answer": "<b>oh</b>",
-        "why": None, "took_ms": 7, **values}))
+        "state": "failed", "due_at": now, "body": '{"id":"evt_1","kind":"pass.installed"}', "now": now, "status": 500,
+        "answer": "<b>oh</b>", "why": None, "took_ms": 7, **values}))
 
 
 async def test_the_secret_is_on_the_page_that_answers_and_on_no_other(owner, here, shop):
