@@ -134,12 +134,3 @@ async def consume_step(tx: Transaction, step_id: int, now: int) -> bool:
 
 async def end_steps_of(tx: Transaction, account: Account, now: int) -> None:
     await tx.execute(f"UPDATE sign_in_steps SET consumed_at = :now WHERE {_OWN} AND consumed_at IS NULL", {**_of(account), "now": now})
-
-
-async def delete_before(tx: Transaction, at: int, most: int) -> int:
-    """Forgets steps and answered challenges that ended before `at`; returns how many rows went."""
-    steps = await tx.fetch_all("DELETE FROM sign_in_steps WHERE id IN (SELECT id FROM sign_in_steps WHERE expires_at < :at LIMIT :most) "
-                               "RETURNING id", {"at": at, "most": most})
-    answered = await tx.fetch_all("DELETE FROM used_challenges WHERE challenge_hash IN (SELECT challenge_hash FROM used_challenges "
-                                  "WHERE expires_at < :at LIMIT :most) RETURNING expires_at", {"at": at, "most": most})
-    return len(steps) + len(answered)

@@ -15,7 +15,7 @@ from app.staff import doors, factors, passwords, rules, sessions, steps, store, 
 from app.staff.doors import SecondStep
 from app.staff.rules import EMAIL, EMAIL_HASH
 from app.text import N_
-from app.web.principal import Principal
+from app.web.principal import Principal, system
 
 LINK = "staff.link"
 
@@ -51,6 +51,16 @@ async def _append(tx: Transaction, ring: KeyRing, business_id: int, staff_id: in
     await store.append_link(tx, {"business_id": business_id, "staff_id": staff_id, "token_hash": ring.lookup_hash(LINK, token),
                                  "created_at": to_ms(now), "expires_at": to_ms(now + timedelta(seconds=seconds)),
                                  "purpose": purpose, "clears_factors": int(clears_factors)})
+
+
+async def way_back(tx: Transaction, ring: KeyRing, email: str, token: str, now: datetime) -> str | None:
+    """A link for an owner who lost everything, made by whoever runs the server; their name, None where no owner has this address."""
+    row = await store.staff_by_email(tx, ring.lookup_hash(EMAIL_HASH, rules.fold_email(email)))
+    if row is None or row["role"] != "owner" or row["disabled_at"] is not None:
+        return None
+    await create_link(tx, ring, row["business_id"], row["id"], token, now, clears_factors=True)
+    await audit.record(tx, system(row["business_id"]), "staff.invited", "staff", row["id"], {"by": "operator"}, now=now)
+    return str(row["name"])
 
 
 async def count_reset(db: Database, ring: KeyRing, address: str, now: datetime) -> None:

@@ -81,3 +81,23 @@ def test_the_command_is_handed_to_the_server_that_holds_the_file(run: Run) -> No
 ])
 def test_a_business_gets_a_word_for_its_addresses(name: str, slug: str) -> None:
     assert founding.slug_of(name) == slug
+
+
+def test_an_owner_who_lost_everything_gets_a_way_back_and_nobody_else_does(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    run("migrate")
+    run("owner", "anna@example.com", "--business", "Coffee")
+    capsys.readouterr()
+    assert run("owner", "nobody@example.com", "--again") == 1
+    assert "No owner of any business" in capsys.readouterr().err
+    assert run("owner", "Anna@Example.com", "--again") == 0
+    token = re.search(r"/console/link/(\S+)", capsys.readouterr().out)
+    assert token
+
+    async def look() -> None:
+        async with start.opened(settings.load()) as here:
+            now = here.clock.now()
+            assert len(await programs.list_businesses(here.db)) == 1
+            _, owner = await staff.use_link(here.db, here.ring, token[1], "a long enough password", now)
+            assert owner.role == "owner"
+
+    asyncio.run(look())
