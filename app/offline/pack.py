@@ -10,9 +10,7 @@ from app.context import Context
 from app.customers import service as customers
 from app.designs.shown import discount_of
 from app.devices.service import Device
-from app.ledger import operations_store
 from app.ledger import service as ledger
-from app.ledger.operations_store import Filter
 from app.money import minor_digits
 from app.offline import rules, store
 from app.privacy import reads
@@ -23,8 +21,6 @@ from app.sales import surroundings
 from app.sales.surroundings import Seen
 from app.standing import levels
 from app.web.principal import Principal
-
-_LOOKED_AT = 600        # operations, for as many different cards as the pack holds
 
 
 async def pack(here: Context, who: Principal, device: Device, language: str, now: datetime) -> dict[str, Any]:
@@ -47,10 +43,8 @@ async def pack(here: Context, who: Principal, device: Device, language: str, now
 
 async def _lately(here: Context, business_id: int, location_id: int | None, now: datetime) -> list[Card]:
     """Those with an operation where the till stands, newest first."""
-    since = to_ms(now - rules.PACK_SEEN)
-    wanted = Filter(business_id, location_id=location_id, since_ms=since)
-    ids = dict.fromkeys([each.card_id for each in await operations_store.list_operations(here.db, wanted, _LOOKED_AT, has_balances=False)])
-    return [await cards.get_card(here.db, business_id, card_id) for card_id in list(ids)[:rules.PACK_CARDS]]
+    ids = await store.cards_seen(here.db, business_id, location_id, to_ms(now - rules.PACK_SEEN), rules.PACK_CARDS)
+    return [await cards.get_card(here.db, business_id, card_id) for card_id in ids]
 
 
 def _program(program: Program, language: str) -> dict[str, Any]:

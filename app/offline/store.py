@@ -1,4 +1,4 @@
-"""SQL on offline_items and offline_rules, and on the counter of a device; whether somebody had a session there."""
+"""SQL on offline_items and offline_rules, and on the counter of a device; who had a session there, and which cards."""
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -165,3 +165,13 @@ async def newest_of(tx: Transaction, business_id: int, device_id: int) -> int:
 async def set_newest(tx: Transaction, business_id: int, device_id: int, counter: int) -> None:
     await tx.execute("UPDATE devices SET counter = :counter WHERE id = :id AND business_id = :business_id",
                      {"counter": counter, "id": device_id, "business_id": business_id})
+
+
+async def cards_seen(reader: Reader, business_id: int, location_id: int | None, since_ms: int, most: int) -> list[int]:
+    """Cards with an operation at the location (None: anywhere) since then, newest first; of its newest thousand operations."""
+    at_location = "AND location_id = :location " if location_id else ""
+    values = {"business_id": business_id, "since": since_ms, "most": most, **({"location": location_id} if location_id else {})}
+    rows = await reader.fetch_all(
+        "SELECT card_id, MAX(at) AS seen_at FROM (SELECT card_id, at FROM operations WHERE business_id = :business_id AND at >= :since "
+        f"{at_location}ORDER BY at DESC LIMIT 1000) lately GROUP BY card_id ORDER BY seen_at DESC, card_id LIMIT :most", values)
+    return [row["card_id"] for row in rows]

@@ -125,16 +125,16 @@ export const flush = () => alone("tessera-offline-send", async () => {
     before = left.length;
     const state = token ? "ok" : await refresh({ force: true });
     if (state !== "ok") return state;
-    const answer = await send(left.slice(0, MOST));
+    const answer = await send(left.slice(0, MOST), left[0].item.counter);
     if (typeof answer === "string") return answer;
     if (!answer.ok) return refused(answer);
     await settle(left, (await answer.json()).items);
   }
 });
 
-/** Posts these; `oldest`: nothing below it is here any more. */
-export async function send(some) {
-  const own = await deviceKey(), oldest = some[0].item.counter;
+/** Posts these; oldest: nothing below it is here any more. */
+export async function send(some, oldest) {
+  const own = await deviceKey();
   const signature = await own.sign(bytes(["tessera-offline-1", own.deviceId, "oldest", oldest].join("\n")));
   const body = JSON.stringify({ device: own.deviceId, oldest, signature, items: some.map(each => each.item) });
   return ask(DOOR, { method: "POST", body, headers: { "Content-Type": "application/json", "X-CSRF-Token": token } });

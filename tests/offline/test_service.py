@@ -9,8 +9,10 @@ from app.cards import service as cards
 from app.cards.rules import draw_code
 from app.devices import service as devices
 from app.errors import Invalid, NotFound
+from app.idempotency.rules import Key
 from app.offline import conflicts, service, store
 from app.sales import service as sales
+from app.sales.rules import SaleRequest
 from app.staff import service as staff
 from tests.offline import tilling
 from tests.shops import make_card
@@ -253,3 +255,14 @@ async def test_after_a_crash_between_the_sale_and_its_mark_nothing_is_done_twice
     await cards.reissue(here.db, shop.who, card.id, None, here.clock.now())
     assert [each.state for each in (await till.send(items)).items] == ["applied"] * 3
     assert len(await _ledger(here, shop)) == 3 and await _open(here, shop) == []
+
+
+async def test_a_sale_whose_answer_the_till_lost_is_not_done_again(here, shop, till):
+    card = await make_card(here, shop)
+    now = here.clock.now()
+    lost = "k" * 22
+    online = await sales.sell(here.db, shop.cashier, SaleRequest(card.id, 10_000), Key("till-" + lost, b"f" * 32), now)
+    same, other = till.make(now, card.code, amount=10_000, key=lost), till.make(now, card.code, amount=99_000, key=lost)
+    answer = await till.send([same, other])
+    assert [(each.state, each.why) for each in answer.items] == [("applied", None), ("conflict", "idempotency_key_reused")]
+    assert answer.items[0].operation_id == online.operation.id and len(await _ledger(here, shop)) == 1
