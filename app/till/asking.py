@@ -152,7 +152,7 @@ async def card_id(request: Request, card: str | None, code: str | None) -> int:
 def moment(request: Request, name: str) -> datetime | None:
     """A moment of the query, RFC 3339; a plus that was not escaped arrives as a space and is forgiven."""
     text = request.query_params.get(name)
-    if not text:
+    if text is None:
         return None
     try:
         found = msgspec.convert(text.replace(" ", "+"), datetime)

@@ -116,7 +116,7 @@ def _refusals(call: Call) -> list[tuple[str, str]]:
     found = [("431", "The headers are over 16 KiB."), ("503", "Not just now; nothing was changed.")]
     if call.who.kind == "key":
         found += [("401", "No valid key."), ("403", _codes("scope_missing", *_of(call, _FORBIDDEN)))]
-    if "{" in call.path or call.body:
+    if "{" in call.path or call.body or any(one.name in _NAMES_A_THING for one in call.query):
         found.append(("404", "Missing, malformed or another business's."))
     if call.body:
         required = ("idempotency_key_required",) if call.key == KEY_REQUIRED else ()
@@ -125,11 +125,13 @@ def _refusals(call: Call) -> list[tuple[str, str]]:
         found.append(("409", _codes(*conflicts)))
     if call.body or call.query:
         found.append(("422", "Wrong fields, each named in the answer."))
-    if call.may_text:
-        found.append(("429", "A limit of messages is reached."))
+    if call.who.kind == "key":
+        found.append(("429", _codes("too_many_requests") + " The key asks more often than it may."
+                      + (" Or a limit of messages is reached." if call.may_text else "")))
     return sorted(found)
 
 
+_NAMES_A_THING = ("location", "card")
 _FORBIDDEN = ("not_your_sale", "other_location", "member_only_earns")
 
 
