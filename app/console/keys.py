@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app import errors
 from app.clock import from_ms, midnight_after, to_ms
-from app.console import frame, words
+from app.console import confirming, frame, words
 from app.context import Context
 from app.programs import service as programs
 from app.sandbox import service as sandbox
@@ -26,7 +26,7 @@ DONE = {"revoked": N_("The key is revoked. Programs that use it are refused from
         "kept": N_("Kept. The key is as you wrote it with its next call."),
         "refreshed": N_("The sandbox has your programmes, rewards, places and designs as they are now."),
         "reset": N_("The sandbox is empty again. Its keys go on; ids in it are new.")}
-CHANNELS = (("till", N_("at a till")), ("web", N_("in our shop on the web")))
+CHANNELS = (("till", N_("at a till")), ("web", N_("in our shop on the web")), ("app", N_("in our app")))
 GRACES = (("0", N_("at once")), ("24", N_("after a day")), ("168", N_("after a week")), ("720", N_("after 30 days")))
 WRONG_DAY = N_("Type a day such as 2027-03-01, or nothing.")
 WRONG_RATE = N_("Type a whole number from 0 to 10,000, or nothing.")
@@ -204,10 +204,11 @@ async def reset_sandbox(request: Request) -> Response:
 
 routes = [
     routing.route(KEYS, page, who=frame.OWNER, name="console:keys"),
-    routing.route(KEYS, make, who=frame.OWNER, name="console:make_key", methods=["POST"]),
+    routing.route(KEYS, confirming.first(make, KEYS), who=frame.OWNER, name="console:make_key", methods=["POST"]),
     routing.route(KEYS + "/{key}", key_page, who=frame.OWNER, name="console:key"),
     routing.route(KEYS + "/{key}", change, who=frame.OWNER, name="console:change_key", methods=["POST"]),
-    routing.route(KEYS + "/{key}/rotate", rotate, who=frame.OWNER, name="console:rotate_key", methods=["POST"]),
+    routing.route(KEYS + "/{key}/rotate", confirming.first(rotate, KEYS), who=frame.OWNER, name="console:rotate_key",
+                  methods=["POST"]),
     routing.route(KEYS + "/{key}/revoke", revoke, who=frame.OWNER, name="console:revoke_key", methods=["POST"]),
     routing.route("/console/sandbox/refresh", refresh_sandbox, who=frame.OWNER, name="console:refresh_sandbox", methods=["POST"]),
     routing.route("/console/sandbox/reset", reset_sandbox, who=frame.OWNER, name="console:reset_sandbox", methods=["POST"]),

@@ -26,6 +26,8 @@ CHANGED = {
               N_("New recovery codes were made for your account at %(business)s; the old ones are void.")),
     "app_removed": (N_("Your authenticator app was removed"),
                     N_("The authenticator app was removed from your account at %(business)s.")),
+    "cleared": (N_("Your second factor was taken away"),
+                N_("An owner of %(business)s made your app, passkeys and recovery codes void. Your password signs you in.")),
     "passkey_removed": (N_("A passkey was removed"), N_("A passkey was removed from your account at %(business)s.")),
 }
 

@@ -9,14 +9,14 @@ from app import errors, secrets
 from app.audit import service as audit
 from app.cards import service as cards
 from app.clock import from_ms
-from app.console import frame, words
+from app.console import confirming, frame, letters, words
 from app.console.program_frame import programs_of
 from app.db import Transaction, write_transaction
 from app.money import parse_major
 from app.programs import service as programs
-from app.staff import role_limits, rules
+from app.staff import factors, own, role_limits, rules
 from app.staff import service as staff
-from app.staff.rules import Staff
+from app.staff.rules import Account, Staff
 from app.text import N_
 from app.web import formats, routing
 from app.web.principal import Principal
@@ -28,7 +28,8 @@ MAY = {"agent": N_("only give out cards"), "cashier": N_("work at the till"),
        "manager": N_("also see and change everything but settings and keys; looks after cashiers"),
        "marketer": N_("cards' looks, posters, groups, campaigns and reports; no operations, no phone numbers"),
        "auditor": N_("see what managers see, and change nothing"), "owner": N_("do everything")}
-STAFF_DONE = {"disabled": N_("Access is taken away. Every session of theirs has ended."),
+STAFF_DONE = {"cleared": N_("Their app, passkeys and recovery codes are void. They sign in with their password, and set up anew."),
+              "disabled": N_("Access is taken away. Every session of theirs has ended."),
               "kept": N_("Kept. With another role, location or programme they sign in again."),
               "limits": N_("Kept. It holds from the next refund on."),
               "enabled": N_("They may sign in again, with the password that they had.")}
@@ -93,8 +94,17 @@ async def _staff(request: Request, typed: dict[str, str] | None = None, *, chose
         "limits_action": LIMITS, "refund_most": refund_most if refund_most is not None
         else "" if most is None else formats.number(most, currency, language(request)),
         "action": _own_path(request, chosen) if chosen else STAFF,
-        "editing": {"name": chosen.name, "email": chosen.email, "has_card": held is not None} if chosen else None,
+        "editing": {"name": chosen.name, "email": chosen.email, "has_card": held is not None,
+                    "factors_action": await _factors_action(request, chosen)} if chosen else None,
         "values": typed or _values(request, chosen)}, done=done, wrong=wrong, status=status)
+
+
+async def _factors_action(request: Request, chosen: Staff) -> str:
+    """Where an owner sends that somebody lost what they sign in with; empty where there is nothing to lose, and for oneself."""
+    here, who = context(request), principal(request)
+    if chosen.id == who.id or not await factors.has_any(here.db, Account("staff", chosen.id, chosen.business_id)):
+        return ""
+    return _own_path(request, chosen) + "/factors"
 
 
 def _is_within(who: Principal, person: Staff) -> bool:
@@ -145,6 +155,7 @@ async def invite(request: Request) -> Response:
                                                 role=typed["role"], location_id=location_id, now=now, program_ids=program_ids)
             await staff.create_link(tx, here.ring, who.business_id, staff_id, token, now)
             await audit.record(tx, who, "staff.invited", "staff", staff_id, {"role": typed["role"]}, now=now)
+            await letters.invite(tx, here, who.business_id, typed["email"], None, token, now)
 
         await write_transaction(here.db, act)
     except (errors.Invalid, staff.AddressTaken) as refused:
@@ -166,7 +177,10 @@ async def _check_programs(request: Request, program_ids: frozenset[int] | None) 
 
 
 def _shown(request: Request, email: str, token: str) -> dict[str, str]:
-    return {"email": email, "url": context(request).settings.address(f"/console/link/{token}")}
+    """url: empty where a mail carries the link; the demo's mail goes to its log, so there it is shown as well."""
+    here = context(request)
+    is_sent = letters.can_send(here, email) and not here.settings.demo
+    return {"email": email, "url": "" if is_sent else here.settings.address(f"/console/link/{token}")}
 
 
 async def _chosen(request: Request) -> Staff:
@@ -226,9 +240,24 @@ async def new_link(request: Request) -> Response:
     async def act(tx: Transaction) -> None:
         await staff.create_link(tx, here.ring, who.business_id, person.id, token, now)
         await audit.record(tx, who, "staff.invited", "staff", person.id, now=now)
+        await letters.invite(tx, here, who.business_id, person.email, None, token, now)
 
     await write_transaction(here.db, act)
     return await _staff(request, link=_shown(request, person.email, token))
+
+
+async def clear_factors(request: Request) -> Response:
+    """POST /console/staff/{staff}/factors: the phone and the passkeys are lost; they begin again with their password."""
+    here, who = context(request), principal(request)
+    await frame.form_of(request)
+    person = await _chosen(request)
+    now = here.clock.now()
+
+    async def tell(tx: Transaction) -> None:
+        await letters.changed(tx, here, who.business_id, person.email, None, "cleared", now)
+
+    await own.clear_of(here.db, who, person.id, now, tell)
+    return frame.to(STAFF + "?done=cleared")
 
 
 async def keep_limits(request: Request) -> Response:
@@ -259,10 +288,13 @@ async def toggle_access(request: Request) -> Response:
 
 routes = [
     routing.route(STAFF, staff_page, who=frame.PART_READ, name="console:staff"),
-    routing.route(STAFF, invite, who=frame.PART, name="console:invite", methods=["POST"]),
+    routing.route(STAFF, confirming.first(invite, STAFF), who=frame.PART, name="console:invite", methods=["POST"]),
+    routing.route(STAFF + "/{staff}/factors", confirming.first(clear_factors, STAFF), who=frame.OWNER, name="console:clear_factors",
+                  methods=["POST"]),
     routing.route(LIMITS, keep_limits, who=frame.OWNER, name="console:keep_limits", methods=["POST"]),
     routing.route(STAFF + "/{staff}", person_page, who=frame.PART_READ, name="console:person"),
-    routing.route(STAFF + "/{staff}", keep_person, who=frame.PART, name="console:keep_person", methods=["POST"]),
-    routing.route(STAFF + "/{staff}/link", new_link, who=frame.PART, name="console:staff_link", methods=["POST"]),
+    routing.route(STAFF + "/{staff}", confirming.first(keep_person, STAFF), who=frame.PART, name="console:keep_person",
+                  methods=["POST"]),
+    routing.route(STAFF + "/{staff}/link", confirming.first(new_link, STAFF), who=frame.PART, name="console:staff_link", methods=["POST"]),
     routing.route(STAFF + "/{staff}/access", toggle_access, who=frame.PART, name="console:staff_access", methods=["POST"]),
 ]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app import errors
 from app.cards import store as cards_store
 from app.clock import local_day
-from app.console import frame
+from app.console import confirming, frame
 from app.console.founding import slug_of
 from app.customers import service as customers
 from app.money import parse_major
@@ -222,6 +222,7 @@ routes = [
     routing.route(SEGMENTS, segments_page, who=frame.MARKET_READ, name="console:segments"),
     routing.route(SEGMENTS, make, who=frame.MARKET, name="console:make_segment", methods=["POST"]),
     routing.route(SEGMENTS + "/{segment}", segment_page, who=frame.MARKET_READ, name="console:segment"),
-    routing.route(SEGMENTS + "/{segment}/members.csv", members_csv, who=frame.MANAGER, name="console:segment_members"),
+    routing.route(SEGMENTS + "/{segment}/members.csv", confirming.first(members_csv, SEGMENTS), who=frame.MANAGER,
+                  name="console:segment_members"),
     routing.route(SEGMENTS + "/{segment}/close", close, who=frame.MARKET, name="console:close_segment", methods=["POST"]),
 ]

@@ -152,7 +152,7 @@ async def require(db: Database, who: Principal, is_required: bool, now: datetime
     await write_transaction(db, act)
 
 
-async def clear_of(db: Database, who: Principal, staff_id: int, now: datetime) -> None:
+async def clear_of(db: Database, who: Principal, staff_id: int, now: datetime, tell: Tell) -> None:
     """Somebody lost all that they had beside their password: an owner lets them begin again. Their sessions end. Raises NotFound."""
     async def act(tx: Transaction) -> None:
         row = await store.staff_of(tx, who.business_id, staff_id)
@@ -161,5 +161,6 @@ async def clear_of(db: Database, who: Principal, staff_id: int, now: datetime) -
         await factors.clear(tx, doors.account_of(row), now)
         await sessions.end_all(tx, staff_id, now)
         await audit.record(tx, who, "staff.factor_removed", "staff", staff_id, {"factor": "all"}, now=now)
+        await tell(tx)
 
     await write_transaction(db, act)

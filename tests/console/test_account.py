@@ -212,6 +212,39 @@ async def test_a_key_of_an_app_that_waited_too_long_or_is_another_persons_is_ref
     assert await here.db.fetch_val("SELECT COUNT(*) FROM totp_keys") == 0
 
 
+@pytest.mark.parametrize("path", ["/console/keys", "/console/staff", "/console/keys/{key}/rotate", "/console/staff/{staff}/link",
+                                  "/console/staff/{staff}", "/console/staff/{staff}/factors"])
+async def test_keys_and_access_for_others_are_given_by_somebody_who_is_surely_still_there(here, shop, clock, owner, path):
+    path = path.format(key=here.ids.encode("api_key", shop.key_principal.id), staff=here.ids.encode("staff", shop.cashier.id))
+    clock.advance(minutes=11)
+    before = await rows(here)
+    asked = await owner.post(path, {"name": "x", "email": "x@example.com", "role": "cashier", "scopes": "cards:read"})
+    assert asked.status_code == 303 and asked.headers["location"].startswith("/console/confirm?next=") and await rows(here) == before
+
+
+async def test_an_owner_lets_somebody_begin_again_who_lost_the_phone(client, here, shop, clock, owner, mailing):
+    manager = await sign_in(client, MANAGER)
+    await set_up(manager, clock)
+    staff_id = here.ids.encode("staff", await here.db.fetch_val("SELECT id FROM staff WHERE role = 'manager'"))
+    assert "Phone or passkey lost?" in await owner.page(f"/console/staff/{staff_id}")
+    done = await owner.post(f"/console/staff/{staff_id}/factors")
+    assert done.headers["location"] == "/console/staff?done=cleared"
+    assert (await manager.get("/console")).status_code == 303
+    assert (await knock(client, MANAGER)).headers["location"] == "/console"
+    assert "Phone or passkey lost?" not in await owner.page(f"/console/staff/{staff_id}")
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM mails WHERE kind = 'staff.changed'") == 2
+
+
+async def test_an_invitation_goes_by_mail_and_is_shown_only_where_there_is_none(client, here, shop, owner, mailing):
+    wish = {"name": "Nina", "email": "nina@coffee.example.com", "role": "manager", "location": ""}
+    sent = await owner.post("/console/staff", wish)
+    assert sent.status_code == 200 and "on its way to nina@coffee.example.com" in words_of(sent) and "/console/link/" not in sent.text
+    [row] = await here.db.fetch_all("SELECT id, kind, text_sealed FROM mails")
+    assert row["kind"] == "staff.invitation"
+    used = await client.post(link_in(here, row["text_sealed"], row["id"]), data={"password": PASSWORD}, headers={"Origin": HOST})
+    assert used.status_code == 303 and used.headers["location"] == "/console"
+
+
 # Forgot the password.
 
 async def forget(client, email, **headers):
