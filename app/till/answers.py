@@ -163,7 +163,8 @@ async def operation(here: Context, drawn: Operation, language: str) -> sale_shap
         balances=shapes.Balances(**shown(drawn.balances)), tier=await _tier_after(here, drawn, language),
         actor=sale_shapes.Actor(drawn.actor_kind, drawn.actor_name), of=public("operation", drawn.of_operation_id),
         hash=drawn.hash.hex() if drawn.hash else None,
-        vouchers=await _moved(here, drawn, language), applied=[sale_shapes.Applied(*one) for one in drawn.texts.get("rules", ())])
+        vouchers=await _moved(here, drawn, language), applied=[sale_shapes.Applied(*one) for one in drawn.texts.get("rules", ())],
+        channel=drawn.texts.get("channel", "till") if drawn.kind == "sale" else None)
 
 
 def _change(change: Any) -> sale_shapes.Change:

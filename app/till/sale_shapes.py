@@ -41,7 +41,7 @@ class QuoteRequest(Request):
     redeem: Redeem | None = None
     rewards: Annotated[tuple[str, ...], Meta(
         description="Vouchers by id (vch_…), by code, or as vch_…/rwd_… where one becomes several; rewards to buy now by id (rwd_…).")] = ()
-    channel: Annotated[str, Meta(description="till, web, app, or a word of the business's own.")] = "till"
+    channel: Annotated[str, Meta(description="till, web, app, or a word of the business's own; null: the key's.")] | None = None
     tenders: Annotated[tuple[str, ...], Meta(description="Means of payment: cash, card, prepaid, …")] = ()
     visits: Annotated[int, Meta(ge=0, le=100, description="Prepaid visits to take.")] = 0
     location: Place | None = None
@@ -248,7 +248,8 @@ class Vouchers(Answer):
 
 
 class Operation(Answer):
-    """What was done. of: the operation that an undo or a refund reverses; tier: the one held after it; hash: null until it is sealed."""
+    """What was done. of: the operation that an undo or a refund reverses; tier: the one held after it; hash: null until it is sealed;
+    channel: where a sale was made, null for what is none."""
 
     id: str
     kind: str
@@ -270,6 +271,7 @@ class Operation(Answer):
     hash: str | None
     vouchers: Vouchers
     applied: list[Applied]
+    channel: str | None
 
 
 class OperationList(Answer):

@@ -67,7 +67,8 @@ async def _sale(request: Request, body: sale_shapes.QuoteRequest) -> SaleRequest
              for line in body.lines]
     wanted = SaleRequest(
         await asking.card_id(request, body.card, body.code), body.amount, body.redeem.points if body.redeem else 0, None,
-        await asking.location_id(request, body.location), body.at, None, lines, body.promo_code, channel=body.channel,
+        await asking.location_id(request, body.location), body.at, None, lines, body.promo_code,
+        channel=principal(request).channel if body.channel is None else body.channel,
         tenders=body.tenders, visits=body.visits)
     if not isinstance(body, sale_shapes.SaleBody):
         return wanted

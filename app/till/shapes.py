@@ -106,7 +106,7 @@ class Me(Answer):
     scopes: list[str]
     location: str | None
     business: Business
-    channel: Annotated[str, Meta(description="till or web: where its sales are made unless they say it.")]
+    channel: Annotated[str, Meta(description="till, web or app: where its sales are made unless they say it.")]
     expires_at: Annotated[str, Meta(description="From when on this secret is refused: the key ends, or it was changed for a new one.")] | None
     rate: Rate | None
     sandbox: bool

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 ROLES = ("agent", "cashier", "manager", "owner")
 # Beside the line: they come in only where a route names them (routing.staff's `also`).
 BESIDE = ("marketer", "auditor")
-# Where a sale was made, as the key or the sale itself says: at a till, or in the business's shop on the web.
-CHANNELS = ("till", "web")
+# Where a sale was made, as the key or the sale itself says: at a till, in the business's shop on the web, in its app.
+CHANNELS = ("till", "web", "app")
 SCOPES = ("cards:read", "cards:write", "enrolments:write", "sales:write", "reports:read", "admin")
 
 

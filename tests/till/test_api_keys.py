@@ -15,6 +15,7 @@ from app.sms.gateways import gateways_of
 from app.staff import keys
 from app.updates import service as updates
 from tests.money import make_bed
+from tests.shops import make_card
 from tests.till.calling import Till, on_sqlite, written
 
 SCOPES = frozenset({"cards:read", "cards:write", "sales:write"})
@@ -119,3 +120,15 @@ async def hold(db, bed):
     await db.execute("INSERT INTO registrations(business_id, pass_id, pass_type_id, device_library_identifier, push_token, "
                      "created_at, renewed_at) VALUES (:business, :held, :kind, 'd', 't', 1, 1)",
                      {"business": bed.business_id, "held": held, "kind": kind})
+
+
+@on_sqlite
+async def test_a_sale_is_made_where_its_key_says_unless_it_says_so_itself(client, here, shop, till):
+    card = till.id("card", (await make_card(here, shop)).id)
+    _, plain = await keys.create_key(here.db, here.ring, shop.who, "shop", SCOPES, None, here.clock.now(), channel="web")
+    site = Till(client, here, shop, plain)
+    sold = [(await asks.post("/sales", {"card": card, "amount": 10_000, **said})).json() for asks, said in (
+        (till, {}), (site, {}), (site, {"channel": "app"}), (site, {"channel": "till"}))]
+    assert [each["channel"] for each in sold] == ["till", "web", "app", "till"]
+    undone = (await site.post(f"/sales/{sold[1]['id']}/undo")).json()
+    assert undone["channel"] is None and (await till.get(f"/operations/{sold[1]['id']}")).json()["channel"] == "web"

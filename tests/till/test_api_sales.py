@@ -50,7 +50,7 @@ async def test_a_sale_redeems_and_earns_in_one_operation(till, here, shop, card)
         "changes": [{"unit": "points", "amount": -100, "why": "redeemed"},
                     {"unit": "points", "amount": 57, "why": "earned", "expires_at": "2027-11-22T21:00:00Z"}],
         "balances": {"points": 277, "stamps": 0, "visits": 0, "money": 0}, "actor": {"kind": "api_key", "name": "till 2"},
-        "vouchers": {"issued": [], "used": []}, "applied": []}
+        "vouchers": {"issued": [], "used": []}, "applied": [], "channel": "till"}
     again = (await till.get(f"/operations/{operation['id']}")).json()
     assert {**again, "hash": None} == {**operation, "hash": None}
 
