@@ -27,6 +27,9 @@ RETURNING id"""
 _DELIVERY = """
 INSERT INTO deliveries(business_id, webhook_id, kind, event_at, created_at, give_up_at)
 VALUES (:business_id, :webhook_id, 'ping', :now, :now, :now) RETURNING id"""
+_OFFLINE = """
+INSERT INTO offline_items(business_id, device_id, counter, until, digest, is_slot, kind, state, why, happened_at, received_at)
+VALUES (:business_id, :device_id, 1, 1, :digest, 0, 'gap', 'conflict', 'gap', :now, :now) RETURNING id"""
 
 
 async def add(here: Context, shop: Shop) -> tuple[dict[str, int], dict[str, str]]:
@@ -48,7 +51,9 @@ async def add(here: Context, shop: Shop) -> tuple[dict[str, int], dict[str, str]
         webhook_id = await tx.fetch_val(_WEBHOOK, row)
         delivery_id = await tx.fetch_val(_DELIVERY, {**row, "webhook_id": webhook_id})
         erasure_id = await tx.fetch_val(_ERASURE, row)
-        return {"webhook": webhook_id, "delivery": delivery_id, "import": import_id, "campaign": campaign_id, "erasure": erasure_id,
+        offline_id = await tx.fetch_val(_OFFLINE, {**row, "device_id": tablet.id, "digest": b"gap"})
+        return {"offline_item": offline_id,
+                "webhook": webhook_id, "delivery": delivery_id, "import": import_id, "campaign": campaign_id, "erasure": erasure_id,
                 "plastic_batch": box, "device": tablet.id}
 
     return await write_transaction(here.db, act), keys

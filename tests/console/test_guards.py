@@ -76,6 +76,7 @@ def filled(path, here, shop, world, side="a"):
              "certificate": ("certificate", shop.business_id), "issuer": ("google_issuer", shop.business_id),
              "pause": ("pause", shop.business_id), "suppression": ("suppression", shop.business_id),
              "plastic": ("plastic_batch", made["plastic_batch"]), "tablet": ("device", made["device"]),
+             "item": ("offline_item", made["offline_item"]),
              # A person's own, and nobody else's: no such rows.
              "session": ("session", 9_000 + shop.business_id), "passkey": ("passkey", 9_000 + shop.business_id),
              **{kind: (kind, made[kind]) for kind in ("import", "campaign", "erasure", "webhook", "delivery")}}

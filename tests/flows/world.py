@@ -44,6 +44,8 @@ HOST = "https://cards.example.com"
 _NOTED = {("sessions", "seen_at"), ("api_keys", "used_at")}
 # What addresses name by a word of the business's own choice instead of a public id.
 KEYED = ("reward_key", "batch", "segment", "question", "topic")
+# What a script posts: no form, and the token in a header.
+BY_SCRIPT = ("/till/frame", "/till/offline")
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,7 @@ class World:
         kinds = {"card": "card", "location": "location", "staff": "staff", "key": "api_key", "operation": "operation",
                  "approval": "approval", "batch": "batch", "segment": "segment", "id": self.id_kind(row),
                  "issuer": "google_issuer", "certificate": "certificate", "screen": "screen", "enrolment": "enrolment",
-                 "plastic": "plastic_batch", "tablet": "device", **{kind: kind for kind in ("webhook", "delivery",
+                 "plastic": "plastic_batch", "tablet": "device", "item": "offline_item", **{kind: kind for kind in ("webhook", "delivery",
                                                                         "import", "campaign", "erasure", "question", "topic")},
                  "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
         fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
@@ -263,7 +265,7 @@ class World:
     def has_id(self, row: Row) -> bool:
         """Whether the address names a thing of a business."""
         named = (r"\{(id|card|location|staff|key|operation|approval|reward|batch|segment|issuer|certificate|screen|enrolment|plastic|"
-                 r"import|campaign|erasure|question|topic|webhook|delivery|tablet)\}"
+                 r"import|campaign|erasure|question|topic|webhook|delivery|tablet|item)\}"
                  r"|/console/programs/\{program\}")
         return row.kind in ("staff", "key") and bool(re.search(named, row.path))
 
@@ -314,6 +316,8 @@ class World:
                 sent["json"] = wanted
         elif method == "POST" and row.kind == "staff":
             sent["data"] = {"csrf": self.forgery_token(caller), **(form or {})}
+            if row.path in BY_SCRIPT:
+                sent["headers"].setdefault("X-CSRF-Token", self.forgery_token(caller))
         elif method == "POST":
             sent["data"] = form or {}
         return await self.client.request(method, address, **sent)
