@@ -4,6 +4,7 @@ import sys
 
 PARTS = {"passes": "V1, building and signing a pass", "passes_http": "V2, passes over HTTP", "push": "V5, pushes",
          "broadcast": "V6, a change on 50,000 phones", "joining": "L4, joining", "sales": "V3, a sale over HTTP",
+         "scan": "a code before the till's camera",
          "till": "L1 and L7, a shop's tills at full pace and too much for them",
          "kinds": "V3 with ten rules, quote, refund", "expiry": "the expiry run beside a till", "imports": "a list beside a till",
          "scale": "a sale at a million cards", "verify": "verify of five million operations", "start": "V7, start and memory",

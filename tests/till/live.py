@@ -67,6 +67,7 @@ def running(folder: Path) -> Iterator[Live]:
     """The application in a thread of its own, on a free port."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
+    listening.listen()              # who knocks before the server answers waits
     url, made, is_up = f"http://127.0.0.1:{listening.getsockname()[1]}", [], threading.Event()
 
     async def serve() -> None:
