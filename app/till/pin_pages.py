@@ -7,7 +7,7 @@ from app.devices import pins
 from app.devices import service as devices
 from app.devices.rules import check_same
 from app.text import N_
-from app.till import typed
+from app.till import practice, typed
 from app.till.joining_pages import AGENT, ENROL
 from app.till.selling import KIND, TILL
 from app.web import i18n, routing, templating
@@ -28,6 +28,8 @@ async def pin_page(request: Request) -> Response:
 
 async def _own(request: Request, wrong: dict[str, str] | None = None, status: int = 200) -> Response:
     here, who = context(request), principal(request)
+    if who.training:        # a PIN is of the business itself
+        return RedirectResponse(practice.PAGE, 303)
     assert who.id is not None
     has_pin = await pins.has_pin(here.db, who.business_id, who.id)
     return templating.render(request, "till/pin_set.html", {
@@ -39,6 +41,8 @@ async def choose(request: Request) -> Response:
     """POST /till/pin"""
     here, form, who = context(request), await read_form(request), principal(request)
     check_forgery(request, form, KIND)
+    if who.training:
+        return RedirectResponse(practice.PAGE, 303)
     try:
         pin = check_same(text_field(form, "pin", 40), text_field(form, "again", 40))
         await pins.choose(here.db, here.ring, who, text_field(form, "current", 40), pin, here.clock.now())

@@ -14,10 +14,10 @@ JUDGED = [(390, "light", "ru"), (1280, "dark", "en")]
 VIEWS = [*JUDGED, (320, "dark", "ru"), (1280, "light", "ru")]
 OPEN = ["/e/coffee", "/e/leaf", "/e/coffee/points/lost", "/demo/phone", "/demo/sms", "/console/sign-in", "/till/sign-in", "/api/docs",
         "/a/abcdefghjkmnpq", "/nowhere"]
-TILL = ["/till", "/till/sales", "/till/enrol"]
+TILL = ["/till", "/till/sales", "/till/enrol", "/till/practice"]
 CONSOLE = ["/console", *(f"/console/{name}" for name in (
     "customers", "customers?q=zzz", "operations", "operations?kind=refund", "design", "brand", "program", "poster", "settings", "questions",
-    "questions/birthday", "locations", "staff", "keys", "audit"))]
+    "questions/birthday", "locations", "devices", "staff", "keys", "audit"))]
 PAGES = [("", path) for path in OPEN] + [("till", path) for path in TILL] + [("console", path) for path in CONSOLE]
 
 
