@@ -16,10 +16,10 @@ def rows_of_the_file() -> set[tuple[str, str, str]]:
 
 
 def rows_of_the_router() -> set[tuple[str, str, str]]:
-    from app.demo import android_pages, pages, phone_pages
+    from app.demo import android_pages, pages, phone_pages, receiver, tablet
 
     found = set()
-    for route in [*all_routes(), *pages.routes, *phone_pages.routes, *android_pages.routes]:
+    for route in [*all_routes(), *pages.routes, *phone_pages.routes, *android_pages.routes, *tablet.routes, *receiver.routes]:
         assert isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}:
             found.add((method, route.path, str(getattr(route, "who", "public" if route.name == "static" else "nobody said"))))

@@ -27,12 +27,12 @@ def run(args: argparse.Namespace) -> int:
 @contextlib.asynccontextmanager
 async def set_up(here: Settings) -> AsyncIterator[web.Stage]:
     """The demo around the server: certificates, our APNs, the inbox, the phone. Nothing of it is imported otherwise."""
-    from app.demo import android_pages, equipment, filling, pages, phone_pages, tablet
+    from app.demo import android_pages, equipment, filling, pages, phone_pages, receiver, tablet
 
     await _clear_unfinished(here)
     async with equipment.surrounded(here) as (told, apns), equipment.with_google(told) as (demo, google):
         yield web.Stage(demo, _greet, prepare=filling.prepare, routes=[*pages.routes, *phone_pages.routes, *android_pages.routes,
-                                                       *tablet.routes],
+                                                       *tablet.routes, *receiver.routes],
                         lifespans=[partial(phone_pages.living, apns=apns), partial(android_pages.living, google=google)])
 
 
@@ -63,6 +63,7 @@ Tessera demo, in {context.settings.data.absolute()}
   Demo phone       {told["phone"]}
   Android phone    {context.settings.address("/demo/android")}
   SMS inbox        {context.settings.address("/demo/sms")}
+  Webhooks         {context.settings.address("/demo/webhooks")}
 
 Ctrl+C stops it; everything stays for the next start.
 """, flush=True)

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 
 from app.clock import local_day
 from app.context import Context
-from app.demo import business, demo_file, history, plan, programmes, regulars, tablet
+from app.demo import business, demo_file, history, plan, programmes, receiver, regulars, tablet
 from app.demo.business import Business
 from app.demo.demo_file import Shown
 
@@ -12,6 +12,7 @@ async def prepare(here: Context) -> None:
     """Called on the open database before the first answer; demo.json is written last, so that it says: everything is there."""
     if demo_file.path(here.settings).exists():
         demo_file.write(here.settings, demo_file.read(here.settings))
+        await receiver.attach(here, business.COFFEE.slug)
         return
     print("Filling in thirty days of a coffee shop (once) ...", flush=True)
     now = here.clock.now()
@@ -21,6 +22,7 @@ async def prepare(here: Context) -> None:
     await history.live_through(here, coffee, now)
     await tablet.give_pins(here, coffee)
     shown = await fill_kinds(here, coffee, leaf, began_at, now)
+    await receiver.attach(here, business.COFFEE.slug)
     demo_file.write(here.settings, await demo_file.tell(here, coffee, leaf, shown))
 
 

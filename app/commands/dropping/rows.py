@@ -28,10 +28,13 @@ class Shop:
         return self._digits
 
     async def program(self, wanted: str) -> str:
-        """The id of the programme that a row names by id, address or name; of the only one where it names none. Raises Wrong."""
+        """The id of the open programme that a row names by id, name or address; of the only one where it names none. Raises Wrong."""
         if self._programs is None:
-            self._programs = list((await self.server.get("/programs", limit="200"))["items"])
-        found = [each for each in self._programs if not wanted or wanted in (each["id"], each.get("slug"), each.get("name"))]
+            self._programs = [each for each in (await self.server.get("/programs", limit="200"))["items"] if each["closed_at"] is None]
+        # Members of a coalition see each other's programmes, whose addresses may be the same word.
+        found = [] if wanted else self._programs
+        for name in ("id", "name", "slug"):
+            found = found or [each for each in self._programs if each[name] == wanted]
         if len(found) == 1:
             return str(found[0]["id"])
         self._programs = None       # it may have been opened since
