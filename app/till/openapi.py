@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from app.till import shapes, webhook_shapes
+from app.till import samples, shapes, webhook_shapes
 from app.till.calls import KEY_REQUIRED, NO_KEY, Call, Query
 from app.till.examples import EXAMPLES
 from app.webhooks.rules import KINDS
@@ -50,7 +50,8 @@ def parsed(calls: Sequence[Call], url: str) -> dict[str, Any]:
     references = dict(zip(types, found, strict=True))
     paths: dict[str, Any] = {}
     for call in calls:
-        paths.setdefault(call.address, {})[call.method.lower()] = _operation(call, references)
+        paths.setdefault(call.address, {})[call.method.lower()] = {
+            **_operation(call, references), "x-codeSamples": [{"lang": "Shell", "label": "curl", "source": samples.curl(call, url)}]}
     return {
         "openapi": "3.1.0", "info": {"title": "Tessera till API", "version": VERSION, "description": ABOUT},
         "servers": [{"url": url}], "tags": [{"name": name, "description": what} for name, what in TAGS], "paths": paths,

@@ -55,7 +55,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "sheet": (*_FRAME, "sheet"),
     "demo": (*_FRAME, "field", "banner", "list", "empty", "pass", "demo"),
     "android": (*_FRAME, "demo", "android"),
-    "docs": (*_FRAME, "table", "chip", "details", "docs"),
+    "docs": (*_FRAME, "field", "table", "chip", "details", "docs"),
 }
 
 

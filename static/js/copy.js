@@ -4,7 +4,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   const [ask, done] = button.querySelectorAll("span");
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
+    const named = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText(named.value ?? named.textContent);
     ask.hidden = true;
     done.hidden = false;
     setTimeout(() => { ask.hidden = false; done.hidden = true; }, 2500);

@@ -1,4 +1,6 @@
 """The OpenAPI document: whole, true to the routes and to the answers."""
+import re
+
 import pytest
 from starlette.routing import Route
 
@@ -73,3 +75,7 @@ async def test_the_document_is_a_page_too(client, language):
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     for call in CALLS:
         assert call.summary.split("'")[0] in answer.text
+        at = call.name.partition(":")[2]
+        assert f'id="{at}" data-call' in answer.text and f'href="#{at}"' in answer.text and f'id="curl-{at}">curl -s' in answer.text
+    assert set(re.findall(r'src="([^"]+)"|href="(https?:[^"]+)"', answer.text)) <= {
+        (each, "") for each in re.findall(r'src="(/static/[^"]+)"', answer.text)}, "nothing is fetched from elsewhere"
