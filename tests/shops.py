@@ -46,11 +46,11 @@ async def make_shop(here: Context, slug: str = "coffee", name: str = "Coffee cor
     return Shop(business_id, location_id, program_id, owner, cashier, key, api_key)
 
 
-async def add_person(here: Context, shop: Shop, role: str, name: str = "", **kept: Any) -> int:
-    """Somebody else who works there, with PASSWORD, at <name or role>@coffee.example.com. kept: location_id, program_ids."""
+async def add_person(here: Context, shop: Shop, role: str, name: str = "", *, at: str = "coffee.example.com", **kept: Any) -> int:
+    """Somebody else who works there, with PASSWORD, at <name or role>@<at>, spaces as dots. kept: location_id, program_ids."""
     now, name = here.clock.now(), name or role.title()
     return await write_transaction(here.db, lambda tx: staff.create_staff(
-        tx, here.ring, shop.business_id, email=f"{name.lower()}@coffee.example.com", name=name, role=role, now=now,
+        tx, here.ring, shop.business_id, email=f"{name.lower().replace(' ', '.')}@{at}", name=name, role=role, now=now,
         password_hash=_hashes[0], **kept))
 
 

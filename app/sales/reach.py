@@ -27,8 +27,10 @@ async def check(here: Context, who: Principal, named: Mapping[str, str], *, is_t
         if kind == "operation":
             found = await operations_store.find_operation(here.db, who.business_id, row_id, has_balances=False)
             # What is no operation of the business's own may be one of its coalition's: the handler knows.
-            if found is not None and not who.reaches(program_id=found.program_id, location_id=None if is_till else found.location_id):
-                raise NotFound()
+            if found is not None:
+                check_program(who, found.program_id)
+                if not is_till and who.kept_location_id not in (None, found.location_id):
+                    raise NotFound()
 
 
 def check_program(who: Principal, program_id: int) -> None:

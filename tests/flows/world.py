@@ -32,10 +32,10 @@ from app.staff import service as staff
 from app.staff import sessions
 from app.staff import store as staff_store
 from app.standing import service as standings
-from app.web.principal import ROLES, SCOPES
 from tests import joined
 from tests.conftest import Shop
 from tests.enrolment.joining import Joining
+from tests.flows.everybody import PEOPLE, add_people
 from tests.shops import make_card
 
 ACCESS = Path(__file__).parents[2] / "app" / "access.csv"
@@ -62,7 +62,8 @@ class Row:
 
     @property
     def words(self) -> list[str]:
-        return self.who.split()[1:]
+        """Of staff: the session and the least role; of a key: the scopes. What is marked besides: everybody.lets_in."""
+        return [word for word in self.who.split()[1:] if word[0] not in "+~"]
 
 
 def rows(*kinds: str) -> list[Row]:
@@ -74,7 +75,7 @@ def rows(*kinds: str) -> list[Row]:
 
 @dataclass
 class Caller:
-    """Somebody at the door. what: anonymous, staff or key; side: a, b or none."""
+    """Somebody at the door. what: anonymous, staff, key, operator or gone; side: a, b or none."""
 
     name: str
     headers: dict[str, str]
@@ -84,6 +85,7 @@ class Caller:
     role: str = ""
     scopes: frozenset[str] = frozenset()
     token: str = ""
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -102,6 +104,7 @@ class World:
     def __init__(self, here: Context, client: httpx2.AsyncClient) -> None:
         self.here, self.client = here, client
         self.sides: dict[str, Side] = {}
+        self.people: dict[str, dict[str, int]] = {}
 
     @property
     def a(self) -> Side:
@@ -130,6 +133,7 @@ class World:
             return spare, await cards.page_link(tx, here.ring, card, "card", now)
 
         spare_id, page = await write_transaction(here.db, act)
+        self.people[name] = await add_people(self, shop)
         assert told.id is not None and told.card_id is not None
         found = {"card": card.id, "operation": sale.operation.id, "enrolment": told.id, "location": shop.location_id, "staff": spare_id,
                  "api_key": key_id, "program": shop.program_id, **await self._add_doubts(shop, card.id), **await self._add_keys(shop)}
@@ -146,7 +150,8 @@ class World:
         keys = {"reward_key": f"gift-{name}", "batch": f"paper-{name}", "segment": f"regulars-{name}", **words}
         self.sides[name] = Side(shop, {**{kind: here.ids.encode(kind, row_id) for kind, row_id in found.items()}, **keys}, found,
                                 {"a": joining.inbox.path(phones[1]).removeprefix("/a/"), "c": page, "q": shown, "console": sign_in_link,
-                                 "k": coupons.token_of(here.ring, here.ids, coupon_id), "d": handed_over, "pair": pairing, "pins": pin_link})
+                                 "k": coupons.token_of(here.ring, here.ids, coupon_id), "d": handed_over, "pair": pairing,
+                                 "pins": pin_link})
 
     async def _add_benefits(self, shop: Shop, name: str) -> dict[str, int]:
         """A reward, a printed coupon for it, a voucher, a segment, a product and an invitation."""
@@ -182,46 +187,35 @@ class World:
 
     # Callers.
 
-    async def session(self, side: str, role: str, kind: str, *, hours_ago: int = 0, is_revoked: bool = False) -> Caller:
-        """A signed-in member of staff, as a browser sends its cookie."""
+    async def session(self, side: str, name: str, kind: str, *, hours_ago: int = 0, is_revoked: bool = False) -> Caller:
+        """One of PEOPLE signed in, as a browser sends the cookie."""
         here, shop, token = self.here, self.sides[side].shop, secrets.new_secret()
         began = here.clock.now() - timedelta(hours=hours_ago)
-        people = {each.role: each.id for each in await staff.list_staff(here.db, here.ring, shop.business_id) if each.name != "Spare"}
+        role, kept = PEOPLE[name]
 
         async def act(tx: Any) -> None:
-            person = await staff_store.staff_of(tx, shop.business_id, people[role])
+            person = await staff_store.staff_of(tx, shop.business_id, self.people[side][name])
             assert person is not None
-            session_id = (await sessions.begin(tx, here.ring, {**dict(person), "location_id": None}, kind, token, began)).session_id  # type: ignore[arg-type]
+            session_id = (await sessions.begin(tx, here.ring, person, kind, token, began)).session_id
             if is_revoked:
                 assert session_id is not None
                 await staff_store.revoke_session(tx, session_id, to_ms(here.clock.now()))
 
         await write_transaction(here.db, act)
         state = " (expired)" if hours_ago else " (revoked)" if is_revoked else ""
-        return Caller(f"{role} of {side} at the {kind}{state}", {"Cookie": f"__Host-tessera-{kind}={token}"}, "gone" if state else "staff",
-                      side, kind, role, token=token)
+        return Caller(f"{name} in {side} at the {kind}{state}", {"Cookie": f"__Host-tessera-{kind}={token}"}, "gone" if state else "staff",
+                      side, kind, role, token=token, kept=kept)
 
-    async def key(self, side: str, scopes: frozenset[str], *, is_revoked: bool = False) -> Caller:
+    async def key(self, side: str, scopes: frozenset[str], *, is_revoked: bool = False, is_over: bool = False) -> Caller:
+        """is_over: its last moment is in a second."""
         here, shop = self.here, self.sides[side].shop
-        key_id, plain = await staff.create_key(here.db, here.ring, shop.who, "test", scopes, None, here.clock.now(), per_second=0)
+        ends = here.clock.now() + timedelta(seconds=1) if is_over else None
+        key_id, plain = await staff.create_key(here.db, here.ring, shop.who, "test", scopes, None, here.clock.now(), expires_at=ends,
+                                               per_second=0)
         if is_revoked:
             await staff.revoke_key(here.db, shop.who, key_id, here.clock.now())
-        return Caller(f"key of {side} with {' '.join(sorted(scopes))}" + (" (revoked)" if is_revoked else ""),
-                      {"Authorization": f"Bearer {plain}"}, "gone" if is_revoked else "key", side, scopes=scopes)
-
-    async def callers(self) -> list[Caller]:
-        """Everybody of goal A1."""
-        made = [Caller("anonymous", {}), Caller("key that never was", {"Authorization": "Bearer tsk_" + "x" * 43})]
-        for side in ("a", "b"):
-            for kind in ("till", "console"):
-                made += [await self.session(side, role, kind) for role in ROLES]
-            made.append(await self.key(side, frozenset(SCOPES)))
-        made += [await self.key("a", frozenset({scope})) for scope in SCOPES]
-        made.append(await self.key("a", frozenset(SCOPES), is_revoked=True))
-        for kind in ("till", "console"):
-            made.append(await self.session("a", "owner", kind, hours_ago=19))
-            made.append(await self.session("a", "owner", kind, is_revoked=True))
-        return made
+        return Caller(f"key of {side} with {' '.join(sorted(scopes))}" + (" (revoked)" if is_revoked else " (over)" if is_over else ""),
+                      {"Authorization": f"Bearer {plain}"}, "gone" if is_revoked or is_over else "key", side, scopes=scopes)
 
     def forgery_token(self, caller: Caller) -> str:
         """The hidden token of the pages that `caller` sees."""
@@ -240,12 +234,14 @@ class World:
                  "reward": "reward" if row.path.startswith("/api/") else "reward_key"}
         fixed = {"act": "block", "business": "coffee", "program": "points", "digest": "0" * 8, "name:path": "none.css",
                  "token": links[self.link_kind(row)], "short": "none", "device": "d" * 32,
-                 "link": links["console" if row.path.startswith("/console") else "q" if row.path.startswith("/q/") else "a"],
+                 "link": links["console" if row.path.startswith(("/console", "/operator")) else "q" if row.path.startswith("/q/") else "a"],
                  "pass_type": "pass.none", "serial": "none", "kind": "points", "rule": "new", "n": "1", "report": "gifts", "name": "none",
                  "code": "none", "gateway": "none", "secret": "none", "purpose": "marketing", "language": "en", "version": "1",
                  "pause": "pau_0000000000000", "suppression": "sup_0000000000000",
                  "session": "ses_0000000000000", "passkey": "psk_0000000000000"}
-        if row.path.startswith("/console/programs"):
+        if row.path.startswith("/operator"):
+            fixed["business"] = self.here.ids.encode("business", self.a.shop.business_id)
+        elif row.path.startswith("/console/programs"):
             fixed["program"] = ids["program"]
         elif row.path.startswith("/console/brand"):
             fixed["kind"] = "logo"
@@ -314,10 +310,10 @@ class World:
                 sent["headers"]["Idempotency-Key"] = secrets.new_token(20)
             if (wanted := body if body is not None else self.body(row)) is not None:
                 sent["json"] = wanted
-        elif method == "POST" and row.kind == "staff":
+        elif method == "POST" and row.kind in ("staff", "operator"):
             sent["data"] = {"csrf": self.forgery_token(caller), **(form or {})}
             if row.path in BY_SCRIPT:
-                sent["headers"].setdefault("X-CSRF-Token", self.forgery_token(caller))
+                sent["headers"].setdefault("X-CSRF-Token", sent["data"]["csrf"].encode("latin-1"))
         elif method == "POST":
             sent["data"] = form or {}
         return await self.client.request(method, address, **sent)
