@@ -216,11 +216,15 @@ async def offer_link(db: Database, ring: KeyRing, who: Principal, staff_id: int,
 
 
 async def _below(tx: Transaction, who: Principal, staff_id: int) -> Row:
-    """A person whose PIN `who` may give away: the same people whose work they may change. An equal's would be a way to act as them."""
+    """A person whose PIN `who` may give away: the same people whose work they may change. An equal's would be a way to act as them.
+
+    Whoever is outside of the part that `who` is kept to is not there for them.
+    """
     row = await store.person(tx, who.business_id, staff_id)
-    if row is None or row["role"] not in ROLES:
+    part = None if row is None else (row["location_id"], staff_rules.programs_in(row["program_ids"]))
+    if row is None or part is None or row["role"] not in ROLES or not staff_rules.may_hand_out(who, "agent", *part):
         raise NotFound()
-    if not staff_rules.may_hand_out(who, row["role"], row["location_id"], staff_rules.programs_in(row["program_ids"])):
+    if not staff_rules.may_hand_out(who, row["role"], *part):
         raise Forbidden()
     return row
 
