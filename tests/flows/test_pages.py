@@ -12,11 +12,13 @@ pytestmark = pytest.mark.browser
 # axe takes half a second a page: it judges one narrow and one wide view, the others are only measured.
 JUDGED = [(390, "light", "ru"), (1280, "dark", "en")]
 VIEWS = [*JUDGED, (320, "dark", "ru"), (1280, "light", "ru")]
-OPEN = ["/e/coffee", "/e/leaf", "/e/coffee/points/lost", "/demo/phone", "/demo/sms", "/console/sign-in", "/till/sign-in", "/till/offline", "/api/docs",
+OPEN = ["/e/coffee", "/e/leaf", "/e/coffee/points/lost", "/demo/phone", "/demo/sms", "/console/sign-in", "/till/sign-in", "/till/offline",
+        "/api/docs",
         "/a/abcdefghjkmnpq", "/nowhere"]
 TILL = ["/till", "/till/sales", "/till/enrol", "/till/practice"]
 CONSOLE = ["/console", *(f"/console/{name}" for name in (
-    "customers", "customers?q=zzz", "offline", "operations", "operations?kind=refund", "design", "brand", "program", "poster", "settings", "questions",
+    "customers", "customers?q=zzz", "offline",
+    "operations", "operations?kind=refund", "design", "brand", "program", "poster", "settings", "questions",
     "questions/birthday", "locations", "devices", "staff", "keys", "audit"))]
 PAGES = [("", path) for path in OPEN] + [("till", path) for path in TILL] + [("console", path) for path in CONSOLE]
 
