@@ -191,7 +191,7 @@ async def pin_sign_in(request: Request) -> Response:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
     if training:
-        await practice.prepare(here, await practice.principal_in(here, who, now), now)
+        await practice.prepare(here, who, now)
     return signed_in(request, token, who, back_to(request.query_params.get("next", "")) or (practice.PAGE if training else ""))
 
 

@@ -56,7 +56,13 @@ async def cards_of(here: Context, who: Principal) -> list[PracticeCard]:
 
 
 async def prepare(here: Context, who: Principal, now: datetime) -> None:
-    """Makes the practice cards that are missing. who: in the copy."""
+    """The copy as the business is today, and its practice cards. who: as their session began, in the business itself."""
+    await sandbox.refresh(here.db, here.ring, who, now)
+    await make_cards(here, await principal_in(here, who, now), now)
+
+
+async def make_cards(here: Context, who: Principal, now: datetime) -> None:
+    """The practice cards that are missing. who: in the copy."""
     there = {each.program.id for each in await cards_of(here, who)}
     for program in await _open_programs(here, who):
         if program.id not in there:

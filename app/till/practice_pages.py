@@ -59,11 +59,11 @@ async def begin(request: Request) -> Response:
     check_forgery(request, await read_form(request), KIND)
     if who.training:
         # Its copy was emptied meanwhile.
-        await practice.prepare(here, who, now)
+        await practice.make_cards(here, who, now)
         return RedirectResponse(PRACTICE, 303)
     assert who.session_id is not None
     opened = await training.begin(here.db, here.ring, who.session_id, now)
-    await practice.prepare(here, await practice.principal_in(here, opened.who, now), now)
+    await practice.prepare(here, opened.who, now)
     return _opened(request, opened, PRACTICE)
 
 

@@ -1,9 +1,12 @@
 """Pairing, PINs and the lock, through the services on both engines."""
+import contextlib
+
 import pytest
 
 from app.devices import pins, training
 from app.devices import service as devices
 from app.errors import Forbidden, Invalid, NotFound, TooMany
+from app.staff import passwords
 from app.staff import service as staff
 from app.web.principal import Principal
 from tests.shops import PASSWORD
@@ -160,6 +163,24 @@ async def test_guesses_at_everybody_from_one_tablet_are_counted_together_and_unk
     # Nobody of the other business lost a try by it.
     theirs, _ = await paired(here, other_shop)
     assert await sign_in(here, theirs, other_shop.cashier.id)
+
+
+@pytest.mark.goal("A6")
+async def test_everybody_costs_the_same_work(here, shop, monkeypatch):
+    device, _ = await paired(here, shop)
+    await give_pin(here, shop, shop.cashier.id)
+    looked = []
+    real = passwords.fits
+
+    async def fits(password, stored):
+        looked.append(stored is None)
+        return await real(password, stored)
+
+    monkeypatch.setattr(passwords, "fits", fits)
+    for staff_id, pin in ((shop.cashier.id, "8265"), (shop.who.id, "8265"), (10**12, "8265"), (shop.cashier.id, PIN)):
+        with contextlib.suppress(pins.WrongPin):
+            await sign_in(here, device, staff_id, pin)
+    assert looked == [False, True, True, False]
 
 
 async def test_a_right_pin_is_no_guess(here, shop):

@@ -3,7 +3,9 @@ import html
 import re
 
 import pytest
+from msgspec.structs import replace
 
+from app.programs import service as programs
 from tests.console.visiting import rows
 from tests.shops import make_card
 from tests.till.sharing import hidden, paired, sign_in
@@ -51,6 +53,15 @@ async def test_not_one_row_of_the_business_changes_in_practice(tablet, here, sho
     assert (await tablet.post("/till", data={**hidden(back), "code": number})).status_code == 422
     assert (await tablet.post("/till", data={**hidden(back), "code": card.code})).status_code == 303
     assert await here.db.fetch_val("SELECT COUNT(*) FROM messages WHERE business_id = :id", {"id": shop.business_id}) == 0
+
+
+async def test_practice_knows_the_rules_of_today(tablet, here, shop) -> None:
+    await sign_in(tablet, "Cashier", address="/till/start?practice=1")
+    program = await programs.get_program(here.db, shop.business_id, shop.program_id)
+    await programs.change_rules(here.db, shop.who, program.id, replace(program.rules, earn_points=50), here.clock.now())
+    await tablet.post("/till/practice/leave", data=hidden((await tablet.get("/till/practice")).text))
+    await tablet.post("/till/practice", data=hidden((await tablet.get("/till/practice")).text))
+    assert re.search(r"\b50\s+points", (await tablet.get("/till/practice/card")).text)
 
 
 async def own_rows(here, shop, card):
