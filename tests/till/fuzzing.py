@@ -1,30 +1,12 @@
-"""A server of one business in this process, and a reader of its OpenAPI document who tries everything that the document says."""
-import asyncio
-import contextlib
-import socket
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+"""A reader of the OpenAPI document who tries everything that the document says."""
 from typing import Any
 
 import schemathesis
-import uvicorn
 from schemathesis import engine, openapi
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine.events import NonFatalError, ScenarioFinished
 
-from app import secrets
-from app.clock import SystemClock
-from app.context import Context
-from app.db import open_database
-from app.ids import PublicIds
-from app.main import create_app
-from app.secrets import KeyRing
-from app.settings import load
-from tests import engines
-from tests.flows.world import World
-from tests.shops import make_shop
+from tests.till.served import Served
 
 ADDRESS = "/api/v1/openapi.json"
 # A till that sends 5.0 for 5 is refused (api.md: never floats), though a whole number is one in JSON Schema; what a rule refuses in a body
@@ -43,56 +25,6 @@ def only_rules_refuse(ctx: Any, response: Any, case: Any) -> None:
     if response.status_code == 422:
         codes = {wrong["code"] for wrong in response.json().get("errors", [])}
         assert not codes & NOT_OF_RULES, f"the document allows what the parser refuses: {response.text}"
-
-
-@dataclass(frozen=True)
-class Served:
-    """url: where the API is; keys: name of a role → its key, None for none."""
-
-    url: str
-    keys: dict[str, str | None]
-
-
-@contextlib.contextmanager
-def serving(folder: Path, roles: dict[str, frozenset[str]], revoked: str, none: str) -> Iterator[Served]:
-    """A server with one thing of every kind, in a thread of its own; roles: name → scopes of its key."""
-    begun, made, loop = threading.Event(), {}, asyncio.new_event_loop()
-
-    async def serve() -> None:
-        db = open_database(engines.sqlite_url(folder, migrated=True))
-        await db.connect()
-        ring = KeyRing([secrets.new_key()])
-        ring.use_lookup_key(b"l" * 32)
-        settings = load({"TESSERA_URL": "https://cards.example.com", "TESSERA_DATA": str(folder), "TESSERA_SECRET_KEY": secrets.new_key()})
-        here = Context(settings, db, ring, PublicIds(b"i" * 32), SystemClock())
-        made["keys"] = await _people(here, roles, revoked, none)
-        server = made["server"] = uvicorn.Server(uvicorn.Config(create_app(here), log_level="error", lifespan="on", access_log=False))
-        begun.set()
-        await server.serve(sockets=[listening])
-        await db.disconnect()
-
-    listening = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
-    thread.start()
-    begun.wait(60)
-    try:
-        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", made["keys"])
-    finally:
-        made["server"].should_exit = True
-        thread.join(30)
-        loop.close()
-
-
-async def _people(here: Context, roles: dict[str, frozenset[str]], revoked: str, none: str) -> dict[str, str | None]:
-    world = World(here, None)  # type: ignore[arg-type]
-    await world.add("a", await make_shop(here), ("+79161231111", "+79161232222"))
-    keys: dict[str, str | None] = {name: _plain(await world.key("a", scopes)) for name, scopes in roles.items()}
-    gone = await world.key("a", next(iter(roles.values())), is_revoked=True)
-    return {**keys, revoked: _plain(gone), none: None}
-
-
-def _plain(caller: Any) -> str:
-    return caller.headers["Authorization"].removeprefix("Bearer ")
 
 
 def findings(served: Served, role: str, settings: dict[str, Any]) -> list[str]:

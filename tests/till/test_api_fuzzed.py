@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.web.principal import SCOPES
-from tests.till.fuzzing import Served, findings, serving
+from tests.till.fuzzing import findings
+from tests.till.served import Served, serving
 
 NIGHT_SECONDS = 3_600
 NOBODY, GONE = "no key", "a revoked key"
