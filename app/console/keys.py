@@ -203,7 +203,7 @@ async def reset_sandbox(request: Request) -> Response:
 
 
 routes = [
-    routing.route(KEYS, page, who=frame.OWNER, name="console:keys"),
+    routing.route(KEYS, page, who=frame.OWNER_READ, name="console:keys"),
     routing.route(KEYS, confirming.first(make, KEYS), who=frame.OWNER, name="console:make_key", methods=["POST"]),
     routing.route(KEYS + "/{key}", key_page, who=frame.OWNER, name="console:key"),
     routing.route(KEYS + "/{key}", change, who=frame.OWNER, name="console:change_key", methods=["POST"]),
