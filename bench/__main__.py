@@ -7,6 +7,7 @@ PARTS = {"passes": "V1, building and signing a pass", "passes_http": "V2, passes
          "scan": "a code before the till's camera",
          "till": "L1 and L7, a shop's tills at full pace and too much for them",
          "offline": "an hour of a till without a network, taken in",
+         "lookup": "V4, a card found by its barcode at a million cards",
          "kinds": "V3 with ten rules, quote, refund", "expiry": "the expiry run beside a till", "imports": "a list beside a till",
          "scale": "a sale at a million cards", "verify": "verify of five million operations", "start": "V7, start and memory",
          "pages": "V8, the shoppers' pages"}

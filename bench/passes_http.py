@@ -59,7 +59,7 @@ def _lines(folder: Path) -> Iterator[Line]:
     environ, files = wallets.environment(folder)
     pocket = asyncio.run(wallets.prepare(environ, PHONES))
     maker, alone, changed, unchanged, nothing = Maker(files.folder), [], [], [], []
-    with sales_server.running(environ, "web") as port, _empty() as empty_port:
+    with sales_server.running(environ, "web") as port, empty() as empty_port:
         dates = [_fetched(port, phone) for phone in pocket.phones]
         # A phone that was off line holds an older version: it sends that one's date and gets the new pass whole.
         older = [email.utils.format_datetime(email.utils.parsedate_to_datetime(date) - timedelta(hours=1), usegmt=True) for date in dates]
@@ -114,7 +114,7 @@ def wrk(port: int, phones: Sequence[Phone] | None, dates: Sequence[str], status:
 
 
 @contextlib.contextmanager
-def _empty() -> Iterator[int]:
+def empty() -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -102,6 +102,12 @@ async def next_end(reader: Reader, account_id: int, now: datetime, unit: str, *,
     return None
 
 
+def first_end(ending: Sequence[Expiring], unit: str, until: datetime) -> Expiring | None:
+    """As `next_end`, of a list that is whole until then."""
+    soon = [each for each in ending if each.at <= until]
+    return next((each for each in soon if each.unit == unit), soon[0] if soon else None)
+
+
 async def progress_of(reader: Reader, account_id: int, at: datetime, now: datetime) -> int:
     """What counts towards the levels at `at`: all that was recorded until `now`, less what ended by `at` and no expiry took yet.
 

@@ -19,6 +19,7 @@ from app.ledger.readings import (
     balances,
     card_of,
     expiring,
+    first_end,
     home_of,
     lock,
     lock_home,
@@ -36,9 +37,9 @@ from app.web.principal import Principal
 __all__ = [
     "BALANCE_EXPIRING", "LIVE", "OPERATION_CREATED", "UNSEALED", "AlreadyMerged", "Draft", "Expiring", "Lot", "NotEnoughPoints",
     "Operation", "Purse", "Purses", "Receipt", "ReceiptUsed", "Shown", "alive", "balances", "card_of", "drawn_by", "expire_due",
-    "expired_of", "expiring", "extend", "extend_membership", "freeze", "home_of", "lock", "lock_home", "made_by", "mature_due",
-    "member_ended", "member_until", "merged_into", "move_account", "next_end", "open_account", "post", "progress_of", "prolong",
-    "purse_of", "purses_of", "put", "return_points", "settle", "shown", "unfreeze", "warn_due", "welcome"]
+    "expired_of", "expiring", "extend", "extend_membership", "first_end", "freeze", "home_of", "lock", "lock_home", "made_by",
+    "mature_due", "member_ended", "member_until", "merged_into", "move_account", "next_end", "open_account", "post", "progress_of",
+    "prolong", "purse_of", "purses_of", "put", "return_points", "settle", "shown", "unfreeze", "warn_due", "welcome"]
 
 
 async def open_account(tx: Transaction, business_id: int, program_id: int, customer_id: int | None, now: datetime) -> int:

@@ -53,9 +53,11 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 async def around(reader: Reader, program: programs.Program, rules: ProgramRules, card: Card, level: str | None, now: datetime, *,
-                 has_vouchers: bool = False, receipt: Receipt | None = None) -> Around:
-    """level: the key of the one held; has_vouchers: some are open, so their rewards' names are needed too."""
-    soon = await ledger.next_end(reader, card.account_id, now, rules.unit, within=SOON)
+                 has_vouchers: bool = False, receipt: Receipt | None = None, ending: Sequence[ledger.Expiring] | None = None) -> Around:
+    """level: the key of the one held; has_vouchers: some are open, so their rewards' names are needed too; ending: all that ends
+    within SOON at least, where the caller read it."""
+    soon = (await ledger.next_end(reader, card.account_id, now, rules.unit, within=SOON) if ending is None
+            else ledger.first_end(ending, rules.unit, now + SOON))
     following = await standings.next_level(reader, rules, card.account_id, level, now)
     until = await ledger.member_until(reader, card.account_id, now) if rules.membership else None
     names = {}
@@ -86,8 +88,9 @@ async def of_quote(reader: Reader, program: programs.Program, quote: Quote, rece
     return msgspec.structs.replace(quote, around=known)
 
 
-async def look_up(reader: Reader, program: programs.Program, card: Card, now: datetime, shown: ledger.Shown | None = None) -> Seen:
-    """A card as a cashier meets it. shown: its balances, where the caller read them."""
+async def look_up(reader: Reader, program: programs.Program, card: Card, now: datetime, shown: ledger.Shown | None = None,
+                  ending: Sequence[ledger.Expiring] | None = None) -> Seen:
+    """A card as a cashier meets it. shown, ending: its balances, and all of them that end within SOON, where the caller read them."""
     rules = program.rules
     held = (shown or await ledger.shown(reader, card.account_id, now)).available
     standing = await standings.standing_of(reader, program, rules, card, now, now)
@@ -96,7 +99,7 @@ async def look_up(reader: Reader, program: programs.Program, card: Card, now: da
     others: dict[str, Any] = {unit: max(amount, 0) for unit, amount in held.items() if unit != rules.unit}
     return Seen(card, rules, program.currency, balance, max(0, -balance),
                 msgspec.structs.replace(standing, spendable=max(balance, 0), held=others), vouchers,
-                await around(reader, program, rules, card, standing.level, now, has_vouchers=bool(vouchers)))
+                await around(reader, program, rules, card, standing.level, now, has_vouchers=bool(vouchers), ending=ending))
 
 
 def seen_in(quote: Quote) -> Seen | None:

@@ -33,6 +33,7 @@ from app.till import sale_shapes, shapes, words
 from app.web.principal import Principal
 
 Catalogue = Mapping[str, benefits.Reward]
+MOST_ENDING = 10
 
 
 def shown(balances: Mapping[str, int]) -> dict[str, int]:
@@ -53,10 +54,10 @@ async def card(here: Context, drawn: cards.Card, language: str, now: datetime, b
     What a programme has not is not read: a card of plain points costs no more than its points.
     """
     held = await ledger.shown(here.db, drawn.account_id, now)
-    ending = await ledger.expiring(here.db, drawn.account_id, now)
+    ending = await ledger.expiring(here.db, drawn.account_id, now, limit=MOST_ENDING)
     if seen is None:
         program = await programs.get_program(here.db, drawn.business_id, drawn.program_id)
-        seen = await surroundings.look_up(here.db, program, drawn, now, held)
+        seen = await surroundings.look_up(here.db, program, drawn, now, held, ending if len(ending) < MOST_ENDING else None)
     if catalogue is None and seen.vouchers:
         catalogue = await catalogue_of(here, drawn.business_id, drawn.program_id)
     until = seen.around.member_until
