@@ -43,6 +43,7 @@ SEALED = (
     Sealed("customers", "email_sealed", "customer.email", "business_id"),
     Sealed("customers", "name_sealed", "customer.name", "business_id"),
     Sealed("staff", "email_sealed", "staff.email"),
+    Sealed("operators", "email_sealed", "operators.email"),
     Sealed("totp_keys", "key_sealed", "staff.totp", "account_id"),
     Sealed("sign_in_steps", "key_sealed", "staff.totp", "account_id"),
     Sealed("passkeys", "name_sealed", "staff.passkey", "account_id"),

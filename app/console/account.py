@@ -6,11 +6,11 @@ from starlette.responses import Response
 
 from app import errors
 from app.clock import from_ms
-from app.console import confirming, frame, words
+from app.console import confirming, doorstep, frame, words
 from app.staff import factors, own, own_sessions
 from app.staff.rules import Factors, Session
 from app.text import N_
-from app.web import i18n, routing
+from app.web import routing
 from app.web.requests import context, principal
 
 ACCOUNT = "/console/account"
@@ -62,9 +62,7 @@ async def keep(request: Request) -> Response:
     except errors.Invalid as refused:
         return await shown(request, typed=typed, wrong=frame.sentences_of(request, refused), status=422)
     answer = frame.to(ACCOUNT + "?done=kept")
-    if typed["language"] in i18n.LANGUAGES:
-        answer.set_cookie(i18n.COOKIE, typed["language"], max_age=365 * 86400, path="/", samesite="lax", httponly=True,
-                          secure=here.settings.is_https)
+    doorstep.speak(request, answer, typed["language"])
     return answer
 
 

@@ -67,7 +67,7 @@ async def confirm(request: Request) -> Response:
     except (WrongCode, WrongPassword, errors.TooMany) as refused:
         sentence = _NOT_YOURS if isinstance(refused, WrongPassword) else refused.detail
         return await _confirm(request, onward, frame.said(request, sentence, **refused.params), status_of(refused))
-    return doorstep.let_in(request, frame.to(onward), token)
+    return doorstep.give(request, frame.to(onward), token)
 
 
 def _typed(value: object) -> str:
@@ -90,7 +90,7 @@ async def by_passkey(request: Request) -> Response:
             text_field(form, "credential", 20_000), here.clock.now())
     except WrongPasskey as refused:
         return JSONResponse({"error": frame.said(request, refused.detail)}, status_of(refused))
-    return doorstep.let_in(request, JSONResponse({"to": _onward(text_field(form, "next"))}), token)
+    return doorstep.give(request, JSONResponse({"to": _onward(text_field(form, "next"))}), token)
 
 
 routes = [

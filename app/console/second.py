@@ -66,15 +66,15 @@ async def second(request: Request) -> Response:
     except StepGone:
         return RedirectResponse(SIGN_IN, 303)
     try:
-        token, _, codes = await doors.finish(here.db, here.ring, step, text_field(form, "code", 100), client_address(request),
+        token, who, codes = await doors.finish(here.db, here.ring, step, text_field(form, "code", 100), client_address(request),
                                              here.clock.now(), agent=doorstep.agent_of(request))
     except (WrongCode, errors.TooMany) as refused:
         return await _second(request, step, frame.said(request, refused.detail, **refused.params), status_of(refused))
     except StepGone:
         return RedirectResponse(SIGN_IN, 303)
     if codes:
-        return doorstep.let_in(request, codes_page(request, codes, doorstep.START[step.kind]), token, step.kind)
-    return doorstep.signed_in(request, token, step.kind)
+        return await doorstep.let_in(request, codes_page(request, codes, doorstep.START[step.kind]), token, who, step.kind)
+    return await doorstep.signed_in(request, token, who, step.kind)
 
 
 def codes_page(request: Request, codes: Any, onward: str) -> Response:
@@ -97,12 +97,12 @@ async def by_passkey(request: Request) -> Response:
     check_origin(request)
     kind = "till" if form.get("kind") == "till" else frame.KIND
     try:
-        token, _ = await doors.by_passkey(
+        token, who = await doors.by_passkey(
             here.db, doorstep.site_of(request), here.ring, kind, text_field(form, "ticket"), text_field(form, "credential", 20_000),
             client_address(request), here.clock.now(), agent=doorstep.agent_of(request))
     except (WrongPasskey, doors.NobodyThere, errors.Forbidden) as refused:
         return JSONResponse({"error": frame.said(request, refused.detail, **refused.params)}, status_of(refused))
-    return doorstep.let_in(request, JSONResponse({"to": doorstep.START[kind]}), token, kind)
+    return await doorstep.let_in(request, JSONResponse({"to": doorstep.START[kind]}), token, who, kind)
 
 
 routes = [

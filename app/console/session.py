@@ -24,7 +24,7 @@ async def sign_in_page(request: Request) -> Response:
 
 def _sign_in(request: Request, email: str = "", error: str = "", status: int = 200) -> Response:
     return templating.render(request, "console/sign_in.html", {
-        "action": SIGN_IN, "email": email, "error": error, "csrf_token": csrf_token(request, frame.KIND), "forgot": "/console/forgot",
+        "action": SIGN_IN, "email": email, "error": error, "csrf_token": csrf_token(request, frame.KIND),
         "passkey": second.passkey_button(),
         "demo": context(request).extras.get("demo_console")}, status=status)
 
@@ -35,7 +35,7 @@ async def sign_in(request: Request) -> Response:
     check_origin(request)
     email, password = text_field(form, "email"), form.get("password")
     try:
-        token, _ = await staff.sign_in(here.db, here.ring, email, password if isinstance(password, str) else "", frame.KIND,
+        token, who = await staff.sign_in(here.db, here.ring, email, password if isinstance(password, str) else "", frame.KIND,
                                        client_address(request), here.clock.now(), agent=doorstep.agent_of(request))
     except staff.SecondStep as step:
         return doorstep.owes_more(request, step.token)
@@ -44,7 +44,7 @@ async def sign_in(request: Request) -> Response:
         if refused.retry_after:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
-    return doorstep.signed_in(request, token)
+    return await doorstep.signed_in(request, token, who)
 
 
 async def link_page(request: Request) -> Response:
@@ -78,7 +78,7 @@ async def use_link(request: Request) -> Response:
         return doorstep.owes_more(request, step.token)
     except errors.Invalid as refused:
         return await _link(request, frame.said(request, refused.fields[0].detail), 422)
-    return doorstep.signed_in(request, token, "till" if is_at_till(who.role or "") else frame.KIND)
+    return await doorstep.signed_in(request, token, who, "till" if is_at_till(who.role or "") else frame.KIND)
 
 
 async def password_page(request: Request) -> Response:

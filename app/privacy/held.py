@@ -106,6 +106,9 @@ REFERENCES = frozenset((
     "phone_server_hash", "email_hash", "phone_sealed", "email_sealed", "name_sealed"))
 # Tables with such a column that are about nobody here, or about nobody in particular.
 ELSEWHERE = {
+    "operators": "who runs the server: no shopper",
+    "totp_keys": "how staff and operators sign in", "recovery_codes": "how staff and operators sign in",
+    "passkeys": "how staff and operators sign in", "sign_in_steps": "how staff and operators sign in",
     "suppressions": "a keyed hash of a number that wants no messages: it must outlive the person's card",
     "mail_suppressions": "a keyed hash of an address that wants no mail: it must outlive the person's card",
 }

@@ -186,10 +186,12 @@ async def test_where_the_owner_wants_it_the_next_sign_in_sets_an_app_up(client, 
     assert (await knock(client, "cashier@coffee.example.com", path="/till/sign-in")).headers["location"] == "/till"
 
 
-async def test_name_and_language_are_ones_own(here, shop, owner):
+async def test_name_and_language_are_ones_own_and_the_language_waits_at_every_door(client, here, shop, owner):
     kept = await owner.post(ACCOUNT, {"name": "Анна П.", "language": "ru"})
     assert kept.status_code == 303 and "lang=ru" in kept.headers["set-cookie"]
     assert "Анна П." in await owner.page(ACCOUNT)
+    elsewhere = await knock(client)
+    assert cookies_of(elsewhere)["lang"] == "ru"
     before = await rows(here)
     for typed in ({"name": "", "language": "ru"}, {"name": "x", "language": "de"}):
         assert (await owner.post(ACCOUNT, typed)).status_code == 422
