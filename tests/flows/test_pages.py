@@ -164,19 +164,6 @@ def test_a_shoppers_pages_ask_for_at_most_60_kb(demo, browser):
     context.close()
 
 
-def test_the_camera_is_offered_only_where_the_browser_reads_codes(demo, browser, doors):
-    """Some browsers have the class and read nothing with it."""
-    for formats, offered in (("[]", False), ("['qr_code']", True)):
-        context = browser.new_context(storage_state=doors["till"])
-        context.add_init_script(f"window.BarcodeDetector = class {{ static async getSupportedFormats() {{ return {formats}; }} }};"
-                                "Object.defineProperty(navigator, 'mediaDevices', {value: {getUserMedia() {}}});")
-        page = context.new_page()
-        page.goto(demo["url"] + "/till")
-        page.wait_for_load_state("load")
-        expect(page.locator("[data-camera]")).to_be_visible() if offered else expect(page.locator("[data-camera]")).to_be_hidden()
-        context.close()
-
-
 def test_the_till_works_without_scripts(demo, browser, doors):
     with_scripts = browser.new_context()
     address = card_page(demo, with_scripts.new_page())
