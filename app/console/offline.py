@@ -45,7 +45,8 @@ async def _offline(request: Request, *, typed: dict[str, str] | None = None, don
     people = await actors(request)
     shown = [await _row(request, row, names, people) for row in await store.conflicts(here.db, who.business_id, conflicts.SHOWN)]
     decided = [await _row(request, row, names, people) for row in await store.decided(here.db, who.business_id, conflicts.SHOWN_DECIDED)]
-    risk = f"{to_major(await store.redeem_most(here.db, who.business_id), business.currency):f}"
+    most = await store.redeem_most(here.db, who.business_id)
+    risk = f"{to_major(most, business.currency):f}" if most else "0"
     return await frame.page(request, "offline", {
         "conflicts": shown, "decided": decided, "risk": (typed or {}).get("risk", risk), "risk_action": OFFLINE if who.may("owner") else "",
         "wrong_at": here.ids.encode("offline_item", at) if at else "", "reason": (typed or {}).get("reason", "")},

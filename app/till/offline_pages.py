@@ -13,6 +13,7 @@ from app.offline import pack, service
 from app.offline.rules import Batch
 from app.text import N_
 from app.web import assets, i18n, problems, routing, templating
+from app.web.cookies import cookie
 from app.web.forms import check_forgery, csrf_token
 from app.web.requests import context, language, principal, read_json
 
@@ -86,6 +87,13 @@ async def _device(request: Request) -> Device:
     return device
 
 
+async def trust(request: Request) -> Response:
+    """GET /till/offline/trust: whether this browser's pairing still holds; asked by a till at which nobody is signed in."""
+    here = context(request)
+    device = await devices.device_of(here.db, here.ring, cookie(request, here.settings, "device"))
+    return JSONResponse({"trusted": device is not None})
+
+
 async def take(request: Request) -> Response:
     """POST /till/offline: a batch of what a till of this business did, from whoever is signed in at it now."""
     here, who = context(request), principal(request)
@@ -113,5 +121,6 @@ routes = [
     routing.route("/till/manifest.webmanifest", manifest, who=routing.public, name="till:manifest"),
     routing.route(OFFLINE, page, who=routing.public, name="till:offline"),
     routing.route(OFFLINE, take, who=CASHIER, name="till:take_offline", methods=["POST"]),
+    routing.route(OFFLINE + "/trust", trust, who=routing.public, name="till:offline_trust"),
     routing.route(OFFLINE + "/pack", pack_of, who=CASHIER, name="till:offline_pack"),
 ]

@@ -21,7 +21,7 @@ async function connect() {
   const before = await queue.count();
   if (before) bar(navigator.onLine ? "ok" : "offline", before);
   let state = navigator.onLine ? await queue.flush() : "offline";
-  if (state === "ok") state = await queue.refresh();
+  if (state === "ok") state = await queue.refresh({ who: place.dataset.who });
   bar(state, await queue.count());
 }
 

