@@ -17,7 +17,7 @@ from app.programs import service as programs
 from app.staff import rules as staff_rules
 from app.staff import sessions
 from app.text import N_
-from app.till import practice, typed
+from app.till import elsewhere, practice, typed
 from app.till.joining_pages import AGENT, ENROL
 from app.till.selling import KIND, TILL
 from app.web import devices as browsers
@@ -192,7 +192,21 @@ async def pin_sign_in(request: Request) -> Response:
         return answer
     if training:
         await practice.prepare(here, who, now)
-    return signed_in(request, token, who, back_to(request.query_params.get("next", "")) or (practice.PAGE if training else ""))
+        return signed_in(request, token, who, practice.PAGE)
+    back = back_to(request.query_params.get("next", ""))
+    return signed_in(request, token, who, back if await _is_there(request, who, back) else "")
+
+
+async def _is_there(request: Request, who: Principal, page: str) -> bool:
+    """Whether whoever comes next finds the card of the one before: one that was open in practice is not in the shop."""
+    here, (kind, _, name) = context(request), page.removeprefix("/till/").partition("/")
+    if kind != "cards":
+        return True
+    try:
+        await elsewhere.card_of(here, who, here.ids.decode("card", name) or 0)
+    except errors.NotFound:
+        return False
+    return True
 
 
 def signed_in(request: Request, token: str, who: Principal, back: str = "") -> Response:

@@ -55,6 +55,15 @@ async def test_not_one_row_of_the_business_changes_in_practice(tablet, here, sho
     assert await here.db.fetch_val("SELECT COUNT(*) FROM messages WHERE business_id = :id", {"id": shop.business_id}) == 0
 
 
+async def test_a_tablet_that_locked_in_practice_leads_to_no_card_of_it(tablet, here, shop) -> None:
+    await sign_in(tablet, "Cashier", address="/till/start?practice=1")
+    number, _ = await practice_card(here)
+    found = await tablet.post("/till", data={**hidden((await tablet.get("/till")).text), "code": number})
+    here.clock.advance(minutes=5)
+    locked = (await tablet.get(found.headers["location"])).headers["location"]
+    assert (await sign_in(tablet, "Cashier", address=locked)).headers["location"] == "/till"
+
+
 async def test_practice_knows_the_rules_of_today(tablet, here, shop) -> None:
     await sign_in(tablet, "Cashier", address="/till/start?practice=1")
     program = await programs.get_program(here.db, shop.business_id, shop.program_id)
