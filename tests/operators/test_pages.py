@@ -1,4 +1,5 @@
 """The operator's pages: businesses and their limits, never anybody's customers."""
+import base64
 import re
 import sqlite3
 from pathlib import Path
@@ -8,15 +9,17 @@ import pytest
 
 from app import secrets
 from app.cards import service as cards
-from app.db import sqlite, write_transaction
+from app.db import write_transaction
 from app.limits.quotas import QuotaSpent
 from app.mail import service as mail
 from app.mail.service import Mail
 from app.operators import service
 from app.privacy import held
+from app.staff import totp
 from app.staff.tries import WrongPassword
 from tests import engines
 from tests.console.visiting import HOST, Visitor, audited, sign_in, words_of
+from tests.listening import listen
 from tests.shops import make_card
 
 PASSWORD = "five quiet operators"
@@ -149,22 +152,6 @@ async def test_no_page_of_operators_reads_a_column_that_holds_a_person(here, cli
     assert {(table, column) for table, column in read if table in personal and column not in counted} == set()
 
 
-def listen(monkeypatch):
-    """Every statement from here on: those of transactions, and single ones."""
-    asked, plain = [], sqlite.is_read
-
-    def noted(query):
-        asked.append(query)
-        return plain(query)
-
-    monkeypatch.setattr(sqlite, "is_read", noted)
-    for name in ("fetch_one", "fetch_all", "fetch_val"):
-        method = getattr(sqlite.SQLiteTransaction, name)
-        monkeypatch.setattr(sqlite.SQLiteTransaction, name,
-                            lambda self, query, *values, _method=method: (asked.append(query), _method(self, query, *values))[1])
-    return asked
-
-
 def columns_read(database_url, asked):
     """(table, column) of everything that the statements read, as the engine itself tells when it prepares them."""
     read = set()
@@ -183,3 +170,51 @@ async def test_the_server_page_tells_what_waits_in_words(here, client, shop):
     text = await visitor.page("/operator/server")
     assert "Mails to be sent 1" in text and "Messages to be sent 0" in text
     assert "Почта на отправку" in await visitor.page("/operator/server", "ru")
+
+
+async def test_an_operator_with_an_app_owes_its_code_and_a_new_link_from_the_server_lets_them_begin_again(here, client):
+    visitor = (await begin(here, client)).visitor
+    page = await visitor.get("/operator/factor")
+    key = base64.b32decode(re.search(r'new-app__key">([A-Z2-7 ]+)<', page.text)[1].replace(" ", ""))
+    ticket = re.search(r'name="ticket" value="(\w+)"', page.text)[1]
+    wrong = await visitor.post("/operator/factor", {"ticket": ticket, "code": "000000"})
+    assert wrong.status_code == 401 and await here.db.fetch_val("SELECT COUNT(*) FROM totp_keys") == 0
+    made = await visitor.post("/operator/factor", {"ticket": ticket, "code": code(here, key)})
+    [first, *others] = re.findall(r'<li class="code">([\w-]+)</li>', made.text)
+    assert len(others) == 9
+    here.clock.advance(minutes=1)
+
+    async def knock(typed):
+        step = await client.post("/operator/sign-in", data={"email": "root@example.com", "password": PASSWORD}, headers={"Origin": HOST})
+        assert step.headers["location"] == "/operator/sign-in/second" and "tessera-operator=" not in step.headers["set-cookie"]
+        cookie = step.headers["set-cookie"].split(";")[0]
+        asked = await client.get("/operator/sign-in/second", headers={"Cookie": cookie})
+        token = re.search(r'name="csrf" value="([0-9a-f]+)"', asked.text)[1]
+        answer = await client.post("/operator/sign-in/second", data={"csrf": token, "code": typed}, headers={"Cookie": cookie, "Origin": HOST})
+        client.cookies.clear()
+        return answer
+
+    assert (await knock("123456")).status_code == 401
+    for typed in (code(here, key), first):
+        answer = await knock(typed)
+        assert answer.status_code == 303 and answer.headers["location"] == "/operator"
+    assert (await knock(first)).status_code == 401
+    assert (await visitor.post("/operator/factor/remove", {"code": "000000"})).status_code == 401
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM totp_keys") == 1
+    await begin(here, client)
+    assert await here.db.fetch_val("SELECT COUNT(*) FROM totp_keys") == 0
+
+
+async def test_an_operator_removes_the_app_with_a_code_of_it(here, client):
+    visitor = (await begin(here, client)).visitor
+    page = await visitor.get("/operator/factor")
+    key = base64.b32decode(re.search(r'new-app__key">([A-Z2-7 ]+)<', page.text)[1].replace(" ", ""))
+    await visitor.post("/operator/factor", {"ticket": re.search(r'name="ticket" value="(\w+)"', page.text)[1], "code": code(here, key)})
+    here.clock.advance(minutes=1)
+    assert "10 recovery codes left" in words_of(await visitor.get("/operator/factor"))
+    assert (await visitor.post("/operator/factor/remove", {"code": code(here, key)})).status_code == 303
+    assert await service.sign_in(here.db, here.ring, "root@example.com", PASSWORD, "10.0.0.1", here.clock.now())
+
+
+def code(here, key):
+    return totp.code_at(key, totp.step_of(here.clock.now()))
