@@ -24,6 +24,7 @@ from app.standing import service as standings
 from app.standing import store as levels_store
 from app.standing.levels import BY_HAND, Change, Held
 from app.text import N_
+from app.updates import service as updates
 from app.web.principal import Principal
 
 MERGED = "merged"
@@ -63,7 +64,7 @@ async def into_one(tx: Transaction, who: Principal, keep_card_id: int, lose_card
     await card_merging.retire_into(tx, keep, lose, now)
     await merging_store.hand_on(tx, who.business_id, keep.account_id, lose.account_id, to_ms(now))
     await _one_person(tx, keep, lose, now)
-    await _level(tx, who, program, keep.account_id, lost_level, into.id, now)
+    await _level(tx, who, program, keep, lost_level, into.id, now)
     await audit.record(tx, who, "card.merge", "card", keep.id, {"lost": lose.id, "operation": into.id}, now=now)
     return into
 
@@ -94,11 +95,12 @@ async def _one_person(tx: Transaction, keep: Card, lose: Card, now: datetime) ->
         await questions.hand_on(tx, keep.business_id, keep.customer_id, lose.customer_id)
 
 
-async def _level(tx: Transaction, who: Principal, program: programs.Program, account_id: int, lost: Held | None, operation_id: int,
+async def _level(tx: Transaction, who: Principal, program: programs.Program, keep: Card, lost: Held | None, operation_id: int,
                  now: datetime) -> None:
     """The higher of both levels is held; then progress, which came along, decides as after any operation."""
     if program.rules.levels is None:
         return
+    account_id = keep.account_id
     kept = await levels_store.newest_level(tx, program.business_id, account_id)
     held = levels.find(program.rules.levels, kept.level if kept else levels.first(program.rules.levels))
     other = levels.find(program.rules.levels, lost.level if lost else None)
@@ -109,5 +111,7 @@ async def _level(tx: Transaction, who: Principal, program: programs.Program, acc
         await levels_store.append_level(
             tx, program.business_id, account_id, Change(lost.level, reason, lost.until_at if lasts else None),
             at=max(to_ms(now), kept.at if kept else 0), actor_kind=who.kind, actor_id=who.id, operation_id=operation_id, note=MERGED)
+        await updates.emit(tx, program.business_id, standings.TIER_CHANGED, now, card_id=keep.id, operation_id=operation_id,
+                           details={"from": held.key if held else None, "to": lost.level})
     progress = await ledger.progress_of(tx, account_id, now, now)
     await standings.after(tx, who, program, program.rules, account_id, operation_id, progress, now)

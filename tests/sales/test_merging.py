@@ -162,6 +162,8 @@ async def test_the_higher_level_is_kept_and_progress_of_both_counts(here: Contex
     await standings.set_by_hand(db, shop.who, third.id, "black", "a friend of the house", None, now)
     await merge(db, shop.who, keep.id, third.id, None, now)
     assert await standings.level_at(db, keep.account_id, now) == "black"
+    [told] = await db.fetch_all("SELECT card_id, details FROM events WHERE kind = 'tier.changed' ORDER BY id DESC LIMIT 1")
+    assert (told["card_id"], told["details"]) == (keep.id, '{"from":"gold","to":"black"}'), "whoever listens hears of it"
     assert await ledger.progress_of(db, keep.account_id, now, now) == 120_000
 
 
