@@ -6,18 +6,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
 from app.clock import from_ms
 from app.devices import service as devices
-from app.offline import conflicts, store
+from app.offline import conflicts, pack, store
 from app.sales import service as sales
 from app.sales.rules import SaleRequest
 from app.web import assets
+from tests.offline import tilling
 from tests.offline.browsing import pair, sign_in
 from tests.offline.serving import Served, serving
-from tests.shops import make_card, make_shop
+from tests.shops import RULES, make_card, make_shop
 
 pytestmark = pytest.mark.browser
 OPERATIONS, BY_HAND, CARDS = 200, 24, 8
@@ -175,6 +177,7 @@ def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(served: S
       const raw = await crypto.subtle.exportKey("raw", key).then(() => "given away", failure => failure.name);
       return [raw, Object.keys(sealed).sort(), new TextDecoder("latin1").decode(sealed.data).includes(argument)];
     }""".replace("argument", f"'{held[0].code}'")) == ["InvalidAccessError", ["data", "iv"], False]
+    _reckons_as_the_server_does(served, page)
     context.set_offline(True)
     page.goto(f"{served.url}/till")
     _goes_on_with_what_was_typed(page, held)
@@ -189,6 +192,31 @@ def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(served: S
     expect(page.locator("[data-band]")).to_contain_text("not trusted any more")
     assert _call(page, STORE, "async store => [await store.get('desk'), await store.get('pack key')].every(each => each === undefined)")
     context.close()
+
+
+def _reckons_as_the_server_does(served: Served, page: Page) -> None:
+    """What a till takes and spends without a network is what a quote would have said."""
+    here, risk = served.here, 9_000
+    odd = msgspec.structs.replace(RULES, discount_bp=750, earn_mode="whole_steps", minimum_receipt_minor=20_000, smallest_redeem=4,
+                                  redeem_step=3, worth_minor=50, worth_points=3, largest_share_bp=3_000)
+    shop = served.run(make_shop(here, slug="odd", rules=odd))
+    card = served.run(make_card(here, shop, points=137))
+    served.run(conflicts.choose_risk(here, shop.who, risk, here.clock.now()))
+    served.run(sales.sell(here.db, shop.cashier, SaleRequest(card.id, 30_000), None, here.clock.now()))
+    till = served.run(tilling.pair(here, shop))
+    device = served.run(devices.get(here.db, shop.business_id, till.device_id))
+    told = served.run(pack.pack(here, shop.cashier, device, "en", here.clock.now()))
+    amounts = [1, 19_999, 20_000, 20_001, 33_333, 49_990, 123_457]
+    reckoned = _call(page, QUEUE.replace("queue", "sums"), """(sums, [told, amounts]) => amounts.map(amount => {
+      const offer = sums.offerOf(told.programs[0], told.cards[0]), bill = sums.billOf(offer, amount);
+      const spent = sums.spendable(offer, bill.bill, told.cards[0].balance, told.redeem_most);
+      return [bill.bill, bill.earns, spent, bill.bill - sums.worth(offer, spent)];
+    })""", [told, amounts])
+    for amount, (bill, earns, spent, rest) in zip(amounts, reckoned, strict=True):
+        plain, paid = [served.run(sales.quote(here.db, shop.cashier, SaleRequest(card.id, amount, points), here.clock.now())).judgement
+                       for points in (0, spent)]
+        assert (bill, earns) == (plain.to_pay, plain.gained("points")) and (rest, spent) == (paid.to_pay, paid.points)
+    assert max(each[2] for each in reckoned) > 0
 
 
 def _goes_on_with_what_was_typed(page: Page, held: list[Any]) -> None:
