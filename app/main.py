@@ -104,6 +104,7 @@ def all_routes() -> list[BaseRoute]:
     from app.google import pages as google_pages
     from app.images import api as images_api
     from app.ledger import pages as ledger_pages
+    from app.operators import factor_pages as operator_factor_pages
     from app.operators import pages as operator_pages
     from app.passes import pages as pass_pages
     from app.posters import pages as poster_pages
@@ -119,7 +120,7 @@ def all_routes() -> list[BaseRoute]:
     # Tried in this order, for every request: what tills and phones call comes first.
     rooms = (till_api, registrations_api, assets, images_api, front, status, enrolment_pages, card_pages, coupon_pages, receipts,
              question_pages, profile_pages, ledger_pages, sales_pages, pass_pages, google_pages, google_callbacks, sms_api, till_pages,
-             poster_pages, privacy_pages, console_pages, operator_pages)
+             poster_pages, privacy_pages, console_pages, operator_pages, operator_factor_pages)
     return [route for room in rooms for route in room.routes]
 
 

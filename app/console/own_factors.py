@@ -1,16 +1,12 @@
 """Your second factor: an authenticator app, recovery codes, passkeys. Each change asks whether it is still you, and is told by mail."""
-from datetime import timedelta
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import errors, secrets
-from app.clock import to_ms
 from app.console import account, confirming, doorstep, frame, letters, second
 from app.console.account import ACCOUNT
 from app.db import Transaction
-from app.secrets import CannotOpen
-from app.staff import own, own_sessions, passkeys, rules, totp
+from app.staff import own, own_sessions, passkeys, rules, steps, totp
 from app.staff.factors import WrongCode
 from app.staff.own import Tell
 from app.staff.passkeys import WrongPasskey
@@ -22,7 +18,6 @@ from app.web.problems import status_of
 from app.web.requests import context, principal
 
 APP, CODES, PASSKEYS = ACCOUNT + "/app", ACCOUNT + "/codes", ACCOUNT + "/passkeys"
-NEW_KEY = "console.new_app"
 _LATER = N_("This key for an app is too old. Here is a new one: scan it, and type its code.")
 
 
@@ -46,30 +41,18 @@ async def app_page(request: Request) -> Response:
 
 async def _app(request: Request, key: bytes, error: str = "", status: int = 200) -> Response:
     here, who = context(request), principal(request)
-    end = to_ms(here.clock.now() + timedelta(minutes=30)).to_bytes(8, "big")
     me = await own.me(here.db, here.ring, who)
     return await frame.page(request, "account_app", {
         "action": APP, "new_app": second.app_to_show(key, me.email), "back": ACCOUNT,
-        "ticket": here.ring.seal(NEW_KEY, end + key, str(who.id).encode()).hex()}, wrong={"code": error} if error else None, status=status)
-
-
-def _key_of(request: Request, ticket: str) -> bytes:
-    """Raises StepGone for a key that is not theirs, or too old."""
-    here = context(request)
-    try:
-        opened = here.ring.open(NEW_KEY, bytes.fromhex(ticket), str(principal(request).id).encode())
-    except (CannotOpen, ValueError) as exc:
-        raise StepGone() from exc
-    if int.from_bytes(opened[:8], "big") <= to_ms(here.clock.now()):
-        raise StepGone()
-    return opened[8:]
+        "ticket": steps.ticket(here.ring, own_sessions.account_of(who), key, here.clock.now())},
+        wrong={"code": error} if error else None, status=status)
 
 
 async def keep_app(request: Request) -> Response:
     """POST /console/account/app: its code was typed once; the first factor brings recovery codes, shown once."""
     here, form = context(request), await frame.form_of(request)
     try:
-        key = _key_of(request, text_field(form, "ticket"))
+        key = steps.key_of(here.ring, own_sessions.account_of(principal(request)), text_field(form, "ticket"), here.clock.now())
     except StepGone:
         return await _app(request, secrets.new_bytes(totp.KEY_BYTES), frame.said(request, _LATER), 410)
     try:

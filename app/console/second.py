@@ -41,7 +41,7 @@ async def _second(request: Request, step: Step, error: str = "", status: int = 2
     here = context(request)
     held = await factors.of(here.db, here.ring, step.account)
     return templating.render(request, "console/second.html", {
-        "action": SECOND, "error": error, "csrf_token": csrf_token(request, STEP), "has_app": held.has_app,
+        "action": SECOND, "door": SIGN_IN, "error": error, "csrf_token": csrf_token(request, STEP), "has_app": held.has_app,
         "new_app": app_to_show(step.key, await doors.email_of(here.db, here.ring, step.account)) if step.key else None,
         "passkey": passkey_button(step.kind) if held.passkeys else None}, status=status)
 

@@ -11,6 +11,7 @@ from app.web import formats
 
 QUEUES = {"messages": N_("Messages to be sent"), "mails": N_("Mails to be sent"), "pushes": N_("Phones to be told of a changed card")}
 ACTS = {"operator.invited": N_("made a sign-in link for an operator"), "operator.password_set": N_("set a password"),
+        "operator.factor_added": N_("added a way to sign in"), "operator.factor_removed": N_("removed a way to sign in"),
         "operator.signed_in": N_("signed in"), "operator.signed_out": N_("signed out"), "business.founded": N_("made a business"),
         "business.closed": N_("closed a business"), "business.opened": N_("opened a business again"),
         "business.limited": N_("set a business's limits")}

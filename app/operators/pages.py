@@ -11,6 +11,7 @@ from app.console import founding
 from app.operators import overview, rules, service, store
 from app.operators.rules import Business
 from app.staff import service as staff
+from app.staff.rules import STEP_MINUTES
 from app.text import N_
 from app.web import i18n, routing, templating
 from app.web.cookies import drop_cookie, set_cookie
@@ -19,6 +20,7 @@ from app.web.problems import status_of
 from app.web.requests import client_address, context, language, principal
 
 KIND, START, SIGN_IN = "operator", "/operator", "/operator/sign-in"
+STEP = "operator-step"              # the cookie between the password and the second factor
 WISHED = ("name", "email", "slug", "country", "currency", "time_zone", "language")
 FIRST = {"name": "", "email": "", "slug": "", "country": "RU", "currency": "RUB", "time_zone": "Europe/Moscow", "language": "ru"}
 MEGABYTE = 1024 * 1024
@@ -38,7 +40,7 @@ def _sentences(request: Request, refused: errors.TesseraError) -> dict[str, str]
     return {field: said(request, sentence, **refused.params) for field, _, sentence in refused.fields}
 
 
-def _page(request: Request, name: str, values: Mapping[str, Any], *, wrong: Mapping[str, str] | None = None, status: int = 200) -> Response:
+def page(request: Request, name: str, values: Mapping[str, Any], *, wrong: Mapping[str, str] | None = None, status: int = 200) -> Response:
     done = DONE.get(request.query_params.get("done", ""), "")
     return templating.render(request, f"operator/{name}.html", {
         "operator_name": principal(request).name, "csrf_token": csrf_token(request, KIND), "now": context(request).clock.now(),
@@ -46,7 +48,7 @@ def _page(request: Request, name: str, values: Mapping[str, Any], *, wrong: Mapp
         status=status)
 
 
-async def _form(request: Request) -> FormData:
+async def form_of(request: Request) -> FormData:
     """The posted form, after the forgery checks."""
     form = await read_form(request)
     check_forgery(request, form, KIND)
@@ -73,15 +75,19 @@ async def sign_in(request: Request) -> Response:
     try:
         token = await service.sign_in(here.db, here.ring, email, password if isinstance(password, str) else "", client_address(request),
                                       here.clock.now())
+    except staff.SecondStep as step:
+        onward = RedirectResponse(SIGN_IN + "/second", 303)
+        set_cookie(onward, here.settings, STEP, step.token, 60 * STEP_MINUTES)
+        return onward
     except (errors.Unauthenticated, errors.TooMany) as refused:
         answer = _sign_in(request, email, said(request, refused.detail, **refused.params), status_of(refused))
         if refused.retry_after:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
-    return _let_in(request, token)
+    return let_in(request, token)
 
 
-def _let_in(request: Request, token: str) -> Response:
+def let_in(request: Request, token: str) -> Response:
     answer = RedirectResponse(START, 303)
     set_cookie(answer, context(request).settings, KIND, token, rules.LIFE_SECONDS)
     return answer
@@ -110,13 +116,13 @@ async def use_link(request: Request) -> Response:
                                        here.clock.now())
     except errors.Invalid as refused:
         return await _link(request, said(request, refused.fields[0].detail), 422)
-    return _let_in(request, token)
+    return let_in(request, token)
 
 
 async def sign_out(request: Request) -> Response:
     """POST /operator/sign-out"""
     here = context(request)
-    await _form(request)
+    await form_of(request)
     await service.sign_out(here.db, principal(request), here.clock.now())
     answer = RedirectResponse(SIGN_IN, 303)
     drop_cookie(answer, here.settings, KIND)
@@ -134,7 +140,7 @@ async def _businesses(request: Request, typed: Mapping[str, str] = FIRST, *, lin
                       wrong: Mapping[str, str] | None = None, status: int = 200) -> Response:
     here = context(request)
     found = await service.businesses(here.db, here.clock.now())
-    return _page(request, "businesses", {
+    return page(request, "businesses", {
         "rows": [{"name": each.name, "slug": each.slug, "url": _address(request, each.id), "closed": each.closed_at is not None,
                   "created_at": each.created_at, "cards": each.cards_now, "messages": each.messages_now} for each in found],
         "values": typed, "action": START, "link": link}, wrong=wrong, status=status)
@@ -146,7 +152,7 @@ def _address(request: Request, business_id: int) -> str:
 
 async def found(request: Request) -> Response:
     """POST /operator: a new business; the answer is the only time that its owner's link is seen."""
-    here, form = context(request), await _form(request)
+    here, form = context(request), await form_of(request)
     typed = {name: text_field(form, name, 200).strip() for name in WISHED}
     token = secrets.new_secret()
     wish = founding.Wish(typed["slug"] or founding.slug_of(typed["name"]), typed["name"], typed["country"].upper(),
@@ -174,7 +180,7 @@ async def _found(request: Request) -> Business:
 def _business(request: Request, one: Business, typed: Mapping[str, str] | None = None, *, wrong: Mapping[str, str] | None = None,
               status: int = 200) -> Response:
     address = _address(request, one.id)
-    return _page(request, "business", {
+    return page(request, "business", {
         "one": one, "storage_now": -(-one.storage_now // MEGABYTE), "action": address, "access_action": address + "/access",
         "values": typed or {name: "" if (value := getattr(one, name)) is None else str(value // unit) for name, unit in UNITS.items()}},
         wrong=wrong, status=status)
@@ -182,7 +188,7 @@ def _business(request: Request, one: Business, typed: Mapping[str, str] | None =
 
 async def keep_limits(request: Request) -> Response:
     """POST /operator/businesses/{business}: what it may use of the server; empty fields are no limit."""
-    here, form, one = context(request), await _form(request), await _found(request)
+    here, form, one = context(request), await form_of(request), await _found(request)
     typed, limits, wrong = {name: text_field(form, name, 40) for name in store.LIMITS}, dict[str, int | None](), dict[str, str]()
     for name, unit in UNITS.items():
         try:
@@ -197,7 +203,7 @@ async def keep_limits(request: Request) -> Response:
 
 async def toggle(request: Request) -> Response:
     """POST /operator/businesses/{business}/access: closes it, or opens it again; `closed` says which, so that a repeat undoes nothing."""
-    here, form, one = context(request), await _form(request), await _found(request)
+    here, form, one = context(request), await form_of(request), await _found(request)
     closed = text_field(form, "closed", 1) == "1"
     await service.set_closed(here.db, principal(request), one.id, closed=closed, now=here.clock.now())
     return RedirectResponse(_address(request, one.id) + ("?done=closed" if closed else "?done=opened"), 303)
@@ -208,7 +214,7 @@ async def toggle(request: Request) -> Response:
 async def server_page(request: Request) -> Response:
     """GET /operator/server: certificates, queues, jobs and what /metrics counts, in words."""
     here = context(request)
-    return _page(request, "server", {
+    return page(request, "server", {
         "certificates": await overview.certificates(here), "queues": [(said(request, word), number)
                                                                       for word, number in await overview.queues(here)],
         "jobs": overview.jobs(here), "measures": await overview.measures(here)})
@@ -216,7 +222,7 @@ async def server_page(request: Request) -> Response:
 
 async def acts_page(request: Request) -> Response:
     """GET /operator/acts: what operators did, newest first."""
-    return _page(request, "acts", {"acts": [{**each, "words": said(request, overview.ACTS.get(each["action"], N_("something else")))}
+    return page(request, "acts", {"acts": [{**each, "words": said(request, overview.ACTS.get(each["action"], N_("something else")))}
                                             for each in await overview.acts(context(request))]})
 
 

@@ -3,13 +3,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.errors import FieldError, Invalid
+from app.staff.rules import Account
 from app.text import N_
 
 EMAIL, EMAIL_HASH, SESSION, LINK = "operators.email", "operators.email", "operators.session", "operators.link"
 LINK_SECONDS = 86_400
 IDLE_SECONDS, LIFE_SECONDS = 30 * 60, 8 * 3600
 MOST = 10**12
+STEP_KIND = "operator"
 NOT_WHOLE = N_("Type a whole number, or leave the field empty.")
+
+
+def account(operator_id: int) -> Account:
+    """Whose second factor it is."""
+    return Account("operator", operator_id, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 What an operator did is kept in operator_acts; what concerns a business stands in its own audit log as well, so that its owners read it.
 """
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,16 @@ from app.clock import from_ms, to_ms
 from app.console import founding
 from app.db import Database, Row, Transaction, write_transaction
 from app.errors import Expired, Invalid, NotFound
+from app.limits import service as limits
 from app.operators import rules, store
 from app.operators.rules import Business
 from app.secrets import KeyRing
-from app.staff import passwords, tries
+from app.staff import factors, passwords, steps, tries
 from app.staff import rules as staff_rules
 from app.staff import service as staff
+from app.staff.doors import SecondStep
+from app.staff.rules import Account
+from app.staff.steps import Step, StepGone
 from app.text import N_
 from app.web.principal import Principal
 
@@ -68,6 +73,8 @@ async def use_link(db: Database, ring: KeyRing, token: str, password: str, now: 
             raise LinkGone()
         await store.set_password(tx, operator_id, password_hash)
         await store.end_sessions(tx, operator_id, to_ms(now))
+        # Made by a command on the server itself: for somebody who lost their phone, too.
+        await factors.clear(tx, rules.account(operator_id), now)
         await _begin(tx, ring, operator_id, session, now)
         await _note(tx, operator_id, "operator.password_set", None, {}, now)
 
@@ -76,7 +83,7 @@ async def use_link(db: Database, ring: KeyRing, token: str, password: str, now: 
 
 
 async def sign_in(db: Database, ring: KeyRing, email: str, password: str, address: str, now: datetime) -> str:
-    """A session's token. Raises WrongPassword (the same for an unknown address) and LimitReached."""
+    """A session's token. Raises WrongPassword (the same for an unknown address), LimitReached, and SecondStep where there is an app."""
     try:
         folded = staff_rules.fold_email(email)
     except Invalid:
@@ -87,14 +94,76 @@ async def sign_in(db: Database, ring: KeyRing, email: str, password: str, addres
     counted = await tries.prove(db, ring, account, row["password_hash"] if row is not None and alive else None, password, address, now)
     assert row is not None
     operator_id, session = int(row["id"]), secrets.new_secret()
+    owes_more = await factors.has_any(db, rules.account(operator_id))
 
     async def act(tx: Transaction) -> None:
         await tries.take_back(tx, counted, now)
+        if owes_more:
+            await steps.begin(tx, ring, rules.account(operator_id), rules.STEP_KIND, session, False, now)
+            return
         await _begin(tx, ring, operator_id, session, now)
         await _note(tx, operator_id, "operator.signed_in", None, {}, now)
 
     await write_transaction(db, act)
+    if owes_more:
+        raise SecondStep(session)
     return session
+
+
+async def finish(db: Database, ring: KeyRing, step: Step, typed: str, now: datetime) -> str:
+    """The second factor: a session's token. Raises WrongCode, LimitReached and StepGone."""
+    session = secrets.new_secret()
+    if step.account.kind != "operator":
+        raise StepGone()
+
+    async def then(tx: Transaction, factor: str, codes: Sequence[str]) -> None:
+        known = await store.operator(tx, step.account.id)
+        if known is None or known["disabled_at"] is not None:
+            raise StepGone()
+        await _begin(tx, ring, step.account.id, session, now)
+        await _note(tx, step.account.id, "operator.signed_in", None, {"factor": factor}, now)
+
+    await steps.prove(db, ring, step, typed, now, then)
+    return session
+
+
+async def set_up_app(db: Database, ring: KeyRing, who: Principal, key: bytes, typed: str, now: datetime) -> Sequence[str]:
+    """An authenticator app in the place of none; its recovery codes, to be shown once. Raises WrongCode and LimitReached."""
+    codes = factors.new_recovery_codes()
+
+    async def act(tx: Transaction, account: Account) -> None:
+        if await factors.has_any(tx, account):
+            raise StepGone()
+        await factors.keep_app(tx, ring, account, key, typed, now)
+        await factors.keep_recovery_codes(tx, ring, account, codes, now)
+        await _note(tx, account.id, "operator.factor_added", None, {}, now)
+
+    await _guessed(db, who, now, act)
+    return codes
+
+
+async def remove_app(db: Database, ring: KeyRing, who: Principal, typed: str, now: datetime) -> None:
+    """Takes a code of it, or a recovery code. Raises WrongCode and LimitReached."""
+    async def act(tx: Transaction, account: Account) -> None:
+        await factors.take(tx, ring, account, typed, now)
+        await factors.remove_app(tx, account)
+        await _note(tx, account.id, "operator.factor_removed", None, {}, now)
+
+    await _guessed(db, who, now, act)
+
+
+async def _guessed(db: Database, who: Principal, now: datetime, act: Callable[[Transaction, Account], Awaitable[None]]) -> None:
+    """`act` with a code that was typed: counted before it is looked at, and taken back where it was right."""
+    assert who.id is not None
+    account = rules.account(who.id)
+    counted = factors.code_limits(account)
+    await write_transaction(db, lambda tx: limits.hit(tx, counted, now))
+
+    async def both(tx: Transaction) -> None:
+        await act(tx, account)
+        await limits.take_back(tx, counted, now)
+
+    await write_transaction(db, both)
 
 
 async def _begin(tx: Transaction, ring: KeyRing, operator_id: int, token: str, now: datetime) -> None:

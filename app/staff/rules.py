@@ -26,6 +26,7 @@ FACTORS = ("password", "totp", "recovery", "passkey", "pin", "link")
 # Codes of an app, of which three are right at any moment: a day's guesses find one with a chance of one in seven thousand.
 CODE_TRIES, CODE_WINDOW_SECONDS, CODE_TRIES_A_DAY = 10, 15 * 60, 50
 STEP_MINUTES = 10           # between the password and the second factor
+NEW_APP_MINUTES = 30
 CONFIRMED_SECONDS = 10 * 60
 RECOVERY_CODES = 10
 RECOVERY_ALPHABET, RECOVERY_LENGTH = "23456789abcdefghjkmnpqrstuvwxyz", 10       # 49 bits; no 0 o 1 l i

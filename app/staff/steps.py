@@ -12,13 +12,13 @@ from app.clock import to_ms
 from app.db import Database, Transaction, write_transaction
 from app.errors import Expired
 from app.limits import service as limits
-from app.secrets import KeyRing
+from app.secrets import CannotOpen, KeyRing
 from app.staff import factors, rules, totp
 from app.staff import factors_store as store
 from app.staff.rules import Account
 from app.text import N_
 
-STEP = "staff.step"
+STEP, NEW_APP = "staff.step", "staff.new_app"
 T = TypeVar("T")
 
 
@@ -58,6 +58,23 @@ async def find(db: Database, ring: KeyRing, token: str, now: datetime) -> Step:
         raise StepGone()
     account = Account(row["account_kind"], row["account_id"], row["business_id"])
     return Step(row["id"], account, row["kind"], factors.open_key(ring, account, row["key_sealed"]) if row["must_set_up"] else None)
+
+
+def ticket(ring: KeyRing, account: Account, key: bytes, now: datetime) -> str:
+    """A key of an app that is being set up, for the form that brings it back with its first code; nothing is kept meanwhile."""
+    end = to_ms(now + timedelta(minutes=rules.NEW_APP_MINUTES)).to_bytes(8, "big")
+    return ring.seal(NEW_APP, end + key, f"{account.kind}:{account.id}".encode()).hex()
+
+
+def key_of(ring: KeyRing, account: Account, ticket: str, now: datetime) -> bytes:
+    """Raises StepGone for a ticket of somebody else, and for one that is too old."""
+    try:
+        opened = ring.open(NEW_APP, bytes.fromhex(ticket), f"{account.kind}:{account.id}".encode())
+    except (CannotOpen, ValueError) as exc:
+        raise StepGone() from exc
+    if int.from_bytes(opened[:8], "big") <= to_ms(now):
+        raise StepGone()
+    return opened[8:]
 
 
 async def prove(db: Database, ring: KeyRing, step: Step, typed: str, now: datetime,

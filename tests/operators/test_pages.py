@@ -190,7 +190,8 @@ async def test_an_operator_with_an_app_owes_its_code_and_a_new_link_from_the_ser
         cookie = step.headers["set-cookie"].split(";")[0]
         asked = await client.get("/operator/sign-in/second", headers={"Cookie": cookie})
         token = re.search(r'name="csrf" value="([0-9a-f]+)"', asked.text)[1]
-        answer = await client.post("/operator/sign-in/second", data={"csrf": token, "code": typed}, headers={"Cookie": cookie, "Origin": HOST})
+        answer = await client.post("/operator/sign-in/second", data={"csrf": token, "code": typed},
+                                   headers={"Cookie": cookie, "Origin": HOST})
         client.cookies.clear()
         return answer
 
