@@ -3,6 +3,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from app.benefits import coupons
+from app.benefits.rules import UnknownCode
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.cards.service import Card
@@ -30,9 +32,20 @@ async def lead(here: Context, desk: Desk, text: str, now: datetime) -> Led:
     if url := _coupon(here, card_rules.latin(text)):
         return Led(url)
     found = await cards.find_anywhere(here.db, here.ring, desk.who, text, desk.program.country, now)
+    if found.problem == "unknown" and (url := await _lettered(here, desk, text)):
+        return Led(url)
     if found.problem or len(found.cards) > 1:
         return Led(cards=found.cards, problem=found.problem)
     return Led(card_url(here, found.cards[0]))
+
+
+async def _lettered(here: Context, desk: Desk, text: str) -> str:
+    """The path of the coupon whose letters were typed from the paper; "" for none."""
+    try:
+        code_id = await coupons.id_of_code(here.db, desk.who.business_id, text[:card_rules.TEXT_MOST])
+    except UnknownCode:
+        return ""
+    return COUPONS + coupons.token_of(here.ring, here.ids, code_id)
 
 
 def _coupon(here: Context, text: str) -> str:

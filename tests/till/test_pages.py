@@ -5,7 +5,10 @@ import re
 import pytest
 from msgspec.structs import replace
 
+from app.benefits import coupons, promo
+from app.benefits import rewards as catalogue
 from app.benefits.opening import open_program
+from app.benefits.rules import RewardWish, Terms
 from app.cards import rules as card_rules
 from app.cards import service as cards
 from app.db import write_transaction
@@ -301,3 +304,17 @@ async def test_only_a_scan_page_that_brings_its_own_reader_lets_browsers_run_one
     assert "script-src 'self' 'wasm-unsafe-eval';" in page.headers["content-security-policy"]
     assert 'data-wasm="/static/0/reader/reader/index.js"' in page.text
     assert "wasm-unsafe-eval" not in (await till.get("/till/sales")).headers["content-security-policy"]
+
+
+async def test_a_printed_coupon_is_found_by_its_address_and_by_its_letters(till, here, shop) -> None:
+    now = here.clock.now()
+    await catalogue.create_reward(here.db, shop.who, shop.program_id, RewardWish("coffee", "service", Said("A coffee", "Кофе")), now)
+    terms = Terms("autumn", "Autumn leaflet", "coupon", reward="coffee")
+    batch = await promo.create_batch(here.db, shop.who, shop.program_id, terms, ["AAAACCCCDD"], now)
+    [(code_id, _, _)] = await promo.codes_of(here.db, batch)
+    path = f"/k/{coupons.token_of(here.ring, here.ids, code_id)}"
+    for text in (here.settings.link(path), "AAAA-CCCC-DD", "aaaa cccc dd"):
+        answer = await scan(till, text)
+        assert (answer.status_code, answer.headers.get("location")) == (303, path), text
+    assert "A coffee" in (await till.get(path)).text
+    assert (await scan(till, "AAAA-CCCC-DE")).status_code == 422
