@@ -127,10 +127,14 @@ async def claim(request: Request) -> Response:
 
 async def choose_favourite(request: Request) -> Response:
     """POST /cards/{id}/favourite; the same product again changes nothing, so that no key is needed."""
-    here, asked = context(request), await asking.asked(request, sale_shapes.FavouriteBody)
-    chosen = await standings.choose_favourite(here.db, principal(request), asking.id_in_path(request, "card"), asked.body.sku,
-                                              here.clock.now())
-    return asking.answered(answers.favourite(chosen))
+    here, asked, card_id = context(request), await asking.asked(request, sale_shapes.FavouriteBody), asking.id_in_path(request, "card")
+
+    async def act() -> dict[str, Any]:
+        chosen = await standings.choose_favourite(here.db, principal(request), card_id, asked.body.sku, here.clock.now())
+        return msgspec.to_builtins(answers.favourite(chosen))
+
+    kept = await asking.once(request, asked, act)
+    return asking.answered(msgspec.convert(kept, shapes.ChosenFavourite), 200, asked.key)
 
 
 async def set_level(request: Request) -> Response:
@@ -200,7 +204,7 @@ CALLS = (
              (*_CARD, "not_enough", "level_needed", "out_of_stock", "reward_closed", "member_only_earns",
               "live_code_needed")),
     Call("POST", "/cards/{id}/favourite", "api:favourite", choose_favourite, key("cards:write"), "Account",
-         "The shopper's favourite product", shapes.ChosenFavourite, 200, sale_shapes.FavouriteBody, kind="card",
+         "The shopper's favourite product", shapes.ChosenFavourite, 200, sale_shapes.FavouriteBody, KEY, "card",
          refusals=("card_ended", "no_favourites", "favourite_chosen_already")),
     Call("PUT", "/cards/{id}/level", "api:level", set_level, _ADMIN, "Account", "A level given by hand, with a reason and an end",
          shapes.Card, 200, sale_shapes.LevelBody, kind="card"),

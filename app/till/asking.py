@@ -1,5 +1,5 @@
 """Reads what a caller of the API asks: ids, idempotency keys, cursors, cards by whatever a till has; and sends the answer."""
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from app.idempotency.rules import Key, parse_key
 from app.programs import service as programs
 from app.text import N_
 from app.till.shapes import Nothing
-from app.web.requests import context, decode_json, principal, read_body, read_json
+from app.web.requests import context, decode_json, principal, read_body, read_json, wanted_page
 
 T = TypeVar("T")
 
@@ -172,6 +172,18 @@ def after(request: Request, kind: str) -> int:
     if row_id is None:
         raise wrong_cursor()
     return row_id
+
+
+def paged(request: Request, found: Sequence[T], name_of: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+    """The asked page of a list that is at hand as a whole, and the cursor of the next. name_of: what tells two of them apart."""
+    page = wanted_page(request)
+    if page["cursor"]:
+        at = next((number for number, one in enumerate(found) if name_of(one) == page["cursor"]), None)
+        if at is None:
+            raise wrong_cursor()
+        found = found[at + 1:]
+    shown = found[:page["limit"]]
+    return shown, name_of(shown[-1]) if len(found) > len(shown) else None
 
 
 def wrong_cursor() -> Invalid:

@@ -42,9 +42,10 @@ async def find(request: Request) -> Response:
     here, now = context(request), context(request).clock.now()
     found = await asking.find_cards(request, text)
     said = [translate(language(request), card_rules.PROBLEMS[found.problem])] if found.problem else []
-    reads.note(here.db, principal(request), [one.id for one in found.cards], now)
-    items = [await answers.card(here, one, language(request), now) for one in found.cards]
-    return asking.answered(shapes.CardList(items, None, said))
+    shown, cursor = asking.paged(request, found.cards, lambda one: here.ids.encode("card", one.id))
+    reads.note(here.db, principal(request), [one.id for one in shown], now)
+    items = [await answers.card(here, one, language(request), now) for one in shown]
+    return asking.answered(shapes.CardList(items, cursor, said))
 
 
 async def get(request: Request) -> Response:
@@ -169,7 +170,7 @@ CALLS = (
     Call("GET", "/cards", "api:find_cards", find, _READ, "Cards", "The cards that a till's text means; none is no mistake", shapes.CardList,
          refusals=("code_outdated",),
          query=(Query("code", "The barcode's text (24 digits where codes change), a card number, an old card's number, or a phone.",
-                      required=True),)),
+                      required=True), *PAGE)),
     Call("POST", "/cards", "api:issue_card", issue, _WRITE, "Cards",
          "An active card for a shopper whose consent you have; without a customer, one for whoever holds it", shapes.Card,
          201, shapes.CardBody, KEY, refusals=("already_member",)),

@@ -73,15 +73,9 @@ def _wish(body: program_shapes.RewardBody) -> RewardWish:
 # Promo codes.
 async def list_batches(request: Request) -> Response:
     """GET /programs/{id}/promo-batches: newest first."""
-    here, program, page = context(request), await program_of(request), wanted_page(request)
+    here, program, now = context(request), await program_of(request), context(request).clock.now()
     found = await promo.list_batches(here.db, program.business_id, program.id)
-    if page["cursor"]:
-        at = next((number for number, one in enumerate(found) if one.key == page["cursor"]), None)
-        if at is None:
-            raise asking.wrong_cursor()
-        found = found[at + 1:]
-    shown, now = found[:page["limit"]], here.clock.now()
-    cursor = shown[-1].key if len(found) > len(shown) else None
+    shown, cursor = asking.paged(request, found, lambda one: one.key)
     return asking.answered(program_shapes.BatchList([program_answers.batch(one, now) for one in shown], cursor))
 
 
@@ -115,18 +109,23 @@ async def list_codes(request: Request) -> Response:
 async def close_batch(request: Request) -> Response:
     """POST /programs/{id}/promo-batches/{batch}/close; a second time changes nothing."""
     here, who, program, now = context(request), principal(request), await program_of(request), context(request).clock.now()
-    await asking.asked(request, shapes.Nothing)
-    await promo.close_batch(here.db, who, program.id, request.path_params["batch"], now)
+    asked = await asking.asked(request, shapes.Nothing)
+
+    async def act() -> dict[str, Any]:
+        await promo.close_batch(here.db, who, program.id, request.path_params["batch"], now)
+        return {}
+
+    await asking.once(request, asked, act)
     made = await promo.get_batch(here.db, who.business_id, program.id, request.path_params["batch"])
-    return asking.answered(program_answers.batch(made, now))
+    return asking.answered(program_answers.batch(made, now), 200, asked.key)
 
 
 # Segments.
 async def list_segments(request: Request) -> Response:
     """GET /segments: the open ones, by name."""
     here = context(request)
-    found = await segments.list_segments(here.db, principal(request).business_id)
-    return asking.answered(program_shapes.SegmentList([program_answers.segment(here, one) for one in found], None))
+    found, cursor = asking.paged(request, await segments.list_segments(here.db, principal(request).business_id), lambda one: one.key)
+    return asking.answered(program_shapes.SegmentList([program_answers.segment(here, one) for one in found], cursor))
 
 
 async def create_segment(request: Request) -> Response:
@@ -165,10 +164,15 @@ async def _segment(request: Request, key_: str, status: int = 200, asked: asking
 async def close_segment(request: Request) -> Response:
     """POST /segments/{segment}/close: nobody is in it from now on."""
     here, who, key_ = context(request), principal(request), request.path_params["segment"]
-    await asking.asked(request, shapes.Nothing)
-    found = await segments.get(here.db, who.business_id, key_)
-    await segments.close(here.db, who, key_, here.clock.now())
-    return asking.answered(program_answers.segment(here, found, 0))
+    asked = await asking.asked(request, shapes.Nothing)
+
+    async def act() -> dict[str, Any]:
+        found = await segments.get(here.db, who.business_id, key_)
+        await segments.close(here.db, who, key_, here.clock.now())
+        return msgspec.to_builtins(program_answers.segment(here, found, 0))
+
+    kept = await asking.once(request, asked, act)
+    return asking.answered(msgspec.convert(kept, program_shapes.Segment), 200, asked.key)
 
 
 # Products.
@@ -214,13 +218,15 @@ CALLS = (
         program_shapes.BatchBody, status=201, key=KEY, refusals=("key_taken", "promo_codes_taken")),
     _of("GET", _BATCHES + "/{batch}/codes", "list_codes", list_codes, "The codes of a batch", program_shapes.CodeList, query=PAGE,
         who=_ADMIN),
-    _of("POST", _BATCHES + "/{batch}/close", "close_batch", close_batch, "Its codes end now", program_shapes.Batch, shapes.Nothing),
-    _of("GET", "/segments", "list_segments", list_segments, "Groups of customers that rules may name", program_shapes.SegmentList),
+    _of("POST", _BATCHES + "/{batch}/close", "close_batch", close_batch, "Its codes end now", program_shapes.Batch, shapes.Nothing,
+        key=KEY),
+    _of("GET", "/segments", "list_segments", list_segments, "Groups of customers that rules may name", program_shapes.SegmentList,
+        query=PAGE),
     _of("POST", "/segments", "create_segment", create_segment, "A new group", program_shapes.Segment, program_shapes.SegmentBody,
         status=201, key=KEY, refusals=("segment_taken",)),
     _of("GET", "/segments/{segment}", "get_segment", get_segment, "A group, and how many are in it now", program_shapes.Segment),
     _of("POST", "/segments/{segment}/close", "close_segment", close_segment, "Nobody is in it from now on", program_shapes.Segment,
-        shapes.Nothing),
+        shapes.Nothing, key=KEY),
     _of("GET", "/products", "list_products", list_products, "Products as tills named them", program_shapes.ProductList, query=PAGE),
     _of("PUT", "/products", "set_product", set_product, "A product's name, and whether it can be a favourite", program_shapes.Product,
         program_shapes.ProductBody),

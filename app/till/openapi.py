@@ -14,7 +14,7 @@ from app.webhooks.rules import KINDS
 VERSION = "1.0"
 ABOUT = """What cash registers, web shops and back offices call. Amounts are integers in the currency's minor unit, times are RFC 3339 in
 UTC. Every POST that does something takes an Idempotency-Key: the same key with the same request gives the same answer for 30
-days, with Idempotent-Replay: true; what is set as it shall be (PUT, closings, favourites) may simply be sent again. Errors are
+days, with Idempotent-Replay: true; what is set as it shall be (PUT) may simply be sent again. Errors are
 application/problem+json (RFC 9457) with a stable code and a sentence for a person in the language of Accept-Language. Another
 business's things do not exist for you: 404."""
 TAGS = (

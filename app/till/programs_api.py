@@ -53,8 +53,8 @@ async def list_kinds(request: Request) -> Response:
     """GET /programs/kinds"""
     here, who = context(request), principal(request)
     currency = (await programs.get_business(here.db, who.business_id)).currency
-    items = [program_answers.kind(here, one, currency, language(request)) for one in KINDS.values()]
-    return asking.answered(program_shapes.KindList(items, None))
+    found, cursor = asking.paged(request, tuple(KINDS.values()), lambda one: one.key)
+    return asking.answered(program_shapes.KindList([program_answers.kind(here, one, currency, language(request)) for one in found], cursor))
 
 
 async def list_programs(request: Request) -> Response:
@@ -205,22 +205,33 @@ def _tried(request: Request, program: Program, rules: ProgramRules, asked: progr
 async def announce_closing(request: Request) -> Response:
     """POST /programs/{id}/closing: announced, or announced anew; the same again changes nothing."""
     here, who, program = context(request), principal(request), await program_of(request)
-    body: program_shapes.ClosingBody = (await asking.asked(request, program_shapes.ClosingBody)).body
-    await closing.announce(here.db, who, program.id, body.earns_until, body.spends_until, here.clock.now())
-    return await _closing(request, program)
+    asked = await asking.asked(request, program_shapes.ClosingBody)
+    body: program_shapes.ClosingBody = asked.body
+
+    async def act() -> dict[str, Any]:
+        await closing.announce(here.db, who, program.id, body.earns_until, body.spends_until, here.clock.now())
+        return {}
+
+    await asking.once(request, asked, act)
+    return await _closing(request, program, asked)
 
 
 async def call_off_closing(request: Request) -> Response:
     """POST /programs/{id}/closing/call-off"""
     here, who, program = context(request), principal(request), await program_of(request)
-    await asking.asked(request, shapes.Nothing)
-    await closing.call_off(here.db, who, program.id, here.clock.now())
-    return await _closing(request, program)
+    asked = await asking.asked(request, shapes.Nothing)
+
+    async def act() -> dict[str, Any]:
+        await closing.call_off(here.db, who, program.id, here.clock.now())
+        return {}
+
+    await asking.once(request, asked, act)
+    return await _closing(request, program, asked)
 
 
-async def _closing(request: Request, program: Program) -> Response:
+async def _closing(request: Request, program: Program, asked: asking.Asked) -> Response:
     here = context(request)
-    return asking.answered(await _drawn(request, await programs.get_program(here.db, program.business_id, program.id)))
+    return asking.answered(await _drawn(request, await programs.get_program(here.db, program.business_id, program.id)), 200, asked.key)
 
 
 async def set_rotation(request: Request) -> Response:
@@ -246,7 +257,7 @@ def _one(method: str, below: str, name: str, endpoint: object, summary: str, ans
 
 CALLS = (
     Call("GET", "/programs/kinds", "api:list_kinds", list_kinds, _READ, "Programmes", "Ready-made kinds of programmes, to begin with",
-         program_shapes.KindList),
+         program_shapes.KindList, query=PAGE),
     Call("GET", "/programs", "api:list_programs", list_programs, _READ, "Programmes",
          "The programmes and their rules, those of its coalitions last", program_shapes.ProgramList, query=PAGE),
     Call("POST", "/programs", "api:open_program", open_one, _ADMIN, "Programmes", "A new programme of a kind, with its rewards and design",
@@ -261,7 +272,7 @@ CALLS = (
     _one("PUT", "/rotation", "set_rotation", set_rotation, "Whether codes change with the time, and whether still ones may spend",
          program_shapes.Program, program_shapes.RotationBody),
     _one("POST", "/closing", "announce_closing", announce_closing, "The programme ends: when earning stops, and when everything does",
-         program_shapes.Program, program_shapes.ClosingBody, refusals=("closing_begun", "program_closed")),
+         program_shapes.Program, program_shapes.ClosingBody, key=KEY, refusals=("closing_begun", "program_closed")),
     _one("POST", "/closing/call-off", "call_off_closing", call_off_closing, "It goes on, as long as earning has not stopped",
-         program_shapes.Program, shapes.Nothing, refusals=("closing_begun", "program_closed")),
+         program_shapes.Program, shapes.Nothing, key=KEY, refusals=("closing_begun", "program_closed")),
 )

@@ -15,10 +15,10 @@ from app.web.routing import key
 async def list_questions(request: Request) -> Response:
     """GET /programs/{id}/questions"""
     program, said = await program_of(request, is_read=True), language(request)
-    found = await questions.questions_of(context(request).db, program.id)
+    found, cursor = asking.paged(request, await questions.questions_of(context(request).db, program.id), lambda one: one.key)
     items = [shapes.Question(each.key, each.kind, each.label_in(said), [shapes.Choice(one.key, one.label_in(said)) for one in each.choices],
                              each.need, rules.bonus_of(each, program.rules)) for each in found]
-    return asking.answered(shapes.QuestionList(items, rules.unit_of(program.rules), None))
+    return asking.answered(shapes.QuestionList(items, rules.unit_of(program.rules), cursor))
 
 
 async def get_answers(request: Request) -> Response:
@@ -46,7 +46,7 @@ async def _told(request: Request, card_id: int, bonus: int) -> Response:
 
 CALLS = (
     Call("GET", "/programs/{id}/questions", "api:list_questions", list_questions, key("cards:read"), "Programmes",
-         "What a new card asks, and what is asked later", shapes.QuestionList, kind="program"),
+         "What a new card asks, and what is asked later", shapes.QuestionList, kind="program", query=PAGE),
     Call("GET", "/cards/{id}/answers", "api:get_answers", get_answers, key("cards:read"), "Cards",
          "What the person behind a card answered", shapes.Answers, kind="card", refusals=("nobodys_card",)),
     Call("PUT", "/cards/{id}/answers", "api:put_answers", put_answers, key("cards:write"), "Cards",

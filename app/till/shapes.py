@@ -107,7 +107,7 @@ class Me(Answer):
     location: str | None
     business: Business
     channel: Annotated[str, Meta(description="till, web or app: where its sales are made unless they say it.")]
-    expires_at: Annotated[str, Meta(description="From when on this secret is refused: the key ends, or it was changed for a new one.")] | None
+    expires_at: Annotated[str, Meta(description="From when on this secret is refused: the key ends, or got another one.")] | None
     rate: Rate | None
     sandbox: bool
 

@@ -7,6 +7,7 @@ from starlette.routing import Route
 from app.main import all_routes
 from app.till.api import CALLS
 from tests.shops import make_card
+from tests.till.calling import on_sqlite
 
 
 async def document(client):
@@ -79,3 +80,43 @@ async def test_the_document_is_a_page_too(client, language):
         assert f'id="{at}" data-call' in answer.text and f'href="#{at}"' in answer.text and f'id="curl-{at}">curl -s' in answer.text
     assert set(re.findall(r'src="([^"]+)"|href="(https?:[^"]+)"', answer.text)) <= {
         (each, "") for each in re.findall(r'src="(/static/[^"]+)"', answer.text)}, "nothing is fetched from elsewhere"
+
+
+def test_every_post_that_changes_something_takes_a_key_and_every_list_is_read_by_pages():
+    asks = {"api:quote", "api:check_rules"}
+    assert {call.name for call in CALLS if call.method == "POST" and call.key == "none"} == asks, "these alone change nothing"
+    lists = [call for call in CALLS if call.answer is not None and "next_cursor" in call.answer.__struct_fields__]
+    assert lists
+    assert all({"limit", "cursor"} <= {one.name for one in call.query} for call in lists)
+
+
+@on_sqlite
+@pytest.mark.parametrize(("act", "body"), [
+    ("/programs/{id}/closing", {"earns_until": "2027-03-01T00:00:00Z", "spends_until": "2027-06-01T00:00:00Z"}),
+    ("/segments/regulars/close", None)])
+async def test_what_may_simply_be_sent_again_knows_a_repeat_by_its_key(till, act, body):
+    assert (await till.post("/segments", {"key": "regulars", "name": "Regulars", "filter": {"sales_from": 1}})).status_code == 201
+    path = act.replace("{id}", till.program)
+    first, again = [await till.post(path, body, key="once") for _ in range(2)]
+    assert (first.status_code, again.status_code, first.json()) == (200, 200, again.json()), again.text
+    assert "Idempotent-Replay" not in first.headers and again.headers["Idempotent-Replay"] == "true"
+    if body is not None:
+        other = await till.post(path, {**body, "spends_until": "2027-07-01T00:00:00Z"}, key="once")
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+@on_sqlite
+async def test_lists_that_are_at_hand_as_a_whole_are_read_by_pages_too(till):
+    for name in ("a", "b", "c"):
+        await till.post("/segments", {"key": name, "name": name, "filter": {"sales_from": 1}})
+    for path, least in (("/segments", 3), ("/programs/kinds", 13)):
+        seen, cursor = [], None
+        while len(seen) < 50:
+            page = (await till.get(path, limit=2, **({"cursor": cursor} if cursor else {}))).json()
+            seen += [each["key"] for each in page["items"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        whole = [each["key"] for each in (await till.get(path)).json()["items"]]
+        assert seen == whole and len(set(seen)) == len(seen) >= least
+        assert (await till.get(path, cursor="none")).status_code == 422
