@@ -173,7 +173,7 @@ async def delivery_page(request: Request) -> Response:
 async def _opened(request: Request, drawn: Delivery, *, done: str = "", wrong: dict[str, str] | None = None, status: int = 200) -> Response:
     own = f"{WEBHOOKS}/{request.path_params['webhook']}"
     body = json.dumps(json.loads(drawn.body), indent=2, ensure_ascii=False) if drawn.body else ""
-    next_at = from_ms(max(drawn.due_at, drawn.created_at)) if drawn.state == rules.WAITING and drawn.tries else None
+    next_at = from_ms(drawn.next_at) if drawn.state == rules.WAITING and drawn.tries else None
     return await frame.page(request, "webhook_delivery", {
         "one": _row(request, own, drawn), "body": body, "answer": drawn.answer or "", "back_url": own, "action": request.url.path,
         "next_at": next_at}, done=done, wrong=wrong, status=status)

@@ -33,7 +33,7 @@ def _delivery(here: Context, drawn: webhooks.Delivery) -> webhook_shapes.Deliver
     return webhook_shapes.Delivery(
         id=here.ids.encode("delivery", drawn.id), event=None if drawn.event_id is None else here.ids.encode("event", drawn.event_id),
         kind=drawn.kind, status=drawn.state, tries=drawn.tries, created_at=rfc3339(from_ms(drawn.created_at)),  # type: ignore[arg-type]
-        tried_at=_time(drawn.tried_at), next_try_at=_time(max(drawn.due_at, drawn.created_at)) if is_waiting else None,
+        tried_at=_time(drawn.tried_at), next_try_at=_time(drawn.next_at) if is_waiting else None,
         http_status=drawn.status, took_ms=drawn.took_ms, why=drawn.why, answer=drawn.answer,
         body=msgspec.json.decode(drawn.body) if drawn.body is not None else None)
 

@@ -16,10 +16,10 @@ import msgspec
 from app.clock import from_ms, rfc3339, to_ms
 from app.context import Context
 from app.db import Transaction, write_transaction
-from app.errors import NotFound
+from app.errors import Invalid, NotFound, Unavailable
 from app.text import N_
 from app.webhooks import notices, rules, service, store
-from app.webhooks.addresses import Resolve, resolve
+from app.webhooks.addresses import CLOSED, Resolve, resolve
 from app.webhooks.store import Delivery, Event, Webhook
 from app.webhooks.wire import TRY_SECONDS, Line, Reply
 
@@ -31,6 +31,7 @@ VISIT_DELIVERIES, VISIT_SECONDS = 200, 30.0
 LEASE = timedelta(seconds=VISIT_SECONDS + 3 * TRY_SECONDS)
 GIVEN_UP_AT_ONCE = 500
 GIVEN_UP = N_("given up after three days")
+OUR_MISTAKE = N_("the server could not make it; its log says why")
 FORGOTTEN = N_("the event was forgotten before it could be told")
 USER_AGENT = "Tessera"
 
@@ -121,9 +122,19 @@ async def visit(made: Sender, here: Context, webhook_id: int) -> int:
             delivery = await store.next_due(here.db, webhook.id, to_ms(here.clock.now()))
             if delivery is None:
                 break
-            line = line or _line(made, here, webhook)
-            told = await _tell(made, here, line, webhook, delivery)
             tries += 1
+            try:
+                line = line or _line(made, here, webhook)
+                told = await _tell(made, here, line, webhook, delivery)
+            except Invalid:
+                # The operator has closed the network that it lies in.
+                told = await _note(made, here, webhook, delivery, delivery.body, Reply(None, why=CLOSED))
+            except Unavailable:
+                raise       # the database is away, and the rows wait in it
+            except Exception:
+                log.exception("delivery %d cannot be made", delivery.id)
+                await _step_aside(here, delivery)
+                told = webhook
             if told is None:
                 break
             webhook = told
@@ -179,7 +190,16 @@ def _headers(here: Context, webhook: Webhook, delivery: Delivery, body: str) -> 
             rules.HEADER: rules.signature(service.secrets_of(here.ring, webhook, now), int(now.timestamp()), body.encode())}
 
 
-async def _note(made: Sender, here: Context, webhook: Webhook, delivery: Delivery, body: str, reply: Reply) -> Webhook | None:
+async def _step_aside(here: Context, delivery: Delivery) -> None:
+    """Our own mistake says nothing about the address: what stands behind goes on."""
+    now = here.clock.now()
+    values = {"state": rules.FAILED if to_ms(now) >= delivery.give_up_at else rules.WAITING, "body": delivery.body, "now": to_ms(now),
+              "due_at": to_ms(now + rules.pause_after(delivery.tries + 1)), "status": None, "answer": None, "why": OUR_MISTAKE,
+              "took_ms": 0}
+    await write_transaction(here.db, lambda tx: store.note_delivery(tx, delivery, values))
+
+
+async def _note(made: Sender, here: Context, webhook: Webhook, delivery: Delivery, body: str | None, reply: Reply) -> Webhook | None:
     now = here.clock.now()
     now_ms, is_taken = to_ms(now), rules.is_taken(reply.status)
     failures = 0 if is_taken else webhook.failures + 1

@@ -12,7 +12,7 @@ Reader = Database | Transaction
 _WEBHOOK = ("id, business_id, url, kinds, note, secret_sealed, old_secret_sealed, old_until, created_at, paused_at, paused_why, failures, "
             "failing_since, due_at")
 _DELIVERY = ("id, business_id, webhook_id, event_id, kind, event_at, body, state, tries, due_at, give_up_at, created_at, tried_at, status, "
-             "answer, why, took_ms")
+             "answer, why, took_ms, (SELECT w.due_at FROM webhooks w WHERE w.id = deliveries.webhook_id) AS line_due_at")
 _INSERT = """
 INSERT INTO webhooks(business_id, url, kinds, note, created_at) VALUES (:business_id, :url, :kinds, :note, :now) RETURNING id"""
 _OF_BUSINESS = f"""
@@ -104,7 +104,10 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one address. event_id: None for a test; body: None before the first try; times: epoch ms."""
+    """One event on its way to one address. event_id: None for a test; body: None before the first try; times: epoch ms.
+
+    line_due_at: nothing at all is sent to the address before.
+    """
 
     id: int
     business_id: int
@@ -123,6 +126,12 @@ class Delivery:
     answer: str | None
     why: str | None
     took_ms: int | None
+    line_due_at: int
+
+    @property
+    def next_at(self) -> int:
+        """When it may be tried next, while it waits."""
+        return max(self.due_at, self.line_due_at, self.created_at)
 
 
 class Event(NamedTuple):

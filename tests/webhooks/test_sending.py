@@ -12,6 +12,7 @@ from app.sales.rules import SaleRequest
 from app.till import telling
 from app.updates import service as updates
 from app.webhooks import rules, sending, service, store
+from app.webhooks.addresses import CLOSED
 from tests.shops import make_card
 from tests.webhooks.receiving import Receiver, answering
 
@@ -311,3 +312,36 @@ async def test_a_test_is_sent_at_once_also_while_the_address_waits(here, shop, h
     await hand.send()
     assert receiver.kinds == ["ping"] * 3
     assert receiver.got[-1].told == {"id": here.ids.encode("delivery", ping.id), "kind": "ping", "at": "2026-11-22T09:00:00Z", "data": {}}
+
+
+async def test_what_we_cannot_draw_steps_aside_and_the_others_go_on(here, shop, hand, start, clock, monkeypatch, caplog):
+    receiver = await start()
+    made = await hand.add(receiver.url)
+    await happen(here, shop, "pass.installed", 1)
+    await happen(here, shop, "pass.removed", 1)
+    real = telling.data_of
+
+    async def breaks(here, event):
+        assert event.kind != "pass.installed", "a mistake of ours"
+        return await real(here, event)
+
+    sending.sender(here, telling.data_of).draw = breaks
+    await hand.send()
+    assert receiver.kinds == ["pass.removed"] and "cannot be made" in caplog.text
+    first, _ = await hand.deliveries(made.webhook.id)
+    assert (first.state, first.why, first.tries) == ("waiting", sending.OUR_MISTAKE, 1)
+    sending.sender(here, telling.data_of).draw = real
+    clock.advance(seconds=6)
+    await hand.send()
+    assert receiver.kinds == ["pass.removed", "pass.installed"]
+
+
+async def test_an_address_in_a_network_that_was_closed_since_waits_like_any_that_fails(here, shop, hand, start):
+    receiver = await start()
+    made = await hand.add(receiver.url)
+    await happen(here, shop, card_id=1)
+    object.__setattr__(here.settings, "webhook_private", ())
+    await hand.send()
+    [delivery] = await hand.deliveries(made.webhook.id)
+    assert (delivery.state, delivery.why, receiver.connections) == ("waiting", CLOSED, 0)
+    assert delivery.next_at > delivery.created_at, "the whole line waits"
