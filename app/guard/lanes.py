@@ -56,6 +56,7 @@ class Lane:
         self.running = 0
         self.waiting: deque[Slot] = deque()
         self._step, self._left_at = 0.0, 0.0        # seconds between two that leave the line, lately
+        self._began_at = 0.0                        # since when there is a line
 
     def has_room(self) -> bool:
         most = self.pace.at_once if self.first is None or not self.first.waiting else self.pace.beside
@@ -70,11 +71,14 @@ class Lane:
     def wait(self, slot: Slot, now: float) -> bool:
         """Puts the request in line; False where it would wait too long. now: the loop's seconds."""
         if self.waiting:
+            most, burst = self.pace.patience_seconds, self.pace.burst_seconds
+            if now - self._began_at <= burst:
+                most = max(most, burst)
             wait = max(len(self.waiting) * self._step, now - self.waiting[0].since)
-            if wait > self.pace.patience_seconds or len(self.waiting) >= self.pace.most_waiting:
+            if wait > most or len(self.waiting) >= self.pace.most_waiting:
                 return False
         else:
-            self._left_at = now
+            self._left_at = self._began_at = now
         slot.since = now
         self.waiting.append(slot)
         return True

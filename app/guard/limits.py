@@ -5,12 +5,14 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Pace:
     """at_once: requests that run; beside: while writes of tills wait in line; patience_seconds: who would wait longer, going by the
-    last that left the line, is refused; most_wait_seconds: nobody waits longer; most_waiting: in line."""
+    last that left the line, is refused; burst_seconds: the same for as long as that in a line's first moments, since a disk that
+    hesitates is no overload; most_wait_seconds: nobody waits longer; most_waiting: in line."""
 
     at_once: int
     beside: int
     patience_seconds: float
     most_wait_seconds: float
+    burst_seconds: float = 0.35
     most_waiting: int = 2000
 
 

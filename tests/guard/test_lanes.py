@@ -24,7 +24,8 @@ class Till:
 
 
 def lane(**pace: Any) -> Lane:
-    return Lane("till_writes", Pace(**{"at_once": 2, "beside": 1, "patience_seconds": 0.2, "most_wait_seconds": 1.0, **pace}))
+    usual = {"at_once": 2, "beside": 1, "patience_seconds": 0.2, "most_wait_seconds": 1.0, "burst_seconds": 0.0}
+    return Lane("till_writes", Pace(**{**usual, **pace}))
 
 
 def asked(lane: Lane, till: Till, name: str, now: float) -> Slot | None:
@@ -63,6 +64,13 @@ def test_a_line_takes_as_many_as_will_have_their_turn_in_time_going_by_the_last_
     running[0].finished(None)
     assert [bool(asked(two, till, str(number), 0.05)) for number in range(6)] == [True] * 4 + [False] * 2
     assert len(two.waiting) == 5
+
+
+def test_a_disk_that_hesitates_is_waited_for_and_one_that_stays_slow_is_not() -> None:
+    two, till = lane(burst_seconds=0.5), Till()
+    assert all(asked(two, till, str(number), now=0.0) for number in range(4))
+    assert asked(two, till, "in the first moments", now=0.5)
+    assert asked(two, till, "later", now=0.51) is None
 
 
 def test_while_sales_wait_fewer_of_the_others_run_and_then_they_go_on() -> None:

@@ -114,7 +114,7 @@ async def test_who_does_not_read_the_answer_is_cut_off(monkeypatch: pytest.Monke
 
 @pytest.mark.goal("B10")
 async def test_an_answer_that_waits_for_its_reader_takes_no_place_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage, guard = Stage(), Guard(Limits(pages=Pace(1, 1, 0.0, 5.0)))
+    stage, guard = Stage(), Guard(Limits(pages=Pace(1, 1, 0.0, 5.0, 0.0)))
     async with running(monkeypatch, stage.app, guard=guard) as port:
         with socket.socket() as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -217,7 +217,7 @@ async def test_two_requests_in_one_packet_are_answered_in_order(monkeypatch: pyt
 
 @pytest.mark.goal("L7")
 async def test_what_is_too_much_is_told_so_before_any_work_and_reads_go_on_beside_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage, guard = Stage(), Guard(Limits(till_writes=Pace(2, 2, 0.0, 60.0)))
+    stage, guard = Stage(), Guard(Limits(till_writes=Pace(2, 2, 0.0, 60.0, 0.0)))
     sale = b"POST /api/hold HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
     async with running(monkeypatch, stage.app, guard=guard) as port:
         clients = [await opened(port, sale) for _ in range(2)]
