@@ -27,6 +27,8 @@ ACTIONS = {
     "webhook.resumed": N_("let a webhook go on"), "webhook.secret_rotated": N_("gave a webhook another secret"),
     "webhook.deleted": N_("deleted a webhook"), "webhook.sent_again": N_("sent again what a webhook missed"),
     "webhook.gave_out": N_("paused a webhook that does not answer"),
+    "business.founded": N_("made the business"), "business.closed": N_("closed the business"),
+    "business.opened": N_("opened the business again"), "business.limited": N_("set what the business may use of the server"),
     "business.changed": N_("changed the business"), "location.created": N_("added a location"),
     "location.changed": N_("changed a location"), "program.rules_changed": N_("changed the rules"),
     "program.rules_called_off": N_("called announced rules off"),
@@ -85,7 +87,8 @@ ACTIONS = {
     "business.offline_risk": N_("chose what points may pay without a network"),
     "suspicion.settled": N_("settled a sign of fraud"),
 }
-ACTORS = {"shopper": N_("the shopper"), "system": N_("Tessera"), "device": N_("a phone")}
+ACTORS = {"shopper": N_("the shopper"), "system": N_("Tessera"), "device": N_("a phone"),
+          "operator": N_("whoever runs the server")}
 ROLES = {"agent": N_("agent"), "cashier": N_("cashier"), "manager": N_("manager"), "marketer": N_("marketer"),
          "auditor": N_("auditor"), "owner": N_("owner")}
 SESSIONS = {"till": N_("at the till"), "console": N_("in the console")}

@@ -34,7 +34,7 @@ async def actor_of(here: Context, device: Device, item: Item) -> Principal:
     then = rules.worked(await store.sessions_on(here.db, device.business_id, staff_id, device.id), row["disabled_at"], item.at)
     who = Principal(device.business_id, device.business_id, "staff", staff_id, row["name"], row["role"], device_id=device.id,
                     location_id=(then.location_id if then else None) or device.location_id,
-                    program_ids=staff_rules.programs_in(row["program_ids"]), kept_location_id=row["location_id"])
+                    **staff_rules.kept(row["role"], row["location_id"], row["program_ids"]))
     if then is None or not who.may("cashier"):
         raise Conflict("staff_elsewhere")
     return who
