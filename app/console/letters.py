@@ -11,7 +11,7 @@ from app.text import N_
 from app.web import i18n
 
 INVITED = (N_("You are invited to %(business)s"),
-           N_("Hello! %(business)s keeps its loyalty cards in Tessera and wants you there.\n\nChoose a password and come in, within "
+           N_("%(business)s keeps its loyalty cards in Tessera and wants you there.\n\nChoose a password and come in, within "
               "%(days)s days; the link works once:\n%(link)s\n\nNobody will ever ask you for this link."))
 RESET = (N_("A new password for %(business)s"),
          N_("Somebody, we hope you, forgot the password of this address at %(business)s.\n\nChoose a new one within %(minutes)s minutes; "
