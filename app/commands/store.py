@@ -105,7 +105,7 @@ async def business_name(db: Database, business_id: int) -> str:
 
 async def businesses(db: Database) -> list[tuple[int, str]]:
     """(id, name) of every business."""
-    return [(row["id"], row["name"]) for row in await db.fetch_all("SELECT id, name FROM businesses ORDER BY id")]
+    return [(row["id"], row["name"]) for row in await db.fetch_all("SELECT id, name FROM businesses WHERE sandbox_of IS NULL ORDER BY id")]
 
 
 async def issued_types(db: Database) -> list[IssuedType]:
