@@ -94,7 +94,7 @@ def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
     assert [bucket.take(10_000) for _ in range(21)] == [True] * 20 + [False], "it holds a burst and no more"
 
 
-@pytest.mark.parametrize("own, most, server, rate", [
+@pytest.mark.parametrize(("own", "most", "server", "rate"), [
     (None, None, 50, 50), (None, None, 0, 0), (5, None, 50, 5), (0, None, 50, 0), (0, 20, 50, 20), (100, 20, 50, 20), (None, 20, 0, 20)])
 def test_a_keys_rate_is_its_own_else_the_servers_and_never_above_the_business(own, most, server, rate) -> None:
     assert key_rules.rate_of(own, most, server) == rate
