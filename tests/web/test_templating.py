@@ -19,7 +19,7 @@ from app.web import assets, i18n, templating
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 TEMPLATES = sorted(path.relative_to(templating.TEMPLATES).as_posix() for path in templating.TEMPLATES.rglob("*.html"))
 OPEN_FORMS = ("enrolment/enrol.html", "enrolment/sent.html", "enrolment/gone.html", "enrolment/lost.html", "enrolment/plastic.html",
-              "till/pair.html")
+              "till/pair.html", "console/forgot.html")
 # The demo's own pages, without a cookie too: they ask where a form comes from.
 DEMO_FORMS = ("demo/android.html", "demo/android_save.html", "demo/tablet.html")
 FIVE_LINES = ["Every 100 ₽ brings 5 points, in proportion, rounded down once for each receipt."] * 5
@@ -62,7 +62,7 @@ def test_no_template_carries_an_inline_script_a_style_attribute_or_trusted_text(
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_posted_form_carries_the_hidden_token(name: str):
-    """Only the forms of enrolment are open to anybody, and that of a pairing, whose code authorises: no cookie stands behind them."""
+    """Open to anybody are the forms of enrolment, of a pairing, whose code authorises, and of a forgotten password: no cookie stands behind."""
     text = (templating.TEMPLATES / name).read_text("utf-8")
     if name in OPEN_FORMS + DEMO_FORMS:
         return
