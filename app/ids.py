@@ -19,8 +19,7 @@ PREFIXES = {"business": "biz", "program": "prg", "location": "loc", "customer": 
             "enrolment": "enr", "api_key": "key", "staff": "stf", "event": "evt", "coupon": "cpn", "invitation": "inv",
             "participation": "prt", "suspicion": "sus", "reward": "rwd", "voucher": "vch", "approval": "apr", "promo_code": "prc",
             "certificate": "crt", "image": "img", "google_issuer": "gis", "erasure": "ers", "import": "imp", "campaign": "cmp",
-            "screen": "scr", "plastic_batch": "plb", "pause": "pau", "webhook": "whk", "delivery": "dlv", "suppression": "sup",
-            "device": "dev"}
+            "screen": "scr", "plastic_batch": "plb", "pause": "pau", "webhook": "whk", "delivery": "dlv", "suppression": "sup"}
 
 
 class PublicIds:

@@ -35,7 +35,8 @@ def test_the_frontol_script_finds_sells_and_sends_what_had_no_answer_once(demo: 
                                                                          tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {demo['api_key']}"}
     with httpx2.Client(base_url=demo["url"], headers=headers) as till:
-        wish = {"program": demo["program"], "customer": {"phone": "+79165550042", "name": "Anna"}, "consent": {"terms": True, "marketing": False}}
+        wish = {"program": demo["program"], "customer": {"phone": "+79165550042", "name": "Anna"},
+                "consent": {"terms": True, "marketing": False}}
         card = till.post("/api/v1/cards", json=wish, headers={"Idempotency-Key": "a-card-for-frontol"}).json()
 
         def sales_of(receipt: str) -> list[dict[str, Any]]:

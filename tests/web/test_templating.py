@@ -62,7 +62,7 @@ def test_no_template_carries_an_inline_script_a_style_attribute_or_trusted_text(
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_posted_form_carries_the_hidden_token(name: str):
-    """Open to anybody are the forms of enrolment, of a pairing, whose code authorises, and of a forgotten password: no cookie stands behind."""
+    """Open to anybody are the forms of enrolment, of a pairing, whose code authorises, and of a lost password: no cookie is behind them."""
     text = (templating.TEMPLATES / name).read_text("utf-8")
     if name in OPEN_FORMS + DEMO_FORMS:
         return
