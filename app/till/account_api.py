@@ -1,6 +1,8 @@
 """What happens to a card's account besides sales, through the API: events, purchases, visits, rewards, levels, merging, corrections."""
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 

@@ -21,7 +21,7 @@ from app.programs.store import Business
 from app.staff.rules import fold_email
 from app.text import N_
 from app.till import answers, asking, elsewhere, service, shapes
-from app.till.calls import KEY, Call, Query
+from app.till.calls import KEY, PAGE, Call, Query
 from app.till.service import Agreed, Shopper
 from app.web.i18n import translate
 from app.web.principal import Principal

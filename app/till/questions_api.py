@@ -6,7 +6,7 @@ from app.cards import service as cards
 from app.questions import rules
 from app.questions import service as questions
 from app.till import asking, shapes
-from app.till.calls import Call
+from app.till.calls import PAGE, Call
 from app.till.programs_api import program_of
 from app.web.requests import context, language, principal
 from app.web.routing import key
