@@ -39,7 +39,8 @@ def test_another_text_another_key_and_a_torn_signature_prove_nothing():
 
 
 @pytest.mark.parametrize("key", [
-    b"?", b"x" * 5000, spki(ec.generate_private_key(ec.SECP384R1())), spki(ed25519.Ed25519PrivateKey.generate())])
+    b"?", b"x" * 5000, spki(ec.generate_private_key(ec.SECP384R1())), spki(ed25519.Ed25519PrivateKey.generate())],
+    ids=["nothing", "too long", "another curve", "another kind"])
 def test_what_is_no_key_of_a_till_is_refused(key):
     with pytest.raises(Invalid):
         check_key(key)
