@@ -18,8 +18,6 @@ from app.web.forms import check_forgery, csrf_token
 from app.web.requests import context, language, principal, read_json
 
 KIND, OFFLINE = "till", "/till/offline"
-MODULES = ("offline_till.js", "offline_queue.js", "offline_store.js", "offline_sums.js", "offline_list.js", "device.js", "readers.js",
-           "wedge.js", "signals.js", "typed.js")
 # Nobody's data is in these three: a browser may keep them, and asks again whether they are still so.
 _NO_FORM = FormData()        # the token comes in a header
 _KEPT = {"Cache-Control": "no-cache"}
@@ -39,7 +37,7 @@ class InTraining(errors.Refused):
 async def page(request: Request) -> Response:
     """GET /till/offline: the page that the worker keeps. What it shows it has from the browser's own store."""
     return templating.render(request, "till/offline.html", {
-        "modules": [assets.url(f"js/{name}") for name in MODULES], "is_demo": context(request).settings.demo, "wasm": assets.reader_url()},
+        "modules": assets.modules("offline_till.js"), "is_demo": context(request).settings.demo, "wasm": assets.reader_url()},
         headers=_KEPT)
 
 

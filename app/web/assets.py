@@ -59,6 +59,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
 }
 
 
+_NEIGHBOUR = re.compile(r'(?:from|import) "\./([\w-]+\.js)"')
 _ASKED = re.compile(r"var\((--[\w-]+)")
 _NAMED = re.compile(r"(?<=[{;])(--[\w-]+):[^;{}]*(?:;|(?=}))")
 
@@ -106,6 +107,16 @@ def every() -> dict[str, Asset]:
         if file.suffix in READER_TYPES:
             found[file.relative_to(ROOT).as_posix()] = Asset(file.read_bytes(), READER_TYPES[file.suffix])
     return found
+
+
+@lru_cache
+def modules(name: str) -> tuple[str, ...]:
+    """The addresses of a script such as `live.js` and of everything that it imports, directly or not; its own comes first."""
+    found = [name]
+    for each in found:
+        imported = _NEIGHBOUR.findall(every()[f"js/{each}"].body.decode())
+        found += [other for other in dict.fromkeys(imported) if other not in found]
+    return tuple(url(f"js/{each}") for each in found)
 
 
 def reader_url() -> str:

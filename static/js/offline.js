@@ -1,6 +1,8 @@
 // On the till's other pages, where this till is paired: keeps the page for the time without a network and the cards that it will show, says how
 // many sales wait, and sends them.
+import { refresh } from "./offline_pack.js";
 import * as queue from "./offline_queue.js";
+import { flush } from "./offline_sending.js";
 import * as store from "./offline_store.js";
 
 const place = document.querySelector("[data-offline]"), EVERY_MS = 20000;
@@ -20,8 +22,8 @@ function bar(state, waiting) {
 async function connect() {
   const before = await queue.count();
   if (before) bar(navigator.onLine ? "ok" : "offline", before);
-  let state = navigator.onLine ? await queue.flush() : "offline";
-  if (state === "ok") state = await queue.refresh({ who: place.dataset.who });
+  let state = navigator.onLine ? await flush() : "offline";
+  if (state === "ok") state = await refresh({ who: place.dataset.who });
   bar(state, await queue.count());
 }
 

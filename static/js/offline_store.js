@@ -2,6 +2,9 @@
 // ("state"). Both lie there encrypted (AES-GCM) under keys that this browser made and gives to nobody, not even to this script.
 const HOW = { name: "AES-GCM", length: 256 };
 
+/** Runs `act` while no other tab of this till runs one under this name. */
+export const alone = (name, act) => navigator.locks.request(name, act);
+
 const settled = request => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result);
   request.onerror = () => reject(request.error);

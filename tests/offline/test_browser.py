@@ -24,7 +24,7 @@ from tests.shops import RULES, make_card, make_shop
 pytestmark = pytest.mark.browser
 OPERATIONS, BY_HAND, CARDS = 200, 24, 8
 QUEUE = f"/static/{assets.digest()}/js/offline_queue.js"
-STORE = QUEUE.replace("queue", "store")
+PACK, SENDING, STORE = (QUEUE.replace("queue", name) for name in ("pack", "sending", "store"))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def _ready(page: Page, url: str) -> None:
     """On the scan page, until the worker keeps its page and the cards are here."""
     page.goto(f"{url}/till")
     page.evaluate("navigator.serviceWorker.ready.then(worker => worker.scope)")
-    page.wait_for_function(f"import('{QUEUE}').then(async queue => (await queue.cards()).length > 0)")
+    page.wait_for_function(f"import('{PACK}').then(async pack => (await pack.cards()).length > 0)")
 
 
 def _take(page: Page, code: str, amount: str, press: str = "earn") -> None:
@@ -142,13 +142,13 @@ def _planned(draw: random.Random, held: list[Any]) -> dict[str, Any]:
 
 def _send_shuffled(served: Served, context: BrowserContext, page: Page, draw: random.Random) -> None:
     """All that waits, twice, in batches out of order, signed by the page and posted past it; the till itself hears of none of it."""
-    _call(page, QUEUE, "async queue => { await queue.refresh({ force: true }); }")
+    _call(page, PACK, "async pack => { await pack.refresh({ force: true }); }")
     token = context.request.get(f"{served.url}/till/offline/pack").json()["csrf"]
     waiting = [each["item"] for each in _call(page, QUEUE, "queue => queue.waiting()")]
-    body = _call(page, QUEUE, """async (queue, some) => {
+    body = _call(page, SENDING, """async sending => {
       const sent = []; const before = fetch;
       globalThis.fetch = async (address, options) => { sent.push(options.body); return new Response("{}"); };
-      try { await queue.send([], 1); } finally { globalThis.fetch = before; }
+      try { await sending.send([], 1); } finally { globalThis.fetch = before; }
       return sent[0];
     }""")
     for _ in range(2):
@@ -182,7 +182,7 @@ def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(served: S
     page.goto(f"{served.url}/till")
     _goes_on_with_what_was_typed(page, held)
     page.clock.set_fixed_time(served.clock.now().timestamp() * 1000 + 25 * 3_600_000)
-    assert _call(page, QUEUE, "async queue => (await queue.cards()).length") == 0
+    assert _call(page, PACK, "async pack => (await pack.cards()).length") == 0
     assert _call(page, STORE, "async store => await store.get('cards') === undefined")
     context.set_offline(False)
     _ready(page, served.url)

@@ -68,6 +68,17 @@ def test_styles_hold_no_address_of_another_site_and_scripts_import_only_their_ne
         text = asset.body.decode()
         assert not re.findall(r"https?://(?!www\.w3\.org/)", text), name
         assert not re.findall(r"@import|url\(", text) or not name.startswith("css/"), name
+        if name.startswith("js/"):
+            imported = re.findall(r'^(?:import|export|\}) (?:.* )?(?:from )?"([^"]*)";', text, flags=re.MULTILINE)
+            assert all(each.startswith("./") and f"js/{each[2:]}" in assets.every() for each in imported), name
+
+
+def test_a_page_that_is_kept_for_later_names_every_module_that_its_script_leads_to():
+    named = assets.modules("offline_till.js")
+    assert named[0] == assets.url("js/offline_till.js") and len(set(named)) == len(named)
+    for name in named:
+        imported = re.findall(r'^import .* from "\./([\w.]+)";$', assets.every()[name.split("/", 3)[3]].body.decode(), flags=re.MULTILINE)
+        assert {assets.url(f"js/{each}") for each in imported} <= set(named), name
 
 
 def test_a_bundle_names_no_value_that_nothing_in_it_asks_for():
