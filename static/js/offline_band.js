@@ -43,7 +43,8 @@ export async function list() {
 export async function connect() {
   if ((await queue.waiting()).length && navigator.onLine) await tell("sending");
   let state = await flush();
-  if (state === "ok") state = await pack.refresh({ force: !till.desk });
+  // Whether there is a network is asked, never taken from a pack that is young.
+  if (state === "ok") state = await pack.refresh({ force: true });
   await look();
   await tell(state);
   start();
