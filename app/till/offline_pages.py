@@ -37,8 +37,8 @@ class InTraining(errors.Refused):
 async def page(request: Request) -> Response:
     """GET /till/offline: the page that the worker keeps. What it shows it has from the browser's own store."""
     return templating.render(request, "till/offline.html", {
-        "modules": assets.modules("offline_till.js"), "is_demo": context(request).settings.demo, "wasm": assets.reader_url()},
-        headers=_KEPT)
+        "modules": assets.modules("offline_till.js"), "is_demo": context(request).settings.demo, "wasm": assets.reader_url(),
+        "parts": assets.reader_parts()}, headers=_KEPT)
 
 
 async def worker(request: Request) -> Response:

@@ -119,6 +119,11 @@ def modules(name: str) -> tuple[str, ...]:
     return tuple(url(f"js/{each}") for each in found)
 
 
+def reader_parts() -> list[str]:
+    """The addresses of all that `make offline-reader` brought: the module and what it fetches by itself."""
+    return [url(name) for name in every() if name.startswith(READER + "/")]
+
+
 def reader_url() -> str:
     """The address of the module that reads codes in the browser, or "" where `make offline-reader` did not bring it."""
     name = f"{READER}/reader/index.js"

@@ -2,12 +2,18 @@
 // and where it does not answer, that page stands in. It keeps nothing of anybody.
 const PAGE = "/till/offline", STORE = "till " + new URL(location.href).search, PATIENCE_MS = 8000;
 
+// The reader of codes that a server may ship.
+const isExtra = address => address.includes("/reader/");
+
 async function begin() {
   const kept = await caches.open(STORE), page = await fetch(PAGE, { cache: "reload", credentials: "same-origin" });
   if (!page.ok) throw new Error(`the page answered ${page.status}`);
   const text = await page.clone().text();
-  await kept.addAll([...new Set(text.match(/\/static\/\w+\/[\w./-]+/g))]);
+  const parts = [...new Set(text.match(/\/static\/\w+\/[\w./-]+/g))];
+  await kept.addAll(parts.filter(part => !isExtra(part)));
   await kept.put(PAGE, page);
+  // A megabyte that a bad line may fail to bring: the till works without it, and keeps it at its first use then.
+  await kept.addAll(parts.filter(isExtra)).catch(() => {});
 }
 
 async function tidy() {
@@ -54,8 +60,7 @@ async function asset(request) {
   const kept = await caches.open(STORE), found = await kept.match(request);
   if (found) return found;
   const fresh = await fetch(request);
-  // The reader of codes asks for its own parts: they are needed here, too.
-  if (fresh.ok && request.url.includes("/reader/")) await kept.put(request, fresh.clone());
+  if (fresh.ok && isExtra(request.url)) await kept.put(request, fresh.clone());
   return fresh;
 }
 

@@ -26,6 +26,11 @@ OPERATIONS, BY_HAND, CARDS = 200, 24, 8
 QUEUE = f"/static/{assets.digest()}/js/offline_queue.js"
 PACK, SENDING, STORE = (QUEUE.replace("queue", name) for name in ("pack", "sending", "store"))
 
+# What `make offline-reader` brings, by its names.
+READER = {"reader/reader/index.js": assets.Asset(b"export { prepareZXingModule, readBarcodes } from '../share.js';", "text/javascript"),
+          "reader/share.js": assets.Asset(b"export const prepareZXingModule = () => {}, readBarcodes = () => [];", "text/javascript"),
+          "reader/zxing_reader.wasm": assets.Asset(b"\0asm\1\0\0\0", "application/wasm")}
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory):
@@ -164,8 +169,11 @@ def _send_shuffled(served: Served, context: BrowserContext, page: Page, draw: ra
     page.unroute("**/till/offline")
 
 
-def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(served: Served, playwright: Playwright, tmp_path: Path):
+def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(
+        served: Served, playwright: Playwright, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     shop, held = _shop(served, "till")
+    for name, asset in READER.items():
+        monkeypatch.setitem(assets.every(), name, asset)
     context = _browser(playwright, tmp_path)
     page = context.pages[0]
     page.goto(f"{served.url}/till/offline")
@@ -178,6 +186,9 @@ def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(served: S
       return [raw, Object.keys(sealed).sort(), new TextDecoder("latin1").decode(sealed.data).includes(argument)];
     }""".replace("argument", f"'{held[0].code}'")) == ["InvalidAccessError", ["data", "iv"], False]
     _reckons_as_the_server_does(served, page)
+    # The reader of codes is here before anybody used it.
+    kept = page.evaluate("names => Promise.all(names.map(async name => Boolean(await caches.match(name))))", [assets.url(name) for name in READER])
+    assert kept == [True, True, True]
     context.set_offline(True)
     page.goto(f"{served.url}/till")
     _goes_on_with_what_was_typed(page, held)
