@@ -18,7 +18,7 @@ from app.limits import service as limits
 from app.operators import rules, store
 from app.operators.rules import Business
 from app.secrets import KeyRing
-from app.staff import factors, passwords, steps, tries
+from app.staff import factors, keys, passwords, steps, tries
 from app.staff import rules as staff_rules
 from app.staff import service as staff
 from app.staff.doors import SecondStep
@@ -238,6 +238,7 @@ async def set_closed(db: Database, who: Principal, business_id: int, *, closed: 
         await store.set_closed(tx, business_id, to_ms(now) if closed else None)
         if closed:
             await store.end_sessions_of(tx, business_id, to_ms(now))
+        keys.forget_with(tx, db)
         await _told(tx, who, business_id, "business.closed" if closed else "business.opened", {}, now)
 
     await write_transaction(db, act)
@@ -249,6 +250,7 @@ async def set_limits(db: Database, who: Principal, business_id: int, limits: dic
         if await store.business(tx, business_id, 0) is None:
             raise NotFound()
         await store.set_limits(tx, business_id, limits, to_ms(now))
+        keys.forget_with(tx, db)
         await _told(tx, who, business_id, "business.limited", {name: value for name, value in limits.items() if value is not None}, now)
 
     await write_transaction(db, act)
