@@ -187,8 +187,8 @@ def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(
     }""".replace("argument", f"'{held[0].code}'")) == ["InvalidAccessError", ["data", "iv"], False]
     _reckons_as_the_server_does(served, page)
     # The reader of codes is here before anybody used it.
-    kept = page.evaluate("names => Promise.all(names.map(async name => Boolean(await caches.match(name))))", [assets.url(name) for name in READER])
-    assert kept == [True, True, True]
+    is_kept = "names => Promise.all(names.map(async name => Boolean(await caches.match(name))))"
+    assert page.evaluate(is_kept, [assets.url(name) for name in READER]) == [True, True, True]
     context.set_offline(True)
     page.goto(f"{served.url}/till")
     _goes_on_with_what_was_typed(page, held)
