@@ -15,7 +15,8 @@ export function billOf(offer, amount) {
   return { amount, discount, bill, earns: offer.is_plain && offer.can_buy ? earned(offer, bill) : null };
 }
 
-function earned(offer, paid) {
+/** What is earned for what was paid, where nothing but the amount decides. */
+export function earned(offer, paid) {
   if (paid < offer.minimum_minor) return 0;
   return offer.whole_steps ? Math.floor(paid / offer.earn_per_minor) * offer.earn_points : Math.floor(paid * offer.earn_points / offer.earn_per_minor);
 }

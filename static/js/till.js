@@ -1,5 +1,6 @@
 // The amount at the till: the keypad types into the field, the two buttons say beforehand what they will do. The server decides.
 import { signal, stayAwake } from "./signals.js";
+import { sumsOf } from "./till_sums.js";
 import { forget, keep, kept } from "./typed.js";
 import { cleanCode, isAgain, listen } from "./wedge.js";
 
@@ -18,44 +19,20 @@ if (scanned) listen(follow, () => signal("refuse"));
 
 if (form) {
   const field = form.elements.amount, keypad = form.querySelector(".keypad"), fewer = form.elements.points;
-  const rules = JSON.parse(form.dataset.rules), balance = Number(form.dataset.balance), digits = Number(form.dataset.digits);
+  const rules = JSON.parse(form.dataset.rules), sums = sumsOf(rules, Number(form.dataset.balance), Number(form.dataset.digits));
   // What the buttons said that there is to pay: the server asks again where that is not so.
   let bills = {};
-  const group = text => text.replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
-  const sum = minor => {
-    const [whole, part] = (minor / 10 ** digits).toFixed(digits).split(".");
-    return group(whole) + (Number(part) ? (document.documentElement.lang === "ru" ? "," : ".") + part : "");
-  };
   const put = (name, text) => { const place = form.querySelector(`[data-${name}]`); if (place) place.textContent = text; };
-  const minorOf = typed => {
-    const text = typed.replace(/[\s\u00a0\u202f]/g, "").replace(",", ".");
-    return /^\d{1,9}(\.\d*)?$/.test(text) ? Math.round(Number(text) * 10 ** digits) : 0;
-  };
-  const minor = () => minorOf(field.value);
-  const earned = paid => paid < rules.minimum_minor ? 0
-    : rules.whole_steps ? Math.floor(paid / rules.earn_per_minor) * rules.earn_points : Math.floor(paid * rules.earn_points / rules.earn_per_minor);
-  const off = bill => bill < rules.minimum_minor ? 0 : Math.floor(bill * rules.discount_bp / 10000);
-  const worth = points => Math.floor(points * rules.worth_minor / rules.worth_points);
-
-  function spendable(bill) {
-    if (bill < rules.minimum_minor) return 0;
-    const most = Math.floor(bill * rules.share_bp / 10000);
-    const some = fewer?.value ?? "";
-    const wish = rules.is_money ? minorOf(some) || Infinity : /^\d+$/.test(some) ? Number(some) : Infinity;
-    const spend = Math.max(0, Math.min(balance, wish, Math.floor(most * rules.worth_points / rules.worth_minor)));
-    return spend < rules.smallest ? 0 : spend - spend % rules.step;
-  }
-
-  const count = amount => rules.is_money ? sum(amount) : group(String(amount));
   // Rules that ask for more than the amount are the server's alone, and so are gifts and codes: no number is better than a wrong one.
   const isPlain = () => rules.is_simple && !form.querySelector("[name=use]:checked") && !form.elements.promo?.value && !form.querySelector("[name=tender]:checked")?.value;
   const tell = () => {
-    const typed = isPlain() ? minor() : 0, bill = typed - off(typed), spend = spendable(bill);
-    put("earn", bill && rules.earn_points ? `+${count(earned(bill))}` : "");
-    put("full-sum", sum(bill));
-    put("spend", bill ? count(spend) : "");
-    put("rest-sum", sum(bill - worth(spend)));
-    bills = { earn: bill || undefined, redeem: bill ? bill - worth(spend) : undefined };
+    const typed = isPlain() ? sums.minorOf(field.value) : 0, bill = typed - sums.off(typed), spend = sums.spendable(bill, fewer?.value ?? "");
+    const rest = bill - sums.worth(spend);
+    put("earn", bill && rules.earn_points ? `+${sums.count(sums.earned(bill))}` : "");
+    put("full-sum", sums.sum(bill));
+    put("spend", bill ? sums.count(spend) : "");
+    put("rest-sum", sums.sum(rest));
+    bills = { earn: bill || undefined, redeem: bill ? rest : undefined };
     for (const name of ["full", "rest"]) { const line = form.querySelector(`[data-${name}]`); if (line) line.hidden = !bill; }
   };
 
