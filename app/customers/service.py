@@ -14,7 +14,7 @@ from app.updates import service as updates
 from app.web.principal import Principal
 
 __all__ = ["Consent", "ConsentText", "Customer", "clean_name", "consents_of", "create", "current_texts", "email_of", "erase",
-           "find_by_email", "find_by_phone", "foreign_text", "get", "get_many", "phone_of", "record_consent", "rename", "search"]
+           "find_by_email", "find_by_phone", "foreign_text", "get", "get_many", "phone_of", "record_consent", "rename", "search", "shown"]
 
 PHONE, NAME, EMAIL = "customer.phone", "customer.name", "customer.email"
 SEARCH_MOST = 50
@@ -74,12 +74,16 @@ async def get_many(reader: Reader, ring: KeyRing, business_id: int, customer_ids
 
 
 def _customer(row: Row, ring: KeyRing) -> Customer:
-    context = _context(row["business_id"])
-    phone = ring.open_text(PHONE, row["phone_sealed"], context) if row["phone_sealed"] is not None else None
     return Customer(
-        row["id"], row["business_id"], ring.open_text(NAME, row["name_sealed"], context) if row["name_sealed"] is not None else None,
-        phones.masked(phone) if phone else None, row["language"],
+        row["id"], row["business_id"], *shown(ring, row["business_id"], row["name_sealed"], row["phone_sealed"]), row["language"],
         date.fromisoformat(row["birthday_on"]) if row["birthday_on"] else None, row["email_sealed"] is not None, from_ms(row["created_at"]))
+
+
+def shown(ring: KeyRing, business_id: int, name_sealed: bytes | None, phone_sealed: bytes | None) -> tuple[str | None, str | None]:
+    """The name, and the masked phone, of columns that were read with something else."""
+    context = _context(business_id)
+    phone = None if phone_sealed is None else ring.open_text(PHONE, phone_sealed, context)
+    return None if name_sealed is None else ring.open_text(NAME, name_sealed, context), phones.masked(phone) if phone else None
 
 
 async def phone_of(reader: Reader, ring: KeyRing, business_id: int, customer_id: int) -> str | None:

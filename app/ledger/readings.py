@@ -86,6 +86,21 @@ async def shown(reader: Reader, account_id: int, now: datetime) -> Shown:
     return Shown(available, pending)
 
 
+async def shown_with_ending(reader: Reader, account_id: int, now: datetime, *, within: timedelta = timedelta(days=60),
+                            limit: int = 10) -> tuple[Shown, list[Expiring]]:
+    """`shown`, and `expiring` of every unit, in one look."""
+    available, pending = {}, {}
+    ending: dict[tuple[int, str], int] = {}
+    for unit, amount, waiting, ends_at in await store.held_and_ending(reader, account_id, SPENDABLE, to_ms(now), to_ms(now + within)):
+        if ends_at is not None:
+            ending[ends_at, unit] = ending.get((ends_at, unit), 0) + amount
+        else:
+            available[unit] = amount - waiting
+            if waiting:
+                pending[unit] = waiting
+    return Shown(available, pending), [Expiring(unit, amount, from_ms(at)) for (at, unit), amount in sorted(ending.items())[:limit]]
+
+
 async def expiring(reader: Reader, account_id: int, now: datetime, *, within: timedelta = timedelta(days=60),
                    limit: int = 10, unit: str | None = None) -> list[Expiring]:
     """What ends within a time, soonest first; unit: of one unit alone, None: of all that can be spent. What still waits to begin is

@@ -28,6 +28,7 @@ from app.ledger.readings import (
     next_end,
     progress_of,
     shown,
+    shown_with_ending,
 )
 from app.ledger.rules import UNITS, Lot, NotEnoughPoints, Purse, Purses
 from app.ledger.store import merged_into
@@ -39,7 +40,8 @@ __all__ = [
     "Operation", "Purse", "Purses", "Receipt", "ReceiptUsed", "Shown", "alive", "balances", "card_of", "drawn_by", "expire_due",
     "expired_of", "expiring", "extend", "extend_membership", "first_end", "freeze", "home_of", "lock", "lock_home", "made_by",
     "mature_due", "member_ended", "member_until", "merged_into", "move_account", "next_end", "open_account", "post", "progress_of",
-    "prolong", "purse_of", "purses_of", "put", "return_points", "settle", "shown", "unfreeze", "warn_due", "welcome"]
+    "prolong", "purse_of", "purses_of", "put", "return_points", "settle", "shown", "shown_with_ending",
+    "unfreeze", "warn_due", "welcome"]
 
 
 async def open_account(tx: Transaction, business_id: int, program_id: int, customer_id: int | None, now: datetime) -> int:

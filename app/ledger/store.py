@@ -203,6 +203,15 @@ SELECT unit, expires_at, CAST(SUM(remaining) AS BIGINT) AS amount FROM lots
 WHERE account_id = :account_id AND remaining <> 0 AND unit IN ({units}) AND remaining > 0 AND expires_at > :now AND expires_at <= :until
   AND (available_at IS NULL OR available_at <= :now)
 GROUP BY unit, expires_at"""
+# What an account holds and what of it ends soon, in one look; each lot by itself: SQLite's grouping costs more than adding them up.
+_HELD_AND_ENDING = """
+SELECT b.unit, b.amount, CAST(COALESCE((SELECT SUM(l.remaining) FROM lots l WHERE l.account_id = b.account_id AND l.unit = b.unit
+  AND l.remaining <> 0 AND l.available_at > :now), 0) AS BIGINT), CAST(NULL AS BIGINT)
+FROM balances b WHERE b.account_id = :account_id
+UNION ALL
+SELECT unit, remaining, 0, expires_at FROM lots
+WHERE account_id = :account_id AND remaining <> 0 AND unit IN ({units}) AND remaining > 0 AND expires_at > :now AND expires_at <= :until
+  AND (available_at IS NULL OR available_at <= :now)"""
 _EXPIRING_FIRST = _EXPIRING + " ORDER BY expires_at, unit LIMIT :limit"
 
 
@@ -239,6 +248,12 @@ async def expiring(reader: Reader, account_id: int, units: Sequence[str], now_ms
 async def balances_with_pending(reader: Reader, account_id: int, now_ms: int) -> list[Any]:
     """unit, amount, and pending: how much of it cannot be spent yet."""
     return await reader.fetch_all(_WITH_PENDING, {"account_id": account_id, "now": now_ms})
+
+
+async def held_and_ending(reader: Reader, account_id: int, units: Sequence[str], now_ms: int, until_ms: int) -> list[Any]:
+    """Rows of (unit, amount, pending, None), one a balance, and of (unit, remaining, 0, expires_at), one a lot that ends by `until_ms`."""
+    query, names = in_units(_HELD_AND_ENDING, tuple(units))
+    return await reader.fetch_all(query, {**names, "account_id": account_id, "now": now_ms, "until": until_ms})
 
 
 async def progress_of(reader: Reader, account_id: int, at_ms: int) -> int:

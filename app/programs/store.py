@@ -1,5 +1,5 @@
 """The tables of businesses, locations, programmes and the versions of their rules."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -112,15 +112,17 @@ _LOCATION = """
 SELECT l.id, l.business_id, l.name, l.texts, l.address, COALESCE(l.time_zone, b.time_zone) AS time_zone,
        l.latitude, l.longitude, l.closed_at
 FROM locations l JOIN businesses b ON b.id = l.business_id"""
-_PROGRAM = """
-SELECT p.id, p.business_id, p.slug, p.kind, p.name, p.texts, p.number_prefix, p.rules_version, r.rules,
+# For whoever reads a programme together with something of theirs: in a text with programs p and PROGRAM_JOINS; `program_of` takes the row.
+PROGRAM_COLUMNS = """p.id, p.business_id, p.slug, p.kind, p.name, p.texts, p.number_prefix, p.rules_version, r.rules,
        COALESCE(r.starts_at, r.created_at) AS rules_since,
        p.design_version, p.closed_at, b.name AS business_name, b.texts AS business_texts, b.currency, b.time_zone, b.country, b.language,
        p.earns_until_at, p.spends_until_at, (
          SELECT MIN(n.starts_at) FROM rules_versions n
          WHERE n.program_id = p.id AND n.starts_at > COALESCE(r.starts_at, r.created_at)) AS rules_until,
-       p.rotation_seconds, p.static_redeems
-FROM programs p JOIN businesses b ON b.id = p.business_id JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"""
+       p.rotation_seconds, p.static_redeems"""
+PROGRAM_WIDTH = 23
+PROGRAM_JOINS = "JOIN businesses b ON b.id = p.business_id JOIN rules_versions r ON r.program_id = p.id AND r.version = p.rules_version"
+_PROGRAM = f"SELECT {PROGRAM_COLUMNS} FROM programs p {PROGRAM_JOINS}"
 
 
 # The same few texts and programmes are read with every sale; kept by content, so that nothing has to be forgotten when a row changes.
@@ -149,8 +151,9 @@ def _made(row: tuple[Any, ...]) -> Program:
                    bool(row[22]))
 
 
-def _program(row: Any) -> Program:
-    return _made(tuple(row))
+def program_of(columns: Sequence[Any]) -> Program:
+    """The programme of PROGRAM_COLUMNS: the same object for the same content."""
+    return _made(tuple(columns))
 
 
 async def find_business(reader: Reader, business_id: int) -> Business | None:
@@ -182,13 +185,13 @@ async def list_locations(reader: Reader, business_id: int, after: int, limit: in
 async def find_program(reader: Reader, business_id: int, program_id: int) -> Program | None:
     row = await reader.fetch_one(f"{_PROGRAM} WHERE p.id = :id AND p.business_id = :business_id",
                                  {"id": program_id, "business_id": business_id})
-    return _program(row) if row else None
+    return program_of(row) if row else None
 
 
 async def list_programs(reader: Reader, business_id: int, after: int, limit: int) -> list[Program]:
     rows = await reader.fetch_all(f"{_PROGRAM} WHERE p.business_id = :business_id AND p.id > :after ORDER BY p.id LIMIT :limit",
                                   {"business_id": business_id, "after": after, "limit": limit})
-    return [_program(row) for row in rows]
+    return [program_of(row) for row in rows]
 
 
 async def find_program_by_slugs(reader: Reader, business_slug: str, program_slug: str | None) -> Program | None:
@@ -197,7 +200,7 @@ async def find_program_by_slugs(reader: Reader, business_slug: str, program_slug
         f"{_PROGRAM} WHERE b.slug = :business AND b.closed_at IS NULL AND p.closed_at IS NULL"
         " AND (CAST(:program AS TEXT) IS NULL OR p.slug = CAST(:program AS TEXT)) ORDER BY p.id LIMIT 1",
         {"business": business_slug, "program": program_slug})
-    return _program(row) if row else None
+    return program_of(row) if row else None
 
 
 async def rules_in_force(reader: Reader, program_id: int, at: int) -> tuple[int, ProgramRules]:

@@ -89,12 +89,13 @@ async def of_quote(reader: Reader, program: programs.Program, quote: Quote, rece
 
 
 async def look_up(reader: Reader, program: programs.Program, card: Card, now: datetime, shown: ledger.Shown | None = None,
-                  ending: Sequence[ledger.Expiring] | None = None) -> Seen:
-    """A card as a cashier meets it. shown, ending: its balances, and all of them that end within SOON, where the caller read them."""
+                  ending: Sequence[ledger.Expiring] | None = None, *, may_have_vouchers: bool = True) -> Seen:
+    """A card as a cashier meets it. shown, ending: its balances, and all of them that end within SOON, where the caller read them;
+    may_have_vouchers: False where the caller knows that none is open."""
     rules = program.rules
     held = (shown or await ledger.shown(reader, card.account_id, now)).available
     standing = await standings.standing_of(reader, program, rules, card, now, now)
-    vouchers = tuple(await benefits.vouchers_of(reader, card.business_id, card.account_id, now))
+    vouchers = tuple(await benefits.vouchers_of(reader, card.business_id, card.account_id, now)) if may_have_vouchers else ()
     balance = held.get(rules.unit, 0)
     others: dict[str, Any] = {unit: max(amount, 0) for unit, amount in held.items() if unit != rules.unit}
     return Seen(card, rules, program.currency, balance, max(0, -balance),

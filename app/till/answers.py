@@ -13,14 +13,13 @@ from app.clock import from_ms, rfc3339
 from app.context import Context
 from app.customers import service as customers
 from app.enrolment.service import Told
-from app.google import service as google
+from app.errors import NotFound
 from app.ledger import service as ledger
 from app.ledger.operations import Operation
 from app.ledger.shown import UNITS
 from app.programs import service as programs
 from app.programs.rules import ProgramRules
 from app.programs.terms import Level
-from app.registrations import service as registrations
 from app.sales import service as sales
 from app.sales import surroundings
 from app.sales.approvals import Approval
@@ -29,7 +28,8 @@ from app.sales.surroundings import Seen
 from app.staff.key_rules import Allowance
 from app.standing import levels
 from app.standing import service as standings
-from app.till import sale_shapes, shapes, words
+from app.till import looks_store, sale_shapes, shapes, words
+from app.till.looks_store import Look
 from app.web.principal import Principal
 
 Catalogue = Mapping[str, benefits.Reward]
@@ -53,39 +53,40 @@ async def card(here: Context, drawn: cards.Card, language: str, now: datetime, b
 
     What a programme has not is not read: a card of plain points costs no more than its points.
     """
-    held = await ledger.shown(here.db, drawn.account_id, now)
-    ending = await ledger.expiring(here.db, drawn.account_id, now, limit=MOST_ENDING)
+    held, ending = await ledger.shown_with_ending(here.db, drawn.account_id, now, limit=MOST_ENDING)
+    look = await looks_store.look(here.db, drawn.business_id, drawn.id)
+    if look is None:
+        raise NotFound()
     if seen is None:
-        program = await programs.get_program(here.db, drawn.business_id, drawn.program_id)
-        seen = await surroundings.look_up(here.db, program, drawn, now, held, ending if len(ending) < MOST_ENDING else None)
+        seen = await surroundings.look_up(here.db, look.program, drawn, now, held, ending if len(ending) < MOST_ENDING else None,
+                                          may_have_vouchers=bool(look.has_vouchers))
     if catalogue is None and seen.vouchers:
         catalogue = await catalogue_of(here, drawn.business_id, drawn.program_id)
     until = seen.around.member_until
     return shapes.Card(
         id=here.ids.encode("card", drawn.id), number=drawn.number, code=drawn.code, program=here.ids.encode("program", drawn.program_id),
-        status=drawn.status, customer=await _customer(here, drawn),
+        status=drawn.status, customer=_customer(here, drawn, look),
         balances=shapes.Balances(**shown(held.available if balances is None else balances)),
         pending=shapes.Pending(**shown(held.pending)),
         tier=tier(seen.rules, levels.find(seen.rules.levels, seen.standing.level), language),
         expiring=[shapes.Expiring(end.unit, end.amount, rfc3339(end.at)) for end in ending],
-        wallets=shapes.Wallets(await registrations.count_devices(here.db, drawn.business_id, drawn.id),
-                               await google.count_held(here.db, drawn.business_id, drawn.id)),
+        wallets=shapes.Wallets(look.apple, look.google),
         hints=words.hints(seen, language), created_at=rfc3339(drawn.created_at),
         vouchers=vouchers(here, seen.vouchers, catalogue or {}, language), member_until=rfc3339(until) if until else None,
-        favourite=await _favourite(here, drawn, seen.rules, now))
+        favourite=await _favourite(here, drawn, look.program, seen.rules, now))
 
 
-async def _customer(here: Context, drawn: cards.Card) -> shapes.Customer | None:
-    if drawn.customer_id is None:
+def _customer(here: Context, drawn: cards.Card, look: Look) -> shapes.Customer | None:
+    if look.customer_id is None:
         return None
-    found = await customers.get(here.db, here.ring, drawn.business_id, drawn.customer_id)
-    return shapes.Customer(here.ids.encode("customer", found.id), found.name, found.phone_masked)
+    name, phone = customers.shown(here.ring, drawn.business_id, look.name_sealed, look.phone_sealed)
+    return shapes.Customer(here.ids.encode("customer", look.customer_id), name, phone)
 
 
-async def _favourite(here: Context, drawn: cards.Card, rules: ProgramRules, now: datetime) -> shapes.ChosenFavourite | None:
+async def _favourite(here: Context, drawn: cards.Card, program: programs.Program, rules: ProgramRules,
+                     now: datetime) -> shapes.ChosenFavourite | None:
     if rules.favourite is None:
         return None
-    program = await programs.get_program(here.db, drawn.business_id, drawn.program_id)
     found = await standings.favourite_of(here.db, program, drawn.account_id, now)
     return favourite(found) if found else None
 

@@ -1,0 +1,44 @@
+"""What a till's answer says of a card besides its balances, in one look: a statement for each part costs more than what it reads."""
+from typing import NamedTuple
+
+from app.db import Database, Transaction
+from app.programs.store import PROGRAM_COLUMNS, PROGRAM_JOINS, PROGRAM_WIDTH, Program, program_of
+
+Reader = Database | Transaction
+
+# As the rooms count and find each part themselves; most cards have no voucher, so only whether there is one is asked here.
+_LOOK = f"""
+SELECT {PROGRAM_COLUMNS},
+  (SELECT COUNT(DISTINCT g.device_library_identifier) FROM passes s JOIN registrations g ON g.pass_id = s.id
+   WHERE s.card_id = c.id AND g.business_id = c.business_id),
+  (SELECT COUNT(*) FROM google_objects o
+   WHERE o.business_id = c.business_id AND o.card_id = c.id AND o.has_users = 1 AND o.shred = 0),
+  CASE WHEN EXISTS (
+    SELECT 1 FROM vouchers v WHERE v.business_id = c.business_id AND v.account_id = c.account_id AND v.status = 'open'
+  ) THEN 1 ELSE 0 END,
+  u.id, u.name_sealed, u.phone_sealed
+FROM cards c JOIN accounts a ON a.id = c.account_id JOIN programs p ON p.id = c.program_id {PROGRAM_JOINS}
+LEFT JOIN customers u ON u.id = a.customer_id AND u.business_id = c.business_id
+WHERE c.id = :card_id AND c.business_id = :business_id"""
+
+
+class Look(NamedTuple):
+    """apple, google: how many hold the card there; has_vouchers: some are open, perhaps ended; the customer's parts as they are sealed,
+    None for what there is not."""
+
+    program: Program
+    apple: int
+    google: int
+    has_vouchers: int
+    customer_id: int | None
+    name_sealed: bytes | None
+    phone_sealed: bytes | None
+
+
+async def look(reader: Reader, business_id: int, card_id: int) -> Look | None:
+    """None where the business has no such card."""
+    row = await reader.fetch_one(_LOOK, {"card_id": card_id, "business_id": business_id})
+    if row is None:
+        return None
+    columns = tuple(row)
+    return Look(program_of(columns[:PROGRAM_WIDTH]), *columns[PROGRAM_WIDTH:])
