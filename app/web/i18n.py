@@ -51,9 +51,10 @@ def _best(header: str) -> str | None:
 
 def chosen(request: Request) -> str | None:
     """The language that this person picked in our own switch, just now (`?lang=`) or earlier (cookie)."""
-    if not request.scope["query_string"] and "cookie" not in request.headers:
-        return None                     # devices and tills, which send neither: nothing to take apart
-    for wish in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
+    query = request.scope["query_string"]
+    # Devices and tills send neither: nothing to take apart. A name may be escaped.
+    switched = request.query_params.get("lang") if b"lang" in query or b"%" in query else None
+    for wish in (switched, request.cookies.get(COOKIE) if "cookie" in request.headers else None):
         if wish in LANGUAGES:
             return wish
     return None

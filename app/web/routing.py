@@ -86,9 +86,14 @@ class Doors:
 class Door(Route):
     """A route that knows by the text before its first parameter that a request is not for it: most are for another, and all are asked."""
 
-    def __init__(self, path: str, *given: Any, **named: Any) -> None:
-        super().__init__(path, *given, **named)
+    def __init__(self, path: str, endpoint: Endpoint, **named: Any) -> None:
+        super().__init__(path, endpoint, **named)
         self._begin = path.partition("{")[0]
+        self.app = self._answer         # Starlette's own looks once more for what the middleware around all routes catches anyway
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if not scope.get("root_path") and not scope["path"].startswith(self._begin):
@@ -103,22 +108,27 @@ class Lanes(Router):
         super().__init__(routes, **named)
         starts = [_first_segment(each) for each in routes]
         self._lanes = {start: [each for each, its in zip(routes, starts, strict=True) if its in (None, start)] for start in {*starts, ""}}
-        self._plain = {(method, each.path): each.who for each in routes if isinstance(each, Door) and "{" not in each.path  # type: ignore[attr-defined]
-                       for method in each.methods or ()}
+        # Addresses without a parameter lead to their route at once.
+        self._plain = {(method, each.path): each for each in routes if isinstance(each, Door) and "{" not in each.path
+                       for method in each.methods or () if self._first(method, each.path) is each}
 
     def access_of(self, method: str, path: str) -> Access | None:
         """Who may call the route behind an address; None: there is none, or nobody said."""
-        if (method, path) in self._plain:
-            return self._plain[method, path]
+        return getattr(self._plain.get((method, path)) or self._first(method, path), "who", None)
+
+    def _first(self, method: str, path: str) -> BaseRoute | None:
+        """The route that takes an address whole."""
         scope = {"type": "http", "method": method, "path": path, "headers": []}
-        for each in self._lanes.get(path[1:].partition("/")[0], ()):
-            if each.matches(scope)[0] is Match.FULL:
-                return getattr(each, "who", None)
-        return None
+        return next((each for each in self._lanes.get(path[1:].partition("/")[0], ()) if each.matches(scope)[0] is Match.FULL), None)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What no route takes whole (another method, nobody's address) goes the way of every router."""
         if scope["type"] == "http" and not scope.get("root_path"):
+            if (door := self._plain.get((scope["method"], scope["path"]))) is not None:
+                scope.setdefault("router", self)
+                scope["route"], scope["endpoint"], scope["path_params"] = door, door.endpoint, {}
+                await door.app(scope, receive, send)
+                return
             for each in self._lanes.get(scope["path"][1:].partition("/")[0]) or self._lanes[""]:
                 match, child_scope = each.matches(scope)
                 if match is Match.FULL:
