@@ -22,7 +22,7 @@ from tests.offline.serving import Served, serving
 from tests.shops import RULES, make_card, make_shop
 
 pytestmark = pytest.mark.browser
-OPERATIONS, BY_HAND, CARDS = 200, 24, 8
+OPERATIONS, BY_HAND, CARDS, BATCH = 200, 8, 5, 50
 QUEUE = f"/static/{assets.digest()}/js/offline_queue.js"
 PACK, SENDING, STORE = (QUEUE.replace("queue", name) for name in ("pack", "sending", "store"))
 
@@ -156,16 +156,21 @@ def _send_shuffled(served: Served, context: BrowserContext, page: Page, draw: ra
       try { await sending.send([], 1); } finally { globalThis.fetch = before; }
       return sent[0];
     }""")
+
+    def post(some: list[Any]) -> set[int]:
+        answer = context.request.post(f"{served.url}/till/offline", data=json.dumps({**json.loads(body), "items": some}), headers={
+            "Content-Type": "application/json", "X-CSRF-Token": token, "Origin": served.url})
+        assert answer.status == 200, answer.text()
+        return {each["counter"] for each in answer.json()["items"] if each["state"] == "applied"}
+
+    done: set[int] = set()
     for _ in range(2):
-        left = waiting[:]
-        while left:
-            draw.shuffle(left)
-            batch = {**json.loads(body), "items": left[:50]}
-            answer = context.request.post(f"{served.url}/till/offline", data=json.dumps(batch), headers={
-                "Content-Type": "application/json", "X-CSRF-Token": token, "Origin": served.url})
-            assert answer.status == 200, answer.text()
-            done = {each["counter"] for each in answer.json()["items"] if each["state"] == "applied"}
-            left = [item for item in left if item["counter"] not in done]
+        draw.shuffle(waiting)
+        for first in range(0, len(waiting), BATCH):
+            done |= post(waiting[first:first + BATCH])
+    for _ in range(OPERATIONS // BATCH):
+        done |= post([item for item in waiting if item["counter"] not in done][:BATCH])
+    assert len(done) == OPERATIONS
     page.unroute("**/till/offline")
 
 

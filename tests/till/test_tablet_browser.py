@@ -77,7 +77,6 @@ def test_a_tablet_signs_with_a_key_of_its_own_and_keeps_what_was_typed_for_whoev
     quiet(page)
     page.get_by_role("button", name="Pair it").click()
     page.wait_for_url("**/till/start")
-    page.wait_for_load_state("networkidle")
     quiet(page)
     [(device, _)] = served.run(devices.list_devices(here.db, shop.who))
     signed = page.evaluate(SIGN, "7|sale|12.50")
