@@ -78,7 +78,8 @@ class Database(databases.Database):
         return await self._backend.version()
 
     def _here(self) -> Transaction:
-        return self._connection_map.get(asyncio.current_task()) or self._alone  # type: ignore[arg-type,return-value]
+        held = self._connection_map
+        return (held.get(asyncio.current_task()) or self._alone) if held else self._alone  # type: ignore[arg-type,return-value]
 
 
 def open_database(url: str, **options: Any) -> Database:

@@ -197,8 +197,9 @@ class SQLiteTransaction(Transaction):
                 self._database, lambda tx: tx.fetch_one(query, values) if take is ONE else tx.fetch_all(query, values))
         backend = self._backend
         backend.deadline = time.perf_counter() + backend.options.look_up_seconds
+        text, names = counted(query)
         try:
-            cursor = backend.reader.execute(query, values or ())  # type: ignore[arg-type]
+            cursor = backend.reader.execute(text, [values[name] for name in names] if values else ())
             try:
                 return take(cursor)
             finally:

@@ -91,6 +91,7 @@ async def lots_of(reader: Reader, account_id: int, units: Sequence[str]) -> tupl
 
 
 @lru_cache
+@lru_cache(64)
 def in_units(query: str, units: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     """The text with names for `IN ({units})`, and their values."""
     values = {f"unit{number}": unit for number, unit in enumerate(units)}
