@@ -45,7 +45,9 @@ def from_ms(ms: int) -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC with a Z, milliseconds only where there are any."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond >= 1000 else "seconds")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    text = moment.isoformat(timespec="milliseconds" if moment.microsecond >= 1000 else "seconds")
     return text.replace("+00:00", "Z")
 
 

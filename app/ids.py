@@ -40,9 +40,9 @@ class PublicIds:
         left, right = row_id >> 32, row_id & MASK
         for add, factor in self._rounds[kind]:
             left, right = right, left ^ _fold(right, add, factor)
-        value = left << 32 | right
-        letters = "".join([_PAIRS[value >> shift & 1023] for shift in (54, 44, 34, 24, 14, 4)])
-        return f"{PREFIXES[kind]}_{letters}{ALPHABET[(value & 15) << 1]}"
+        value, two = left << 32 | right, _PAIRS
+        return (f"{PREFIXES[kind]}_{two[value >> 54]}{two[value >> 44 & 1023]}{two[value >> 34 & 1023]}{two[value >> 24 & 1023]}"
+                f"{two[value >> 14 & 1023]}{two[value >> 4 & 1023]}{ALPHABET[(value & 15) << 1]}")
 
     def decode(self, kind: str, text: str) -> int | None:
         """The row id, or None for whatever this database never gave out."""

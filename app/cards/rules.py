@@ -93,13 +93,13 @@ PROBLEMS = {
 }
 
 
+_TWICE = {str(digit): sum(divmod(2 * digit, 10)) for digit in range(10)}
+
+
 def luhn_digit(digits: str) -> str:
     """The check digit that makes `digits` + it pass (ISO/IEC 7812-1, annex B)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 == 0 else 1)
-        total += value - 9 if value > 9 else value
-    return str(-total % 10)
+    # Every second digit counts twice, from the last one on; a sum of two digits counts as both of them.
+    return str(-(sum([_TWICE[digit] for digit in digits[::-2]]) + sum([int(digit) for digit in digits[-2::-2]])) % 10)
 
 
 def passes_luhn(digits: str) -> bool:
