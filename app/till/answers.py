@@ -54,7 +54,7 @@ async def card(here: Context, drawn: cards.Card, language: str, now: datetime, b
     What a programme has not is not read: a card of plain points costs no more than its points.
     """
     held, ending = await ledger.shown_with_ending(here.db, drawn.account_id, now, limit=MOST_ENDING)
-    look = await looks_store.look(here.db, drawn.business_id, drawn.id)
+    look = await looks_store.look(here.db, drawn)
     if look is None:
         raise NotFound()
     if seen is None:
