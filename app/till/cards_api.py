@@ -25,7 +25,7 @@ from app.till.calls import KEY, PAGE, Call, Query
 from app.till.service import Agreed, Shopper
 from app.web.i18n import translate
 from app.web.principal import Principal
-from app.web.requests import context, language, principal
+from app.web.requests import context, language, principal, query_of
 from app.web.routing import key
 
 AHEAD = timedelta(minutes=5)
@@ -36,7 +36,7 @@ FUTURE = N_("This time is still to come. Check the clock.")
 
 async def find(request: Request) -> Response:
     """GET /cards?code="""
-    text = request.query_params.get("code", "")
+    text = query_of(request).get("code", "")
     if not text.strip():
         raise Invalid(fields=[FieldError("code", "required", NO_CODE)])
     here, now = context(request), context(request).clock.now()

@@ -49,12 +49,17 @@ def _best(header: str) -> str | None:
     return best
 
 
+def _sends(request: Request, header: bytes) -> bool:
+    """header: in small letters, as the server hands them over."""
+    return any([name == header for name, _ in request.scope["headers"]])
+
+
 def chosen(request: Request) -> str | None:
     """The language that this person picked in our own switch, just now (`?lang=`) or earlier (cookie)."""
     query = request.scope["query_string"]
     # Devices and tills send neither: nothing to take apart. A name may be escaped.
     switched = request.query_params.get("lang") if b"lang" in query or b"%" in query else None
-    for wish in (switched, request.cookies.get(COOKIE) if "cookie" in request.headers else None):
+    for wish in (switched, request.cookies.get(COOKIE) if _sends(request, b"cookie") else None):
         if wish in LANGUAGES:
             return wish
     return None
@@ -68,5 +73,7 @@ def prefer(request: Request, language: str | None) -> None:
 
 def language_of(request: Request, default: str = "en") -> str:
     """The language to answer in: the switch, the person's choice, the browser's wish, else `default` (the business's own)."""
-    wished = chosen(request) or request.scope.get(_PREFERRED) or accepted(request.headers.get("accept-language", ""))
+    wished = chosen(request) or request.scope.get(_PREFERRED)
+    if not wished and _sends(request, b"accept-language"):
+        wished = accepted(request.headers["accept-language"])
     return wished or (default if default in LANGUAGES else "en")

@@ -1,5 +1,6 @@
 """Reading a request: its context, its principal, its body, the address it came from."""
 import ipaddress
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -117,9 +118,20 @@ def is_within(text: str, networks: tuple[Network, ...]) -> bool:
     return any(address in network for network in networks if network.version == address.version)
 
 
+def query_of(request: Request) -> Mapping[str, str]:
+    """What `request.query_params` says of each name, taken apart at a tenth of the price where nothing is escaped, as a till's scan is."""
+    raw = request.scope["query_string"]
+    if b"%" in raw or b"+" in raw:
+        return request.query_params
+    parts = [part.partition("=") for part in raw.decode("latin-1").split("&") if part]
+    return {name: value for name, _, value in parts}
+
+
 def query_number(request: Request, name: str, default: int, least: int, most: int) -> int:
     """An integer of the query; raises Invalid (422) outside its limits."""
-    text = request.query_params.get(name, str(default))
+    text = query_of(request).get(name)
+    if text is None:
+        return default
     if not (text.isascii() and text.isdigit() and len(text) <= 18 and least <= int(text) <= most):
         raise errors.Invalid(fields=[FieldError(name, "range", N_("This must be a whole number within its limits."))])
     return int(text)
@@ -127,4 +139,4 @@ def query_number(request: Request, name: str, default: int, least: int, most: in
 
 def wanted_page(request: Request) -> dict[str, Any]:
     """`limit` (1–200, 50 unless told) and `cursor` (opaque, or None) of a list."""
-    return {"limit": query_number(request, "limit", 50, 1, 200), "cursor": request.query_params.get("cursor")}
+    return {"limit": query_number(request, "limit", 50, 1, 200), "cursor": query_of(request).get("cursor")}

@@ -94,7 +94,7 @@ def _headers(https: bool, is_secret: bool, is_private: bool) -> tuple[tuple[byte
 
 def _size_of_head(scope: Scope) -> int:
     """A million pairs in a query are as dear to read as a long header."""
-    return (sum(len(name) + len(value) + 4 for name, value in scope["headers"]) + len(scope.get("raw_path") or b"")
+    return (sum([len(name) + len(value) + 4 for name, value in scope["headers"]]) + len(scope.get("raw_path") or b"")
             + len(scope.get("query_string", b"")))
 
 
