@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from weakref import WeakKeyDictionary
 
 from app import secrets
@@ -41,7 +42,9 @@ class Kept:
     allowance: Allowance | None
 
 
+# By a hash of this process alone: the database's own hash takes several times as long, and no secret is kept as it is.
 _known: "WeakKeyDictionary[Database, OrderedDict[bytes, Kept]]" = WeakKeyDictionary()
+_PROCESS_KEY = secrets.new_bytes(32)
 # By the key's row: two secrets of one key share their allowance, and a key that is read again goes on with its own.
 _allowances: "WeakKeyDictionary[Database, OrderedDict[int, Allowance]]" = WeakKeyDictionary()
 
@@ -170,15 +173,15 @@ async def known_key(db: Database, ring: KeyRing, plain: str, now: datetime, per_
     """The key with its allowance, or None; notes the use, in memory. per_second: the server's own rate, 0 for no limit."""
     if not plain.startswith(key_rules.PREFIX) or len(plain) > key_rules.LENGTH_MOST:
         return None
-    key_hash, now_ms = ring.lookup_hash(KEY, plain), to_ms(now)
+    name, now_ms = blake2b(plain.encode(), key=_PROCESS_KEY, digest_size=32).digest(), to_ms(now)
     known = _known.setdefault(db, OrderedDict())
-    kept = known.get(key_hash)
+    kept = known.get(name)
     if kept is None or not 0 <= now_ms - kept.read_at < KEPT_MS or (kept.ends_at is not None and now_ms >= kept.ends_at):
-        kept = await _read(db, key_hash, now_ms, per_second)
+        kept = await _read(db, ring.lookup_hash(KEY, plain), now_ms, per_second)
         if kept is None:
-            known.pop(key_hash, None)
+            known.pop(name, None)
             return None
-        known[key_hash] = kept
+        known[name] = kept
         while len(known) > MOST_KEPT:
             known.popitem(last=False)
     uses.note(db, "key", kept.principal.id or 0, now_ms)
