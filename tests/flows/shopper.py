@@ -18,7 +18,7 @@ from tests.test_access import rows_of_the_file
 Demo = dict[str, Any]
 # What only machines, files or staff behind a door ask for: no pages of a shopper's.
 NO_PAGES = ("/health", "/ready", "/metrics", "/robots.txt", "/static/", "/images/", "/demo/", "/apple/", "/google/", "/sms/", "/api/",
-            "/console/", "/till/", "/ledger/{business}", "/c/{token}/code", "/e/{business}/{program}/button.svg",
+            "/console/", "/till/", "/operator/", "/ledger/{business}", "/c/{token}/code", "/e/{business}/{program}/button.svg",
             "/c/{token}/manifest.webmanifest", "/c/{token}/sw.js", "/c/{token}/events",
             "/c/{token}/card.pkpass", "/c/{token}/receipts/{n}/proof.json")
 # `/` sends on to the console.

@@ -43,8 +43,11 @@ def doors(demo: dict[str, Any], browser: Browser) -> dict[str, Any]:
 def looked_at(browser: Browser, view: tuple[int, str, str], state: Any) -> BrowserContext:
     width, scheme, language = view
     # Motion is off, so that axe judges the colours at rest; the policy is tested elsewhere and would keep axe out.
-    return browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language, reduced_motion="reduce",
-                               bypass_csp=True, storage_state=state)
+    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language, reduced_motion="reduce",
+                                  bypass_csp=True, storage_state=state)
+    # Whoever signed in has a language of their own, which comes before the browser's.
+    context.add_cookies([{**cookie, "value": language} for cookie in context.cookies() if cookie["name"] == "lang"])
+    return context
 
 
 def faults(page: Page, judged: bool) -> list[str]:
