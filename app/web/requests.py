@@ -129,7 +129,11 @@ def query_of(request: Request) -> Mapping[str, str]:
 
 def query_number(request: Request, name: str, default: int, least: int, most: int) -> int:
     """An integer of the query; raises Invalid (422) outside its limits."""
-    text = query_of(request).get(name)
+    return _number(query_of(request), name, default, least, most)
+
+
+def _number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = query.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 18 and least <= int(text) <= most):
@@ -139,4 +143,5 @@ def query_number(request: Request, name: str, default: int, least: int, most: in
 
 def wanted_page(request: Request) -> dict[str, Any]:
     """`limit` (1–200, 50 unless told) and `cursor` (opaque, or None) of a list."""
-    return {"limit": query_number(request, "limit", 50, 1, 200), "cursor": query_of(request).get("cursor")}
+    query = query_of(request)
+    return {"limit": _number(query, "limit", 50, 1, 200), "cursor": query.get("cursor")}
