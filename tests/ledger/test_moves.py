@@ -274,3 +274,17 @@ async def test_hundreds_of_lots_that_live_on_from_the_last_purchase_keep_their_p
     rows = await db.fetch_all("SELECT moved_from, remaining FROM lots WHERE moved_from IS NOT NULL ORDER BY id")
     assert [(row["moved_from"], row["remaining"]) for row in rows] == sorted(before.items())
     assert await agrees(db)
+
+
+async def test_what_an_account_holds_and_what_ends_soon_are_the_same_in_one_look_as_in_two(db, bed):
+    await give(db, bed, points=30, visits=2, end=NOON + 3 * DAY)
+    await give(db, bed, points=5, end=NOON + 3 * DAY)
+    await give(db, bed, money=8, end=NOON + 4 * DAY, available=NOON + DAY)
+    await give(db, bed, stamps=1, progress=700, end=NOON + 90 * DAY)
+    for at, count in ((NOON, 2), (NOON + DAY, 3), (NOON + 40 * DAY, 1)):
+        held, ending = await service.shown_with_ending(db, bed.account_id, at)
+        assert (held, ending) == (await service.shown(db, bed.account_id, at), await service.expiring(db, bed.account_id, at))
+        assert len(ending) == count
+    held, ending = await service.shown_with_ending(db, bed.account_id, NOON, limit=1)
+    assert [(one.unit, one.amount, one.at) for one in ending] == [("points", 35, NOON + 3 * DAY)]
+    assert held.pending == {"money": 8}
