@@ -37,6 +37,8 @@ class Guard:
             Lane("page_reads", limits.pages, first))}
         self._held: dict[Holder, int] = {}          # bytes by connection, longest held first
         self._held_bytes = 0
+        self._unread: dict[Connection, int] = {}    # bytes of answers by connection, longest without progress first
+        self._unread_bytes = 0
         self.closed: Counter[str] = Counter()       # how often, by one of ENDS
         self.refused: Counter[str] = Counter()
         self._behind = lru_cache(4096)(self._address_behind)
@@ -107,6 +109,17 @@ class Guard:
     def release(self, connection: "Holder") -> None:
         if connection in self._held:
             self._held_bytes -= self._held.pop(connection)
+
+    def unread(self, connection: Connection, size: int) -> None:
+        """Notes how much a connection has still to read; where all together leave too much, the one that stood longest goes."""
+        self._unread_bytes += size - self._unread.pop(connection, 0)
+        if size:
+            self._unread[connection] = size
+        while self._unread_bytes > self.limits.unread_bytes:
+            first = next(iter(self._unread))
+            self.unread(first, 0)
+            self.closed["slow_reader"] += 1
+            first.shed()
 
     def measures(self) -> list[tuple[str, str, str, dict[str, float]]]:
         """(name, help, label, values by label) for /metrics, all since this process began."""

@@ -25,7 +25,8 @@ class Limits:
     idle_seconds: for a connection between requests, above the 60 s after which a proxy gives one up;
     header_bytes: never kept for longer than it takes to say no, the tidy 431 above 16 KiB is the application's;
     linger: what is still read, and dropped, of a request that was answered before it ended, so that its sender reads the answer;
-    held_bytes: of all requests together that are not whole yet; an_address: connections of one address;
+    held_bytes: of all requests together that are not whole yet; unread_bytes: of all answers together that wait for their readers;
+    an_address: connections of one address;
     till_writes, till_reads, pages: see lanes.py; flood_per_second, flood_burst: requests of strangers from one address.
     """
 
@@ -38,6 +39,7 @@ class Limits:
     linger_seconds: float = 10.0
     linger_bytes: int = 4 * 1024 * 1024
     held_bytes: int = 16 * 1024 * 1024
+    unread_bytes: int = 64 * 1024 * 1024
     connections: int = 4000
     an_address: int = 256
     till_writes: Pace = Pace(at_once=32, beside=32, patience_seconds=0.15, most_wait_seconds=1.0)

@@ -33,6 +33,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _seen = 0                                           # bytes of that part
     _held: RequestResponseCycle | None = None           # its body is not whole
     _slot: Slot | None = None                           # of the request that runs
+    _unread: RequestResponseCycle | None = None         # begins once the answer before it has left
     _deaf: int | None = None                            # how much is still read and dropped before the end
     _has_drained = False
     _stranger: str | None = None                        # whose requests are counted; None for this machine
@@ -60,8 +61,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._writing is not None:
             self._writing.cancel()
         self.guard.crowds.gone(self)
+        self.guard.unread(self, 0)
         self.guard.release(self)
-        self._held = None
+        self._held = self._unread = None
         super().connection_lost(exc)
 
     def shed(self) -> None:
@@ -147,7 +149,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self._run(cycle, self._app_for(cycle), None)
 
     def _admit(self, cycle: RequestResponseCycle) -> None:
-        """Begins with a request that is there as a whole, or lets it wait its turn, or says that there is too much."""
+        """Begins with a request that is there as a whole, or lets it wait its turn, or says that there is too much.
+
+        Not while an answer before it waits for its reader: it would stand in a place of others until that one has read.
+        """
+        if self.flow.write_paused:
+            self._unread = cycle
+            return
         app = self.app if self._stranger is None and not self._is_proxy else self._app_for(cycle)
         lane = self.guard.lane_of(cycle.scope["method"], cycle.scope["path"]) if app is self.app else None
         if lane is None:
@@ -214,6 +222,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self.guard.unread(self, self.transport.get_write_buffer_size())
         # The work is done; what is left is the reader's.
         if self._slot is not None:
             self._slot.finished(None)
@@ -221,7 +230,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         self._has_drained = True
+        self.guard.unread(self, 0)
         super().resume_writing()
+        if (cycle := self._unread) is not None:
+            self._unread = None
+            self._admit(cycle)
 
     def _look_at_writing(self) -> None:
         if self._writing is None:

@@ -124,6 +124,44 @@ async def test_an_answer_that_waits_for_its_reader_takes_no_place_of_others(monk
             assert len(guard.crowds.open) >= 1
 
 
+@pytest.mark.goal("B10")
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_is_asked_behind_an_unread_answer_takes_no_place_of_others_and_is_answered_once_that_is_read(
+        monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
+    stage, guard = Stage(), Guard(Limits(pages=Pace(1, 1, 0.0, 5.0, 0.0)))
+    async with running(monkeypatch, stage.app, guard=guard) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+        writer.write(get("/large") + (last("/") if at_once else b""))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        await until(lambda: guard.lanes["page_reads"].running == 0)
+        if not at_once:
+            writer.write(last("/"))
+        for _ in range(20):
+            assert status(await told(port, last("/"))) == 200
+        found = b""
+        while piece := await reader.read(1_000_000):
+            found = found[-1000:] + piece
+        assert found.count(b"HTTP/1.1 200") == 1
+        writer.close()
+
+
+@pytest.mark.goal("B10")
+async def test_answers_that_nobody_reads_take_so_much_memory_and_the_one_that_stood_longest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage, guard = Stage(), Guard(Limits(unread_bytes=30_000_000))
+    async with running(monkeypatch, stage.app, guard=guard) as port:
+        reader, deaf = await opened(port, get("/large"))
+        await until(lambda: len(guard.crowds.open) == 1 and guard.lanes["page_reads"].running == 0)
+        other, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(last("/large"))
+        await until(lambda: guard.closed["slow_reader"])
+        assert len(await other.read()) > 20_000_000
+        with contextlib.suppress(ConnectionError):
+            assert len(await reader.read()) < 20_000_000
+        assert guard.closed["slow_reader"] == 1
+        for each in (deaf, writer):
+            each.close()
+
+
 async def test_who_reads_slowly_but_steadily_gets_the_whole_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     stage, guard = Stage(), Guard(Limits(write_seconds=SHORT))
     async with running(monkeypatch, stage.app, guard=guard) as port:
