@@ -6,6 +6,7 @@ PARTS = {"passes": "V1, building and signing a pass", "passes_http": "V2, passes
          "broadcast": "V6, a change on 50,000 phones", "joining": "L4, joining", "sales": "V3, a sale over HTTP",
          "scan": "a code before the till's camera",
          "till": "L1 and L7, a shop's tills at full pace and too much for them",
+         "slow": "B10, two thousand slow clients beside the tills",
          "offline": "an hour of a till without a network, taken in",
          "lookup": "V4, a card found by its barcode at a million cards",
          "kinds": "V3 with ten rules, quote, refund", "expiry": "the expiry run beside a till", "imports": "a list beside a till",

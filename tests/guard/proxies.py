@@ -14,12 +14,16 @@ UNPACKED = ROOT / ".venv" / "proxies"
 HEADER_WAIT = "1500ms"         # Caddy asks it of the handshake too, and the machine may be busy
 
 
-def program(name: str) -> str:
+def find_program(name: str) -> str | None:
     """Its path: unpacked by `make test`, or installed on this machine."""
     for folder in ("usr/sbin", "usr/bin"):
         if (UNPACKED / folder / name).exists():
             return str(UNPACKED / folder / name)
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+
+
+def program(name: str) -> str:
+    found = find_program(name)
     assert found, f"{name} is missing: `make test` fetches it"
     return found
 
@@ -38,16 +42,17 @@ def replaced(text: str, **pairs: tuple[str, str]) -> str:
     return text
 
 
-def nginx_file(folder: Path, port: int, behind: int) -> Path:
+def nginx_file(folder: Path, port: int, behind: int, header_wait: str, connections: int) -> Path:
     site = replaced((ROOT / "deploy" / "nginx.conf").read_text("utf-8"), app=("127.0.0.1:8000", f"127.0.0.1:{behind}"),
                     tls=("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"), plain=("listen 80;", f"listen 127.0.0.1:{free_port()};"),
                     certificate=("/etc/ssl/tessera/fullchain.pem", f"{folder}/cert.pem"),
                     key=("/etc/ssl/tessera/privkey.pem", f"{folder}/key.pem"),
-                    wait=("client_header_timeout 10s", f"client_header_timeout {HEADER_WAIT}"))
+                    wait=("client_header_timeout 10s", f"client_header_timeout {header_wait}"))
     (folder / "site.conf").write_text(site)
     paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     main = folder / "nginx.conf"
-    main.write_text(f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
+    main.write_text(f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
+                    f"events {{ worker_connections {connections}; }}\n"
                     f"http {{ access_log off; {paths} include {folder}/site.conf; }}")
     return main
 
@@ -64,14 +69,18 @@ def caddy_file(folder: Path, port: int, behind: int) -> Path:
 
 
 @contextmanager
-def running_proxy(name: str, folder: Path, behind: int) -> Iterator[int]:
-    """The proxy before the server on port `behind`; gives its own port once it listens."""
+def running_proxy(name: str, folder: Path, behind: int, *, header_wait: str = HEADER_WAIT, connections: int = 512) -> Iterator[int]:
+    """The proxy before the server on port `behind`; gives its own port once it listens.
+
+    header_wait, connections: of nginx, to both sides together.
+    """
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
                     "/CN=cards.example.com", "-addext", "subjectAltName=DNS:cards.example.com", "-keyout", folder / "key.pem", "-out",
                     folder / "cert.pem"], check=True, capture_output=True)
     port = free_port()
     if name == "nginx":
-        command = [program("nginx"), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(nginx_file(folder, port, behind))]
+        file = nginx_file(folder, port, behind, header_wait, connections)
+        command = [program("nginx"), "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(file)]
         subprocess.run([*command, "-t"], check=True, capture_output=True)
     else:
         command = [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(caddy_file(folder, port, behind))]
