@@ -15,6 +15,8 @@ from app.guard.limits import Pace
 EXEMPT = ("/health", "/ready", "/metrics")
 READING = ("GET", "HEAD", "OPTIONS")
 _TILLS = ("/api/", "/till")
+# Half a megabyte that anybody may ask for: tills do not wait behind it.
+_DOCUMENTS = ("/api/v1/openapi.json", "/api/docs")
 STEP_SHARE = 0.1        # how much the last step counts among those before it
 
 
@@ -116,5 +118,5 @@ def kind_of(method: str, path: str) -> str | None:
     if method in READING:
         if path in EXEMPT or path.endswith("/events"):
             return None
-        return "till_reads" if path.startswith(_TILLS) else "page_reads"
+        return "till_reads" if path.startswith(_TILLS) and path not in _DOCUMENTS else "page_reads"
     return "till_writes" if path.startswith(_TILLS) else "page_writes"

@@ -103,6 +103,7 @@ def test_who_waited_too_long_leaves_the_line_in_order() -> None:
     ("POST", "/api/v1/sales", "till_writes"), ("GET", "/api/v1/cards", "till_reads"), ("POST", "/till/cards/x", "till_writes"),
     ("GET", "/c/abc", "page_reads"), ("POST", "/e/coffee", "page_writes"), ("DELETE", "/apple/a/v1/devices/d", "page_writes"),
     ("GET", "/c/abc/events", None), ("GET", "/health", None), ("GET", "/ready", None), ("GET", "/metrics", None),
-    ("POST", "/api/v1/cards/crd_1/events", "till_writes"), ("POST", "/metrics", "page_writes")])
+    ("POST", "/api/v1/cards/crd_1/events", "till_writes"), ("POST", "/metrics", "page_writes"),
+    ("GET", "/api/v1/openapi.json", "page_reads"), ("GET", "/api/docs", "page_reads")])
 def test_a_request_is_of_one_kind_and_what_must_always_be_answered_is_of_none(method: str, path: str, kind: str | None) -> None:
     assert kind_of(method, path) == kind
