@@ -2,7 +2,6 @@
 
 The one report that writes: it notes what it saw, once a day each, so that a manager can say that it is settled.
 """
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -23,7 +22,6 @@ from app.web.principal import Principal
 
 CURSOR = "suspicions"
 PAGE, ACCOUNTS, SHOWN = 2_000, 100, 20
-BREATH_SECONDS = 0.02
 # Ids are given before they are committed: what a slow transaction left behind the last look is looked at again.
 OVERLAP = 200
 
@@ -50,29 +48,30 @@ async def review_due(db: Database, now: datetime) -> int:
         for row in rows:
             by_business[row["business_id"]].append(row)
         for business_id, seen in by_business.items():
-            noted += await _note(db, business_id, await _signs(db, business_id, seen, now), now)
+            # In a report's thread: a day of every account of a busy minute, on the tills' loop, holds them up for half a second.
+            async with db.transaction(readonly=True) as report:
+                signs = await _signs(report, business_id, seen, now)
+            noted += await _note(db, business_id, signs, now)
         after = rows[-1]["id"]
     await write_transaction(db, lambda tx: updates.move_cursor(tx, CURSOR, newest))
     return noted
 
 
-async def _signs(db: Database, business_id: int, seen: Sequence[Any], now: datetime) -> list[Sign]:
+async def _signs(report: Transaction, business_id: int, seen: Sequence[Any], now: datetime) -> list[Sign]:
     """What the accounts, cards and people of some new operations show over their day (returns: over 30 days)."""
     day, month = to_ms(now) - rules.DAY, to_ms(now) - rules.MONTH
     signs: list[Sign] = []
     for accounts in _chunks({row["account_id"] for row in seen if row["kind"] == "sale"}):
-        # Tills are on the same loop: a busy minute's accounts at once would hold them up for half a second.
-        await asyncio.sleep(BREATH_SECONDS)
         by_account: dict[int, list[Act]] = defaultdict(list)
-        for act in await store.acts_of(db, business_id, accounts, day):
+        for act in await store.acts_of(report, business_id, accounts, day):
             by_account[act.account_id].append(act)
         signs += [sign for acts in by_account.values() for sign in rules.of_account(acts)]
     for accounts in _chunks({row["account_id"] for row in seen if row["kind"] in ("refund", "undo")}):
-        signs += rules.of_returns(await store.returns_of(db, business_id, accounts, month))
+        signs += rules.of_returns(await store.returns_of(report, business_id, accounts, month))
     for cards in _chunks({row["card_id"] for row in seen if row["kind"] == "welcome"}):
-        signs += rules.of_issuers(await store.issuers_of(db, business_id, cards, day))
+        signs += rules.of_issuers(await store.issuers_of(report, business_id, cards, day))
     if any(row["kind"] == "adjustment" for row in seen):
-        signs += rules.of_corrections(await store.corrections_since(db, business_id, day))
+        signs += rules.of_corrections(await store.corrections_since(report, business_id, day))
     return signs
 
 
