@@ -1,7 +1,6 @@
 """What can be done with a list: read a file, say what its columns are, try it, take it in, take it back, look at it."""
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Any
 
@@ -35,14 +34,6 @@ class ImportBusy(Refused):
 
 class ImportWrong(Refused):
     code, detail = "import_wrong", N_("Rows of this list are wrong, and it shall go in as a whole or not at all. Correct them first.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What the reader says first."""
-
-    reading: Mapping[str, str]
-    columns: Sequence[str]
 
 
 # From a file to a list.

@@ -10,7 +10,6 @@ from app.text import N_
 from app.web.principal import BESIDE, ROLES, SCOPES, Principal
 
 PASSWORD_LEAST, PASSWORD_MOST = 10, 200
-KEY_PREFIX = "tsk_"
 SIGN_IN_TRIES, SIGN_IN_WINDOW_SECONDS = 10, 15 * 60         # per account; an address gets four times as many
 LINK_SECONDS, RESET_SECONDS = 3 * 86400, 3600
 RESETS_AN_HOUR, RESETS_AN_HOUR_FROM = 3, 20         # of an account; from one network
@@ -94,20 +93,6 @@ class Session:
     created_at: int
     seen_at: int
     is_this: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """An API key as it may be shown: never the key itself, only its last four characters. Moments in epoch ms."""
-
-    id: int
-    name: str
-    hint: str
-    scopes: frozenset[str]
-    location_id: int | None
-    created_at: int
-    used_at: int | None
-    revoked_at: int | None
 
 
 def fold_email(text: str) -> str:

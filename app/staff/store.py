@@ -141,33 +141,3 @@ async def end_links_of(tx: Transaction, staff_id: int, now: int) -> None:
 async def set_customer(tx: Transaction, staff_id: int, customer_id: int | None) -> None:
     await tx.execute("UPDATE staff SET customer_id = CAST(:customer_id AS BIGINT) WHERE id = :id",
                      {"customer_id": customer_id, "id": staff_id})
-
-
-async def append_key(tx: Transaction, row: dict[str, Any]) -> int:
-    return await tx.fetch_val(
-        "INSERT INTO api_keys(business_id, location_id, name, key_hash, hint, scopes, created_at, created_by) "
-        "VALUES (:business_id, :location_id, :name, :key_hash, :hint, :scopes, :created_at, :created_by) RETURNING id", row)
-
-
-async def key_by_hash(reader: Reader, key_hash: bytes) -> Row | None:
-    return await reader.fetch_one("SELECT k.* FROM api_keys k JOIN businesses b ON b.id = k.business_id AND b.closed_at IS NULL "
-                                  "WHERE k.key_hash = :key_hash AND k.revoked_at IS NULL", {"key_hash": key_hash})
-
-
-async def key_of(reader: Reader, business_id: int, key_id: int) -> Row | None:
-    return await reader.fetch_one("SELECT * FROM api_keys WHERE id = :id AND business_id = :business_id",
-                                  {"id": key_id, "business_id": business_id})
-
-
-async def list_keys(reader: Reader, business_id: int) -> list[Row]:
-    return await reader.fetch_all("SELECT * FROM api_keys WHERE business_id = :business_id ORDER BY revoked_at IS NOT NULL, id DESC",
-                                  {"business_id": business_id})
-
-
-async def revoke_key(tx: Transaction, business_id: int, key_id: int, now: int) -> Row | None:
-    return await tx.fetch_one("UPDATE api_keys SET revoked_at = :now WHERE id = :id AND business_id = :business_id "
-                              "AND revoked_at IS NULL RETURNING id", {"id": key_id, "business_id": business_id, "now": now})
-
-
-async def set_key_used(tx: Transaction, key_id: int, at: int) -> None:
-    await tx.execute("UPDATE api_keys SET used_at = :at WHERE id = :id", {"id": key_id, "at": at})
