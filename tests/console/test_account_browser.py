@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect, sync_playwright
 
 from app.staff import totp
-from tests.offline.serving import Served, serving
+from tests.served import Served, serving
 from tests.shops import PASSWORD, make_shop
 
 pytestmark = pytest.mark.browser
@@ -23,7 +23,7 @@ VIEWS = [(390, "light", "ru"), (1280, "dark", "en")]
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("account")) as made:
         # Passkeys belong to a name, and browsers know one of this machine.
-        made.url = made.url.replace("127.0.0.1", "localhost")
+        made = dataclasses.replace(made, url=made.url.replace("127.0.0.1", "localhost"))
         made.here.settings = dataclasses.replace(made.here.settings, url=made.url)
         made.run(make_shop(made.here))
         yield made
@@ -104,7 +104,7 @@ def test_a_passkey_is_made_signs_in_without_a_password_confirms_and_is_removed(s
 
     # Ten minutes later it is asked whether it is still them, and the passkey answers.
     session.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})
-    served.clock.by += timedelta(minutes=11)
+    served.here.clock.by += timedelta(minutes=11)
     page.goto(served.url + "/console/account/app")
     expect(page).to_have_url(re.compile("/console/confirm"))
     with page.expect_navigation():
@@ -135,7 +135,7 @@ def test_an_app_is_set_up_and_used_without_any_script_and_every_page_is_accessib
         page.click("button.console__out")
     sign_in(page, served, MANAGER)
     expect(page).to_have_url(served.url + "/console/sign-in/second")
-    served.clock.by += timedelta(minutes=1)
+    served.here.clock.by += timedelta(minutes=1)
     page.fill("[name=code]", _code(served, key))
     with page.expect_navigation():
         page.click(".sign__form button")
@@ -162,4 +162,4 @@ def _key(page: Page) -> bytes:
 
 
 def _code(served: Served, key: bytes) -> str:
-    return totp.code_at(key, totp.step_of(served.clock.now()))
+    return totp.code_at(key, totp.step_of(served.here.clock.now()))

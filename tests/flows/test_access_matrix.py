@@ -5,7 +5,7 @@ What must happen follows from the `who` of the file alone, so that a door that o
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,12 +14,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.context import Context
 from app.main import all_routes, create_app
 from app.web import routing
 from app.web.principal import SCOPES
 from tests import engines
-from tests.conftest import Shop
 from tests.flows.everybody import callers, lets_in, operator, people_of, sandbox_key
 from tests.flows.world import KEYED, Caller, Row, Rows, World, rows, same_page
 
@@ -38,21 +36,6 @@ CODED = {f"/c/{{token}}/{rest}" for rest in ("lost", "profile", "messages", "pho
 def database_url(tmp_path: Path) -> str:
     """Who may do what is decided before the database is asked: one engine is enough."""
     return engines.sqlite_url(tmp_path, migrated=True)
-
-
-@pytest.fixture
-async def world(here: Context, client: httpx2.AsyncClient, shop: Shop, other_shop: Shop) -> World:
-    made = World(here, client)
-    await made.add("a", shop, ("+79161231111", "+79161232222"))
-    await made.add("b", other_shop, ("+79161233333", "+79161234444"))
-    return made
-
-
-@pytest.fixture
-def all_rows(world: World, database_url: str) -> Iterator[Rows]:
-    made = Rows(database_url)
-    yield made
-    made.close()
 
 
 def expected(row: Row, caller: Caller) -> str:

@@ -1,14 +1,10 @@
 """Goal A3: ids of another business in forms, filters and codes do nothing and tell nothing, not even by how much is asked for them."""
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
-from app.context import Context
 from app.web.principal import SCOPES
 from tests import engines
-from tests.conftest import Shop
 from tests.flows.world import KEYED, Rows, World, same_page
 from tests.listening import listen
 
@@ -18,21 +14,6 @@ MISSING = 999_999
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
     return engines.sqlite_url(tmp_path, migrated=True)
-
-
-@pytest.fixture
-async def world(here: Context, client: httpx2.AsyncClient, shop: Shop, other_shop: Shop) -> World:
-    made = World(here, client)
-    await made.add("a", shop, ("+79161231111", "+79161232222"))
-    await made.add("b", other_shop, ("+79161233333", "+79161234444"))
-    return made
-
-
-@pytest.fixture
-def all_rows(world: World, database_url: str) -> Iterator[Rows]:
-    made = Rows(database_url)
-    yield made
-    made.close()
 
 
 # A form of the console, and its fields with the ids of somebody else's things.

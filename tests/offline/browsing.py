@@ -11,7 +11,7 @@ from app.devices import store as devices_store
 from app.web.cookies import cookie_name
 from tests.conftest import Shop
 from tests.offline import tilling
-from tests.offline.serving import Served
+from tests.served import Served
 
 NEW_KEY = """async () => {
   const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign", "verify"]);

@@ -18,7 +18,7 @@ from app.sales.rules import SaleRequest
 from app.web import assets
 from tests.offline import tilling
 from tests.offline.browsing import pair, sign_in
-from tests.offline.serving import Served, serving
+from tests.served import Served, serving
 from tests.shops import RULES, make_card, make_shop
 
 pytestmark = pytest.mark.browser
@@ -197,12 +197,12 @@ def test_what_a_till_keeps_of_people_is_sealed_ends_and_is_thrown_away(
     context.set_offline(True)
     page.goto(f"{served.url}/till")
     _goes_on_with_what_was_typed(page, held)
-    page.clock.set_fixed_time(served.clock.now().timestamp() * 1000 + 25 * 3_600_000)
+    page.clock.set_fixed_time(served.here.clock.now().timestamp() * 1000 + 25 * 3_600_000)
     assert _call(page, PACK, "async pack => (await pack.cards()).length") == 0
     assert _call(page, STORE, "async store => await store.get('cards') === undefined")
     context.set_offline(False)
     _ready(page, served.url)
-    served.run(devices.revoke(served.here.db, shop.who, device_id, served.clock.now()))
+    served.run(devices.revoke(served.here.db, shop.who, device_id, served.here.clock.now()))
     _call(page, STORE, "store => store.drop('desk')")
     page.goto(f"{served.url}/till/offline")
     expect(page.locator("[data-band]")).to_contain_text("not trusted any more")

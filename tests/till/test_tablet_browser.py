@@ -11,7 +11,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from app.devices import pins
 from app.devices import service as devices
-from tests.offline.serving import Served, serving
+from tests.served import Served, serving
 from tests.shops import make_card, make_shop
 
 PIN = "4071"
@@ -89,7 +89,7 @@ def test_a_tablet_signs_with_a_key_of_its_own_and_keeps_what_was_typed_for_whoev
     page.wait_for_url("**/till")
     page.goto(f"{served.url}/till/cards/{here.ids.encode('card', card.id)}")
     page.locator("#amount").fill("1250")
-    served.clock.by = timedelta(minutes=6)
+    served.here.clock.by = timedelta(minutes=6)
     page.locator("button[value=earn]").click()
     page.wait_for_url("**/till/start?**")
     assert served.run(here.db.fetch_val("SELECT COUNT(*) FROM operations WHERE kind = 'sale'")) == 0
@@ -98,7 +98,7 @@ def test_a_tablet_signs_with_a_key_of_its_own_and_keeps_what_was_typed_for_whoev
     assert page.locator("#amount").input_value() == "1250"
     page.goto(f"{served.url}/till/enrol")
     page.locator("#phone").fill("+7 916 123-45-67")
-    served.clock.by = timedelta(minutes=12)
+    served.here.clock.by = timedelta(minutes=12)
     page.get_by_role("button", name="Text the card").click()
     page.wait_for_url("**/till/start?**")
     press_pin(page, "Cashier")

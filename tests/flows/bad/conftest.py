@@ -1,5 +1,4 @@
 """One business with two cards on SQLite: what doors refuse is the same on both engines."""
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -9,7 +8,7 @@ from app.context import Context
 from app.web.principal import SCOPES
 from tests import engines
 from tests.conftest import Shop
-from tests.flows.world import Caller, Rows, World
+from tests.flows.world import Caller, World
 
 
 @pytest.fixture
@@ -22,13 +21,6 @@ async def world(here: Context, client: httpx2.AsyncClient, shop: Shop) -> World:
     made = World(here, client)
     await made.add("a", shop, ("+79161231111", "+79161232222"))
     return made
-
-
-@pytest.fixture
-def all_rows(world: World, database_url: str) -> Iterator[Rows]:
-    made = Rows(database_url)
-    yield made
-    made.close()
 
 
 @pytest.fixture
